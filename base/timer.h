@@ -1,0 +1,40 @@
+/* timer.h - intrusive deadlines in a binary heap.
+ *
+ * Ties fire in the order in which they were set (a sequence number), so runs are repeatable. */
+#ifndef BASE_TIMER_H
+#define BASE_TIMER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/time.h"
+
+struct timer {
+	usec_t at;
+	uint64_t seq;
+	size_t place; /* 1-based index in the heap, 0 = not set */
+	void (*fire)(struct timer *t, usec_t now);
+};
+
+struct timers {
+	struct timer **heap;
+	size_t count, size;
+	uint64_t seq;
+};
+
+void timers_init(struct timers *ts);
+void timers_fini(struct timers *ts);
+void timer_init(struct timer *t, void (*fire)(struct timer *t, usec_t now));
+/* Sets or moves; USEC_NEVER cancels. */
+void timer_set(struct timers *ts, struct timer *t, usec_t at);
+void timer_cancel(struct timers *ts, struct timer *t);
+static inline bool timer_is_set(const struct timer *t)
+{
+	return t->place != 0;
+}
+usec_t timers_next(const struct timers *ts);
+/* Fires everything due at `now`, also what becomes due meanwhile, at most `count at start + 1000`
+ * firings; what is left is due at the next call. */
+void timers_run(struct timers *ts, usec_t now);
+
+#endif

@@ -1,0 +1,387 @@
+/* node.c - the composition: entries, the event pump, the fast path's two straight lines.
+ *
+ * Every entry does its work and then pumps: events that modules queued meanwhile are handed on one
+ * by one, when no module is on the stack. A frame's way is node_from_port: vnet_from_port ->
+ * p2p_seal -> the host, and its mirror node_from_wire: p2p_open -> vnet_from_session -> the host;
+ * what the fast functions call an upcall is dealt with after the whole batch. */
+#include "cmd/node.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/node_internal.h"
+
+static void pass_regs(struct node *n, const struct queued *q, usec_t now)
+{
+	if (n->ns[q->owner])
+		ns_regs_event(n->ns[q->owner], &q->e.regs, now);
+}
+
+static void pass_lease(struct node *n, const struct queued *q, usec_t now)
+{
+	if (n->ns[q->owner])
+		ns_lease_event(n->ns[q->owner], &q->e.lease, now);
+}
+
+static void pass_vnet(struct node *n, const struct queued *q, usec_t now)
+{
+	if (n->ns[q->owner])
+		ns_vnet_event(n->ns[q->owner], &q->e.vnet, now);
+}
+
+static void pass_p2p(struct node *n, const struct queued *q, usec_t now)
+{
+	if (n->overlays[q->owner])
+		overlay_event(n->overlays[q->owner], &q->e.p2p, now);
+}
+
+static void pass_dht(struct node *n, const struct queued *q, usec_t now)
+{
+	if (n->overlays[q->owner])
+		overlay_dht_event(n->overlays[q->owner], &q->e.dht, now);
+}
+
+static void (*const pass[])(struct node *n, const struct queued *q, usec_t now) = {
+	[MODULE_P2P] = pass_p2p,     [MODULE_DHT] = pass_dht,	[MODULE_REGS] = pass_regs,
+	[MODULE_LEASE] = pass_lease, [MODULE_VNET] = pass_vnet,
+};
+
+struct queued *node_queue(struct node *n, enum module m, uint16_t owner, size_t bytes)
+{
+	struct queued *q = mem_new(sizeof(*q) + bytes);
+
+	assert(n->event_count < NODE_EVENTS_MAX);
+	q->module = m;
+	q->owner = owner;
+	*n->events_tail = q;
+	n->events_tail = &q->next;
+	n->event_count++;
+	return q;
+}
+
+void node_pump(struct node *n, usec_t now)
+{
+	struct queued *q;
+
+	if (n->pumping)
+		return;
+	n->pumping = true;
+	while ((q = n->events)) {
+		n->events = q->next;
+		if (!n->events)
+			n->events_tail = &n->events;
+		n->event_count--;
+		pass[q->module](n, q, now);
+		free(q);
+	}
+	n->pumping = false;
+}
+
+void node_notice(struct node *n, uint64_t op, enum node_result r, const char *fmt, ...)
+{
+	char text[2048];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	n->env.notice(n->env.ctx, &(struct node_notice){ .op = op, .result = r, .text = text });
+}
+
+uint64_t node_op(struct node *n)
+{
+	return ++n->next_op;
+}
+
+struct node *node_new(const struct node_config *cfg, const struct node_env *env,
+		      uint64_t wall_seconds, usec_t now)
+{
+	struct node *n = mem_new(sizeof(*n));
+
+	n->cfg = *cfg;
+	n->env = *env;
+	n->wall = (struct wall){ wall_seconds, now };
+	n->now = now;
+	n->events_tail = &n->events;
+	n->next_second = now;
+	list_init(&n->outbox);
+	env->random(env->ctx, n->seed, sizeof(n->seed));
+	env->random(env->ctx, n->boot_nonce, sizeof(n->boot_nonce));
+	map_init(&n->persists, offsetof(struct persist_book, op), sizeof(uint64_t),
+		 NODE_PERSISTS_MAX, n->seed);
+	return n;
+}
+
+int node_start(struct node *n, usec_t now)
+{
+	n->now = now;
+	assert(!n->started);
+	n->started = true;
+	n->start_counter++;
+	state_save_start(n);
+	for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++)
+		if (n->overlays[i])
+			overlay_start(n->overlays[i], now);
+	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++)
+		if (n->ns[i])
+			ns_start(n->ns[i], now);
+	node_pump(n, now);
+	return 0;
+}
+
+void node_free(struct node *n, usec_t now)
+{
+	struct persist_book *b;
+	struct list *l;
+	struct queued *q;
+	size_t at = 0;
+
+	if (!n)
+		return;
+	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++)
+		if (n->ns[i])
+			ns_free(n->ns[i], now);
+	for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++)
+		if (n->overlays[i])
+			overlay_free(n->overlays[i], now);
+	while ((q = n->events)) {
+		n->events = q->next;
+		free(q);
+	}
+	while ((l = list_take(&n->outbox)))
+		free(container_of(l, struct outgoing, list));
+	while ((b = map_next(&n->persists, &at))) {
+		map_take_at(&n->persists, &at);
+		free(b);
+	}
+	map_fini(&n->persists);
+	sodium_memzero(n, sizeof(*n));
+	free(n);
+}
+
+/* The overlay whose packet this is: with several, each knows its own receiver indices and keys. */
+static struct overlay *overlay_of(const struct node *n, const struct frame *f)
+{
+	struct overlay *only = NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++)
+		if (n->overlays[i]) {
+			only = n->overlays[i];
+			count++;
+		}
+	for (size_t i = 0; count > 1 && i < NODE_OVERLAYS_MAX; i++)
+		if (n->overlays[i] && p2p_claims(n->overlays[i]->p2p, f->data, f->len))
+			return n->overlays[i];
+	return count == 1 ? only : NULL;
+}
+
+/* Runs one namespace's frames of a batch through vnet; the batch is at most as long as the
+ * host's, so a small array of pointers on the stack does. */
+#define BATCH_MAX 64
+
+static void from_sessions(struct node *n, struct frame *frames[], size_t count, usec_t now)
+{
+	struct frame *batch[BATCH_MAX];
+
+	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++) {
+		struct ns *s = n->ns[i];
+		size_t k = 0;
+
+		if (!s || !s->vnet)
+			continue;
+		for (size_t j = 0; j < count; j++)
+			if (frames[j]->verdict == FRAME_OPENED && frames[j]->ns == i)
+				batch[k++] = frames[j];
+		if (k)
+			vnet_from_session(vnet_view(s->vnet), vnet_lane(s->vnet, 0), batch, k, now);
+	}
+}
+
+/* After the fast path: everything that needs more than a table look-up. */
+static void slow_from_wire(struct node *n, struct frame *f, struct overlay *o, usec_t now)
+{
+	struct ns *s;
+
+	switch (f->verdict) {
+	case FRAME_CONTROL:
+		p2p_input(o->p2p, f->socket, &f->remote, f->data, f->len, now);
+		frame_drop(f, DROP_NONE);
+		break;
+	case FRAME_UPCALL:
+		s = n->ns[f->ns];
+		if (s && s->vnet)
+			vnet_upcall(s->vnet, f, now);
+		frame_drop(f, DROP_NONE);
+		break;
+	case FRAME_OPENED: /* of a namespace whose port is not up yet */
+		frame_drop(f, DROP_TAG);
+		break;
+	default:
+		break;
+	}
+}
+
+static void wire_batch(struct node *n, struct frame *frames[], size_t count, usec_t now)
+{
+	struct overlay *owner[BATCH_MAX];
+	struct frame *batch[BATCH_MAX];
+
+	assert(count <= BATCH_MAX);
+	for (size_t j = 0; j < count; j++) {
+		owner[j] = overlay_of(n, frames[j]);
+		if (!owner[j]) {
+			frame_drop(frames[j], DROP_INDEX);
+			drop_add(&n->drops, DROP_INDEX);
+		}
+	}
+	for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++) {
+		struct overlay *o = n->overlays[i];
+		size_t k = 0;
+
+		for (size_t j = 0; o && j < count; j++)
+			if (owner[j] == o)
+				batch[k++] = frames[j];
+		if (k)
+			p2p_open(p2p_view(o->p2p), p2p_lane(o->p2p, 0), batch, k, now);
+	}
+	from_sessions(n, frames, count, now);
+	for (size_t j = 0; j < count; j++)
+		if (owner[j])
+			slow_from_wire(n, frames[j], owner[j], now);
+}
+
+void node_from_wire(struct node *n, struct frame *frames[], size_t count, usec_t now)
+{
+	n->now = now;
+	for (size_t at = 0; at < count; at += BATCH_MAX)
+		wire_batch(n, frames + at, count - at < BATCH_MAX ? count - at : BATCH_MAX, now);
+	node_pump(n, now);
+}
+
+void node_from_port(struct node *n, uint16_t ns, struct frame *frames[], size_t count, usec_t now)
+{
+	struct ns *s = ns < NODE_NAMESPACES_MAX ? n->ns[ns] : NULL;
+
+	n->now = now;
+	if (!s || !s->vnet) {
+		for (size_t j = 0; j < count; j++)
+			frame_drop(frames[j], DROP_NONE);
+		return;
+	}
+	vnet_from_port(vnet_view(s->vnet), vnet_lane(s->vnet, 0), frames, count, now);
+	p2p_seal(p2p_view(s->o->p2p), p2p_lane(s->o->p2p, 0), frames, count, now);
+	for (size_t j = 0; j < count; j++) {
+		struct frame *f = frames[j];
+
+		if (f->verdict == FRAME_ROUTED)
+			p2p_send_routed(s->o->p2p, f, now);
+		else if (f->verdict == FRAME_UPCALL)
+			vnet_upcall(s->vnet, f, now);
+		if (f->verdict != FRAME_TO_WIRE && f->verdict != FRAME_DROP)
+			frame_drop(f, DROP_NONE);
+	}
+	node_pump(n, now);
+}
+
+void node_persisted(struct node *n, uint64_t op, int result, usec_t now)
+{
+	struct persist_book *b = map_take(&n->persists, &op);
+	struct ns *s = b ? n->ns[b->owner] : NULL;
+
+	n->now = now;
+	if (!b)
+		return;
+	if (s && b->module == MODULE_REGS)
+		regs_persisted(s->regs, b->module_op, result, now);
+	else if (s && b->module == MODULE_LEASE && s->leases)
+		leases_persisted(s->leases, b->module_op, result, now);
+	free(b);
+	node_pump(n, now);
+}
+
+static void tick_overlay(struct overlay *o, usec_t now)
+{
+	p2p_tick(o->p2p, now);
+	dht_tick(o->dht, now);
+}
+
+void node_tick(struct node *n, usec_t now)
+{
+	n->now = now;
+	for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++)
+		if (n->overlays[i])
+			tick_overlay(n->overlays[i], now);
+	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++)
+		if (n->ns[i])
+			ns_tick(n->ns[i], now);
+	if (now >= n->next_second) {
+		n->next_second = now + SEC(1);
+		outbox_expire(n, now);
+		for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++)
+			if (n->overlays[i])
+				state_save_contacts(n->overlays[i]);
+	}
+	node_pump(n, now);
+}
+
+usec_t node_deadline(const struct node *n)
+{
+	usec_t at = n->events ? 0 : n->next_second;
+
+	for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++)
+		if (n->overlays[i]) {
+			at = usec_min(at, p2p_deadline(n->overlays[i]->p2p));
+			at = usec_min(at, dht_deadline(n->overlays[i]->dht));
+		}
+	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++)
+		if (n->ns[i]) {
+			at = usec_min(at, regs_deadline(n->ns[i]->regs));
+			if (n->ns[i]->leases)
+				at = usec_min(at, leases_deadline(n->ns[i]->leases));
+			if (n->ns[i]->vnet)
+				at = usec_min(at, vnet_deadline(n->ns[i]->vnet));
+		}
+	return at;
+}
+
+void node_set_wall(struct node *n, uint64_t wall, usec_t now)
+{
+	n->wall = (struct wall){ wall, now };
+}
+
+void node_set_addresses(struct node *n, const struct addr *addrs, size_t count, usec_t now)
+{
+	n->now = now;
+	n->addr_count = count < P2P_ADDRESSES_MAX ? count : P2P_ADDRESSES_MAX;
+	memcpy(n->addrs, addrs, n->addr_count * sizeof(*addrs));
+	for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++)
+		if (n->overlays[i])
+			p2p_set_addresses(n->overlays[i]->p2p, n->addrs, n->addr_count, now);
+	node_pump(n, now);
+}
+
+void node_clocks_parted(struct node *n, usec_t now)
+{
+	n->now = now;
+	for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++)
+		if (n->overlays[i])
+			p2p_drop_keys(n->overlays[i]->p2p, now);
+	node_pump(n, now);
+}
+
+int node_bootstrap(struct node *n, const struct pubkey *key, const struct addr *a, usec_t now)
+{
+	int r = 0;
+
+	n->now = now;
+	for (size_t i = 0; r == 0 && i < NODE_OVERLAYS_MAX; i++)
+		if (n->overlays[i])
+			r = p2p_bootstrap(n->overlays[i]->p2p, key, a, 1, now);
+	node_pump(n, now);
+	return r;
+}

@@ -1,0 +1,245 @@
+/* node_internal.h - what the files cmd/node*.c share. Nobody else includes it.
+ *
+ * struct node owns overlays and namespaces. Modules never call each other: an env function of
+ * theirs either does something downwards (send, publish, persist) or queues an event, and
+ * node_pump, called at the end of every entry, hands the queued events on one by one, when no
+ * module is on the stack. That is the whole concurrency rule of the control path. */
+#ifndef CMD_NODE_INTERNAL_H
+#define CMD_NODE_INTERNAL_H
+
+#include "cmd/node.h"
+
+#include "base/list.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "dht/dht.h"
+#include "dht/token.h"
+#include "p2p/p2p.h"
+
+#define NODE_OUTBOX_MAX 256   /* control messages waiting for a session */
+#define NODE_EVENTS_MAX 65536 /* events queued: a bug if ever reached */
+#define NODE_PERSISTS_MAX 8192
+#define NODE_QUERIES_MAX 1024 /* lookups on behalf of vnet and verbs */
+#define NODE_AGENTS 64
+#define NODE_CONTACTS_MAX 8   /* remembered across restarts, per overlay */
+#define NODE_EXTRA_NAMES 15
+
+enum module { MODULE_NODE, MODULE_P2P, MODULE_DHT, MODULE_REGS, MODULE_LEASE, MODULE_VNET };
+
+struct ns;
+struct overlay;
+
+/* One event, copied with its bytes behind it. */
+struct queued {
+	struct queued *next;
+	enum module module;
+	uint16_t owner; /* overlay or namespace number */
+	union {
+		struct p2p_event p2p;
+		struct dht_event dht;
+		struct regs_event regs;
+		struct lease_event lease;
+		struct vnet_event vnet;
+	} e;
+	uint8_t bytes[];
+};
+
+struct overlay {
+	struct node *n;
+	uint16_t number;
+	uint8_t id[16]; /* H16 of the first key it had: its name in durable state */
+	uint8_t key[32];
+	bool open;
+	struct p2p *p2p;
+	struct dht *dht;
+	struct token_contact contacts[NODE_CONTACTS_MAX]; /* newest first */
+	uint8_t contact_count;
+	bool contacts_dirty;
+	struct { /* how to answer routed questions */
+		struct pubkey key;
+		struct node_id agent;
+	} agents[NODE_AGENTS];
+	unsigned agent_next;
+};
+
+enum query_kind { QUERY_ADDRESS, QUERY_DERIVED, QUERY_NAME, QUERY_HOST, QUERY_VERB, QUERY_PING, QUERY_KEEPERS };
+
+/* One lookup: in the DHT first, then (addresses and names) at a keeper. */
+struct query {
+	uint64_t op; /* ours, towards dht and regs */
+	enum query_kind kind;
+	uint64_t caller;    /* vnet's or the verb's op */
+	struct ip ip;
+	struct reg_name name;
+	bool asked_keeper, hit;
+};
+
+struct attached { /* a peer with an attached session in this namespace */
+	struct pubkey key;
+	uint32_t session, tag;
+	char host[64];
+	struct ip v4;
+	uint64_t not_after;
+};
+
+#define VERBS_MAX 64
+
+struct pending_verb {
+	uint64_t op;	 /* ours, towards regs */
+	uint64_t caller; /* of the person's request */
+	/* Called once with the result; the verb is freed after it. */
+	void (*finish)(struct ns *s, struct pending_verb *v, const struct regs_event *e, usec_t now);
+	bool flag;
+	char text[TOKEN_TEXT_MAX];
+};
+
+struct wait { /* a verb that ends when the namespace is ready */
+	uint64_t op;
+	bool is_join;
+	usec_t until;
+};
+
+struct ns {
+	struct node *n;
+	struct overlay *o;
+	uint16_t number;
+	enum node_ns_state state;
+	struct pubkey root;
+	uint8_t nsid[NSID_LEN];
+	uint8_t rendezvous[32];
+	bool has_root_key;
+	struct key_pair root_key;
+	char name[33]; /* from the settings; "" before they are known */
+	char host[64], ifname[16];
+	char trouble[200];
+	char refused[160]; /* the last wanted address or name that somebody else owns */
+	bool has_ask;
+	struct ip ask;
+	bool enrolling;
+	uint8_t token_seed[SEED_LEN];
+	struct checkpoint checkpoint;
+	struct regs *regs;
+	struct leases *leases;
+	struct vnet *vnet;
+	bool port_up, gone, started;
+	struct ip v4, v6, dns4, dns6;
+	struct prefix subnet6;
+	uint8_t salt;
+	char held_host[64]; /* the name we hold */
+	struct map attached;	/* of struct attached, by key */
+	struct map queries;	/* of struct query, by op */
+	struct limit keeper_reads;
+	struct wait waits[NODE_WAITS_MAX];
+	size_t wait_count;
+	usec_t leaving; /* when to go at the latest; 0 = staying */
+	uint64_t leave_op;
+	usec_t next_keeper_try;
+	unsigned keeper_try;
+	struct map verbs; /* of struct pending_verb, by op: operations a person asked for */
+};
+
+struct persist_book { /* whose durable write this is */
+	uint64_t op;
+	enum module module;
+	uint16_t owner;
+	uint64_t module_op;
+};
+
+struct outgoing {
+	struct list list;
+	struct overlay *o;
+	struct pubkey to;
+	uint8_t service;
+	usec_t until;
+	size_t len;
+	uint8_t msg[];
+};
+
+struct node {
+	struct node_config cfg;
+	struct node_env env;
+	struct wall wall;
+	uint32_t start_counter;
+	uint8_t boot_nonce[16];
+	bool started;
+	struct overlay *overlays[NODE_OVERLAYS_MAX];
+	struct ns *ns[NODE_NAMESPACES_MAX];
+	struct queued *events, **events_tail;
+	size_t event_count;
+	bool pumping;
+	usec_t now; /* of the entry being served, for env functions that send */
+	struct map persists; /* of struct persist_book, by op */
+	struct list outbox;
+	size_t outbox_count;
+	uint64_t next_op;
+	struct addr addrs[P2P_ADDRESSES_MAX];
+	size_t addr_count;
+	usec_t next_second; /* once-a-second chores */
+	uint8_t seed[16];   /* of the maps */
+	struct drops drops;
+	struct frame slow_frame; /* for data that came along the ring */
+};
+
+/* node.c */
+void node_pump(struct node *n, usec_t now);
+struct queued *node_queue(struct node *n, enum module m, uint16_t owner, size_t bytes);
+void node_notice(struct node *n, uint64_t op, enum node_result r, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+uint64_t node_op(struct node *n);
+/* node_state.c: durable state. Keys: one byte of kind, then the owner's id, then its own key. */
+void state_write(struct node *n, enum module m, uint16_t owner, uint64_t module_op,
+		 const uint8_t *key, size_t key_len, const uint8_t *value, size_t len);
+void state_save_start(struct node *n);
+void state_save_overlay(struct overlay *o);
+void state_save_contacts(struct overlay *o);
+void state_save_ns(struct ns *s);
+void state_erase_ns(struct ns *s);
+/* node_overlay.c */
+struct overlay *overlay_new(struct node *n, const uint8_t key[32], bool open);
+struct overlay *overlay_find(struct node *n, const uint8_t id[16]);
+void overlay_start(struct overlay *o, usec_t now);
+void overlay_free(struct overlay *o, usec_t now);
+void overlay_event(struct overlay *o, const struct p2p_event *e, usec_t now);
+void overlay_dht_event(struct overlay *o, const struct dht_event *e, usec_t now);
+void overlay_send(struct overlay *o, const struct pubkey *to, uint8_t service, const uint8_t *msg,
+		  size_t len, usec_t now); /* connects first if need be */
+void overlay_learn_contact(struct overlay *o, const struct pubkey *key, const struct addr *a,
+			   size_t count);
+void outbox_expire(struct node *n, usec_t now);
+/* node_ns.c */
+struct ns *ns_new(struct node *n, struct overlay *o, const struct pubkey *root);
+void ns_free(struct ns *s, usec_t now);
+void ns_start(struct ns *s, usec_t now);
+void ns_tick(struct ns *s, usec_t now);
+void ns_regs_event(struct ns *s, const struct regs_event *e, usec_t now);
+void ns_lease_event(struct ns *s, const struct lease_event *e, usec_t now);
+void ns_make_leases(struct ns *s, usec_t now); /* once the settings are known */
+void ns_settings_changed(struct ns *s, usec_t now);
+void ns_check_ready(struct ns *s, usec_t now);
+void ns_trouble(struct ns *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+struct ns *ns_of_id(struct node *n, const uint8_t nsid[NSID_LEN], const struct overlay *o);
+/* node_attach.c: attached peers, grants shown and asked for */
+void ns_attached(struct ns *s, const struct p2p_event *e, usec_t now);
+void ns_detached(struct ns *s, const struct pubkey *peer, bool forget, usec_t now);
+void ns_show(struct ns *s, const struct pubkey *to, usec_t now);
+void ns_show_all(struct ns *s, usec_t now);
+void ns_grant_message(struct overlay *o, const struct pubkey *from, const uint8_t *msg, size_t len,
+		      usec_t now);
+void ns_want_grant(struct ns *s, const struct pubkey *peer, const struct ip *ip, usec_t now);
+void ns_drop_revoked(struct ns *s, usec_t now);
+struct ip ns_derived(const struct ns *s, const struct pubkey *key, uint8_t salt);
+/* node_resolve.c */
+void ns_vnet_event(struct ns *s, const struct vnet_event *e, usec_t now);
+void ns_query(struct ns *s, enum query_kind kind, uint64_t caller, const struct ip *ip,
+	      const struct reg_name *name, usec_t now);
+void ns_query_found(struct ns *s, const struct dht_event *e, usec_t now);
+void ns_query_done(struct ns *s, uint64_t op, usec_t now);
+bool ns_query_result(struct ns *s, const struct regs_event *e, usec_t now);
+struct dht_topic ns_topic(const struct ns *s, enum dht_kind kind, const void *name, size_t len);
+/* node_verbs.c, node_root.c: operations a person asked for */
+bool verb_result(struct ns *s, const struct regs_event *e, usec_t now);
+void verb_resolved(struct ns *s, const struct query *q, const struct owned_payload *p, usec_t now);
+void verb_pong(struct ns *s, uint64_t op, usec_t rtt);
+struct ns *verb_ns(struct node *n, uint64_t op, const char *name);
+
+#endif

@@ -1,0 +1,680 @@
+/* node_ns.c - one namespace on this node, from the first byte of a token to a usable address.
+ *
+ * JOINING: registers ask a keeper to enrol us. ENROLLED: settings and secrets are known, the port
+ * exists, leases claim an address and a name, a session is attached to a keeper. READY: both are
+ * held and vpnd's DNS answers. REFUSED and OUT keep a sentence that says why. The order does not
+ * depend on whether this is a first join or a restart: what was durable is simply there already. */
+#include "cmd/node.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/node_internal.h"
+
+#define PUBLISH_SECONDS (24 * 3600)
+#define KEEPER_READS 20 /* lookups a second that may go on to a keeper */
+
+static void env_random(void *ctx, void *out, size_t len)
+{
+	struct ns *s = ctx;
+
+	s->n->env.random(s->n->env.ctx, out, len);
+}
+
+static void env_regs_send(void *ctx, const struct pubkey *to, uint8_t service, const uint8_t *msg,
+			  size_t len)
+{
+	struct ns *s = ctx;
+
+	overlay_send(s->o, to, service, msg, len, s->n->now);
+}
+
+static void env_regs_persist(void *ctx, uint64_t op, const uint8_t *key, size_t key_len,
+			     const uint8_t *value, size_t len)
+{
+	struct ns *s = ctx;
+
+	state_write(s->n, MODULE_REGS, s->number, op, key, key_len, value, len);
+}
+
+static void env_lease_persist(void *ctx, uint64_t op, const uint8_t *key, size_t key_len,
+			      const uint8_t *value, size_t len)
+{
+	struct ns *s = ctx;
+
+	state_write(s->n, MODULE_LEASE, s->number, op, key, key_len, value, len);
+}
+
+static void env_regs_event(void *ctx, const struct regs_event *e)
+{
+	struct ns *s = ctx;
+	struct queued *q = node_queue(s->n, MODULE_REGS, s->number, e->len);
+
+	q->e.regs = *e;
+	if (e->len)
+		memcpy(q->bytes, e->grant, e->len);
+	q->e.regs.grant = q->bytes;
+}
+
+static void env_lease_event(void *ctx, const struct lease_event *e)
+{
+	struct ns *s = ctx;
+	struct queued *q = node_queue(s->n, MODULE_LEASE, s->number, e->len);
+
+	q->e.lease = *e;
+	if (e->len)
+		memcpy(q->bytes, e->grant, e->len);
+	q->e.lease.grant = q->bytes;
+}
+
+static int env_lease_submit(void *ctx, uint64_t op, const struct reg_op *req, usec_t now)
+{
+	struct ns *s = ctx;
+
+	return regs_submit(s->regs, op, req, NULL, now);
+}
+
+static void env_vnet_event(void *ctx, const struct vnet_event *e)
+{
+	struct ns *s = ctx;
+	size_t len = e->name ? strlen(e->name) + 1 : 0;
+	struct queued *q = node_queue(s->n, MODULE_VNET, s->number, len);
+
+	q->e.vnet = *e;
+	if (len)
+		memcpy(q->bytes, e->name, len);
+	q->e.vnet.name = (const char *)q->bytes;
+}
+
+static void env_to_port(void *ctx, uint16_t port, const uint8_t *frame, size_t len)
+{
+	struct ns *s = ctx;
+
+	(void)port;
+	s->n->env.to_port(s->n->env.ctx, s->number, frame, len);
+}
+
+/* vnet's slow path: seals a copy and sends it at once. */
+static void env_to_peer(void *ctx, uint32_t session, uint32_t tag, uint8_t type, const uint8_t *pkt,
+			size_t len)
+{
+	struct ns *s = ctx;
+	struct frame *f = &s->n->slow_frame;
+
+	if (len > FRAME_LEN_MAX)
+		return;
+	f->data = f->store + FRAME_HEAD;
+	f->len = (uint32_t)len;
+	memcpy(f->data, pkt, len);
+	f->session = session;
+	f->tag = tag;
+	f->type = type;
+	f->ns = s->number;
+	f->verdict = FRAME_TO_PEER;
+	p2p_seal(p2p_view(s->o->p2p), p2p_lane(s->o->p2p, 0), &f, 1, s->n->now);
+	if (f->verdict == FRAME_TO_WIRE)
+		s->n->env.send(s->n->env.ctx, f->socket, &f->remote, f->data, f->len);
+	else if (f->verdict == FRAME_ROUTED)
+		p2p_send_routed(s->o->p2p, f, s->n->now);
+}
+
+void ns_trouble(struct ns *s, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(s->trouble, sizeof(s->trouble), fmt, ap);
+	va_end(ap);
+	if (s->trouble[0])
+		log_warn(s->n->cfg.log, "%s: %s", s->name[0] ? s->name : "namespace", s->trouble);
+}
+
+struct ns *ns_of_id(struct node *n, const uint8_t nsid[NSID_LEN], const struct overlay *o)
+{
+	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++)
+		if (n->ns[i] && (!o || n->ns[i]->o == o) &&
+		    memcmp(n->ns[i]->nsid, nsid, NSID_LEN) == 0)
+			return n->ns[i];
+	return NULL;
+}
+
+static void make_regs(struct ns *s)
+{
+	struct node *n = s->n;
+	struct regs_config rc = { n->cfg.self, s->root,	     n->cfg.crypto,
+				  n->cfg.log,  &n->wall, n->cfg.same_machine };
+
+	s->regs = regs_new(&rc,
+			   &(struct regs_env){ s, env_random, env_regs_send, env_regs_persist,
+					       env_regs_event },
+			   n->now);
+	sodium_memzero(&rc, sizeof(rc));
+}
+
+/* NULL when there are too many, or this one is here already. */
+struct ns *ns_new(struct node *n, struct overlay *o, const struct pubkey *root)
+{
+	struct ns *s;
+	size_t i = 0;
+
+	while (i < NODE_NAMESPACES_MAX && n->ns[i])
+		i++;
+	if (i == NODE_NAMESPACES_MAX)
+		return NULL;
+	s = mem_new(sizeof(*s));
+	s->n = n;
+	s->o = o;
+	s->number = (uint16_t)i;
+	s->root = *root;
+	nsid_of(s->nsid, root);
+	if (ns_of_id(n, s->nsid, NULL)) {
+		free(s);
+		return NULL;
+	}
+	map_init(&s->attached, offsetof(struct attached, key), KEY_LEN, P2P_SESSIONS_MAX, n->seed);
+	map_init(&s->queries, offsetof(struct query, op), sizeof(uint64_t), NODE_QUERIES_MAX,
+		 n->seed);
+	map_init(&s->verbs, offsetof(struct pending_verb, op), sizeof(uint64_t), VERBS_MAX, n->seed);
+	limit_init(&s->keeper_reads, KEEPER_READS, KEEPER_READS);
+	n->ns[i] = s;
+	make_regs(s);
+	return s;
+}
+
+static void free_items(struct map *m)
+{
+	size_t at = 0;
+	void *item;
+
+	while ((item = map_next(m, &at))) {
+		map_take_at(m, &at);
+		free(item);
+	}
+	map_fini(m);
+}
+
+void ns_free(struct ns *s, usec_t now)
+{
+	struct node *n = s->n;
+
+	if (s->o->p2p)
+		p2p_namespace_del(s->o->p2p, s->number, now);
+	n->ns[s->number] = NULL;
+	vnet_free(s->vnet);
+	leases_free(s->leases);
+	regs_free(s->regs);
+	if (s->port_up)
+		n->env.port_close(n->env.ctx, s->number);
+	free_items(&s->attached);
+	free_items(&s->queries);
+	free_items(&s->verbs);
+	sodium_memzero(s, sizeof(*s));
+	free(s);
+}
+
+void ns_make_leases(struct ns *s, usec_t now)
+{
+	const struct settings *st = regs_settings(s->regs);
+	struct lease_config lc;
+
+	if (s->leases || !st)
+		return;
+	lc = (struct lease_config){ .self = s->n->cfg.self.pub,
+				    .subnet = st->subnet,
+				    .lease = st->lease,
+				    .same_machine = s->n->cfg.same_machine,
+				    .log = s->n->cfg.log,
+				    .wall = &s->n->wall };
+	memcpy(lc.nsid, s->nsid, NSID_LEN);
+	s->leases = leases_new(&lc,
+			       &(struct lease_env){ s, env_random, env_lease_submit,
+						    env_lease_persist, env_lease_event },
+			       now);
+}
+
+static int open_port(struct ns *s, const struct settings *st, usec_t now)
+{
+	struct node *n = s->n;
+	struct vnet_config vc = { .ns = s->number,
+				  .subnet = st->subnet,
+				  .subnet6 = s->subnet6,
+				  .dns4 = s->dns4,
+				  .dns6 = s->dns6,
+				  .mtu = st->mtu,
+				  .log = n->cfg.log,
+				  .type_ip = PACKET_IP };
+	struct node_port p = { .mtu = st->mtu };
+	int r;
+
+	snprintf(p.ifname, sizeof(p.ifname), "%s", s->ifname);
+	r = n->env.port_open(n->env.ctx, s->number, &p, vc.port_mac);
+	if (r < 0)
+		return r;
+	s->port_up = true;
+	snprintf(s->ifname, sizeof(s->ifname), "%s", p.ifname);
+	snprintf(vc.name, sizeof(vc.name), "%s", st->name);
+	snprintf(vc.domain, sizeof(vc.domain), "%s", st->domain[0] ? st->domain : "internal");
+	s->vnet = vnet_new(&vc,
+			   &(struct vnet_env){ s, env_random, env_vnet_event, env_to_port,
+					       env_to_peer },
+			   now);
+	return 0;
+}
+
+/* What follows from nsid, key and subnet alone. */
+static void derive(struct ns *s, const struct settings *st)
+{
+	uint8_t h[32];
+
+	hash_of(h, sizeof(h), "vpnd prefix", s->nsid, NSID_LEN);
+	s->subnet6 = (struct prefix){ .ip = { .len = 16, .b = { 0xfd } }, .bits = 64 };
+	memcpy(s->subnet6.ip.b + 1, h, 7);
+	s->dns6 = s->subnet6.ip;
+	s->dns6.b[15] = 1;
+	s->dns4 = ip_v4(ip_to_v4(&st->subnet.ip) + 1);
+	s->v6 = ns_derived(s, &s->n->cfg.self.pub, s->salt);
+	snprintf(s->name, sizeof(s->name), "%s", st->name);
+}
+
+static void announce_derived(struct ns *s, usec_t now)
+{
+	struct dht_topic t = ns_topic(s, DHT_DERIVED, s->v6.b, 16);
+	uint8_t body[KEY_LEN + 1];
+
+	memcpy(body, s->n->cfg.self.pub.b, KEY_LEN);
+	body[KEY_LEN] = s->salt;
+	dht_publish(s->o->dht, &t, body, sizeof(body), PUBLISH_SECONDS, now);
+}
+
+static void give_secrets(struct ns *s, usec_t now)
+{
+	struct regs_secret rs[2];
+	struct p2p_secret ps[2];
+	size_t count = regs_secrets(s->regs, rs);
+
+	for (size_t i = 0; i < count; i++) {
+		ps[i].number = rs[i].number;
+		memcpy(ps[i].b, rs[i].b, sizeof(ps[i].b));
+	}
+	if (count)
+		p2p_namespace_set(s->o->p2p, s->number, ps, count, now);
+	p2p_namespace_revocation(s->o->p2p, s->number, regs_revocation_number(s->regs));
+	sodium_memzero(rs, sizeof(rs));
+	sodium_memzero(ps, sizeof(ps));
+}
+
+static void announce_keepers(struct ns *s, usec_t now)
+{
+	const struct config *cf = regs_keepers(s->regs);
+	struct dht_topic t;
+
+	if (!cf || !regs_is_keeper(s->regs))
+		return;
+	t = ns_topic(s, DHT_KEEPERS, "keepers", 7);
+	memcpy(t.secret, s->rendezvous, sizeof(t.secret));
+	dht_publish(s->o->dht, &t, cf->bytes, cf->len, PUBLISH_SECONDS, now);
+}
+
+/* The first time settings are known here: port, derived address, claims. Idempotent. */
+void ns_settings_changed(struct ns *s, usec_t now)
+{
+	const struct settings *st = regs_settings(s->regs);
+	int r;
+
+	if (!st || s->state == NODE_NS_OUT)
+		return;
+	derive(s, st);
+	give_secrets(s, now);
+	if (s->port_up)
+		return;
+	s->state = NODE_NS_ENROLLED;
+	r = open_port(s, st, now);
+	if (r < 0) {
+		ns_trouble(s, "cannot make the network interface %s: %s (is /dev/net/tun there, and "
+			      "does vpnd have CAP_NET_ADMIN?)", s->ifname, strerror(-r));
+		return;
+	}
+	vnet_own(s->vnet, &s->v6, now);
+	s->n->env.port_address(s->n->env.ctx, s->number, &s->v6, 64, true);
+	announce_derived(s, now);
+	announce_keepers(s, now);
+	ns_make_leases(s, now);
+	leases_started(s->leases, now);
+	leases_set_v6(s->leases, &s->v6, now);
+	leases_want_address(s->leases, s->has_ask ? &s->ask : NULL, now);
+	leases_want_name(s->leases, s->host, now);
+	s->next_keeper_try = now;
+}
+
+void ns_start(struct ns *s, usec_t now)
+{
+	s->started = true;
+	regs_started(s->regs, now);
+	if (regs_settings(s->regs)) {
+		ns_settings_changed(s, now);
+		return;
+	}
+	if (s->enrolling) {
+		struct pubkey keys[NODE_CONTACTS_MAX];
+		size_t count = s->o->contact_count;
+
+		for (size_t i = 0; i < count; i++)
+			keys[i] = s->o->contacts[i].key;
+		regs_trust(s->regs, &s->checkpoint, keys, count);
+		regs_enrol(s->regs, 0, s->token_seed, s->host, now);
+	}
+}
+
+/* One attached session to some keeper is kept: renewals, revocations and the beacon come by it. */
+static void seek_keeper(struct ns *s, usec_t now)
+{
+	const struct config *cf = regs_keepers(s->regs);
+	bool found = false;
+
+	for (size_t i = 0; cf && i < cf->count; i++)
+		if (key_equal(&cf->members[i].node, &s->n->cfg.self.pub) ||
+		    map_get(&s->attached, &cf->members[i].node))
+			found = true;
+	if (!cf || found) {
+		s->keeper_try = 0;
+		s->next_keeper_try = now + SEC(1);
+		return;
+	}
+	p2p_attach(s->o->p2p, s->number, &cf->members[s->keeper_try % cf->count].node, now);
+	s->keeper_try++;
+	s->next_keeper_try = now + SEC(1) * (s->keeper_try < 10 ? s->keeper_try : 10);
+	if (s->keeper_try % 4 == 3)
+		ns_query(s, QUERY_KEEPERS, 0, NULL, NULL, now);
+}
+
+static void finish_waits(struct ns *s, usec_t now)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->wait_count; i++) {
+		struct wait *w = &s->waits[i];
+		struct node_notice n = { .op = w->op, .v4 = s->v4, .v6 = s->v6 };
+		char v4[IP_TEXT_LEN];
+
+		ip_text(v4, &s->v4);
+		n.text = s->state == NODE_NS_READY ? v4 : s->trouble;
+		n.result = s->state == NODE_NS_READY ? NODE_OK : NODE_NO;
+		if (s->state == NODE_NS_READY || s->state == NODE_NS_REFUSED ||
+		    s->state == NODE_NS_OUT)
+			s->n->env.notice(s->n->env.ctx, &n);
+		else if (now >= w->until)
+			node_notice(s->n, w->op, NODE_TIMEOUT, "%s",
+				    s->trouble[0] ? s->trouble :
+						    "not ready in time; see `vpnctl status`");
+		else
+			s->waits[kept++] = *w;
+	}
+	s->wait_count = kept;
+}
+
+void ns_check_ready(struct ns *s, usec_t now)
+{
+	if (s->state == NODE_NS_ENROLLED && s->port_up && s->v4.len && s->held_host[0]) {
+		s->state = NODE_NS_READY;
+		s->trouble[0] = 0;
+	} else if (s->state == NODE_NS_READY && !s->v4.len) {
+		s->state = NODE_NS_ENROLLED;
+	}
+	finish_waits(s, now);
+}
+
+/* Memberships end; an attachment does not outlive the grant it was made with. */
+static void end_lapsed(struct ns *s, usec_t now)
+{
+	uint64_t wall = wall_seconds(&s->n->wall, now);
+	struct attached *a;
+	size_t at = 0;
+
+	while ((a = map_next(&s->attached, &at)))
+		if (a->not_after && a->not_after < wall)
+			p2p_detach(s->o->p2p, s->number, &a->key, now);
+}
+
+static bool holds_anything(const struct ns *s, usec_t now)
+{
+	struct lease_info li;
+	size_t at = 0;
+
+	return s->leases && leases_next(s->leases, &at, &li, now);
+}
+
+/* The end of `leave`: what was held is given back, or two seconds are over. */
+static void go(struct ns *s, usec_t now)
+{
+	struct node *n = s->n;
+	uint64_t op = s->leave_op;
+
+	state_erase_ns(s);
+	ns_free(s, now);
+	node_notice(n, op, NODE_OK, "left");
+}
+
+void ns_tick(struct ns *s, usec_t now)
+{
+	if (s->leaving && (now >= s->leaving || !holds_anything(s, now))) {
+		go(s, now);
+		return;
+	}
+	regs_tick(s->regs, now);
+	if (s->leases)
+		leases_tick(s->leases, now);
+	if (s->vnet)
+		vnet_tick(s->vnet, now);
+	if (now < s->n->next_second)
+		return;
+	if (s->state == NODE_NS_ENROLLED || s->state == NODE_NS_READY) {
+		if (now >= s->next_keeper_try)
+			seek_keeper(s, now);
+		end_lapsed(s, now);
+	} else if (s->state == NODE_NS_JOINING && s->enrolling && !regs_keepers(s->regs)) {
+		ns_query(s, QUERY_KEEPERS, 0, NULL, NULL, now);
+	}
+	finish_waits(s, now);
+}
+
+/* Why an enrolment failed, as a sentence with what to do. */
+static void enrol_refused(struct ns *s, const struct regs_event *e)
+{
+	const char *why;
+
+	switch (e->status) {
+	case REG_EXPIRED:
+		why = "this token has expired; ask for a new one (`vpnctl invite`)";
+		break;
+	case REG_USED_UP:
+		why = "this token is used up; ask for a new one (`vpnctl invite --uses N`)";
+		break;
+	case REG_REVOKED:
+		why = "this token, or this node, was revoked; ask an admin of the namespace";
+		break;
+	case REG_NO_QUORUM:
+		why = "cannot reach a keeper of the namespace; trying on (is UDP to the bootstrap "
+		      "node open, and is the token of this overlay?)";
+		break;
+	default:
+		why = "the keepers refuse this token; it may belong to another namespace";
+		break;
+	}
+	ns_trouble(s, "%s", why);
+}
+
+static void on_enrolled(struct ns *s, const struct regs_event *e, usec_t now)
+{
+	if (e->status == REG_OK) {
+		s->enrolling = false;
+		sodium_memzero(s->token_seed, sizeof(s->token_seed));
+		s->trouble[0] = 0;
+		state_save_ns(s);
+		ns_settings_changed(s, now);
+		return;
+	}
+	enrol_refused(s, e);
+	if (e->status == REG_NO_QUORUM || e->status == REG_BUSY) {
+		regs_enrol(s->regs, 0, s->token_seed, s->host, now);
+		return;
+	}
+	s->state = NODE_NS_REFUSED;
+	s->enrolling = false;
+	state_erase_ns(s); /* a refused token is not tried again at the next start */
+	finish_waits(s, now);
+}
+
+static void on_updated(struct ns *s, const struct regs_event *e, usec_t now)
+{
+	(void)e;
+	ns_settings_changed(s, now);
+	give_secrets(s, now);
+	ns_drop_revoked(s, now);
+	if (s->port_up)
+		announce_keepers(s, now);
+}
+
+static void on_revoked_self(struct ns *s, const struct regs_event *e, usec_t now)
+{
+	(void)e;
+	if (s->state == NODE_NS_OUT)
+		return;
+	s->state = NODE_NS_OUT;
+	ns_trouble(s, "this node was revoked; an admin of the namespace can invite a new identity");
+	p2p_namespace_del(s->o->p2p, s->number, now);
+	if (s->port_up)
+		s->n->env.port_close(s->n->env.ctx, s->number);
+	s->port_up = false;
+	vnet_free(s->vnet);
+	s->vnet = NULL;
+	s->v4.len = 0;
+	finish_waits(s, now);
+}
+
+static void on_result(struct ns *s, const struct regs_event *e, usec_t now)
+{
+	if (ns_query_result(s, e, now) || verb_result(s, e, now))
+		return;
+	if (s->leases)
+		leases_result(s->leases, e->op, e->status, &e->holder, e->grant, e->len, now);
+}
+
+static void (*const regs_handlers[])(struct ns *s, const struct regs_event *e, usec_t now) = {
+	[REGS_RESULT] = on_result,
+	[REGS_ENROLLED] = on_enrolled,
+	[REGS_UPDATED] = on_updated,
+	[REGS_REVOKED_SELF] = on_revoked_self,
+};
+
+void ns_regs_event(struct ns *s, const struct regs_event *e, usec_t now)
+{
+	assert(e->type < ARRAY_LEN(regs_handlers));
+	regs_handlers[e->type](s, e, now);
+}
+
+static struct ip address_of(const struct reg_name *name)
+{
+	struct ip ip = { .len = name->len };
+
+	memcpy(ip.b, name->b, name->len <= 16 ? name->len : 16);
+	return ip;
+}
+
+static void publish_grant(struct ns *s, const struct lease_event *e, usec_t now)
+{
+	bool address = e->name.kind == REG_ADDRESS;
+	struct dht_topic t = ns_topic(s, address ? DHT_ADDRESS : DHT_NAME, e->name.b, e->name.len);
+
+	dht_publish(s->o->dht, &t, e->grant, e->len, PUBLISH_SECONDS, now);
+	if (address)
+		ns_show_all(s, now);
+}
+
+static void lease_gained(struct ns *s, const struct lease_event *e, usec_t now)
+{
+	if (e->name.kind == REG_ADDRESS) {
+		s->v4 = address_of(&e->name);
+		vnet_own(s->vnet, &s->v4, now);
+		s->n->env.port_address(s->n->env.ctx, s->number, &s->v4,
+				       regs_settings(s->regs)->subnet.bits, true);
+	} else if (!s->held_host[0] || strcmp(s->held_host, s->host) != 0) {
+		char zone[100];
+
+		snprintf(s->held_host, sizeof(s->held_host), "%.*s", e->name.len, e->name.b);
+		vnet_set_host(s->vnet, s->held_host);
+		snprintf(zone, sizeof(zone), "%s.%s", s->name,
+			 regs_settings(s->regs)->domain[0] ? regs_settings(s->regs)->domain :
+							     "internal");
+		s->n->env.port_dns(s->n->env.ctx, s->number, &s->dns4, zone);
+	}
+	publish_grant(s, e, now);
+	ns_check_ready(s, now);
+}
+
+static void lease_gone(struct ns *s, const struct lease_event *e, usec_t now)
+{
+	bool address = e->name.kind == REG_ADDRESS;
+	struct dht_topic t = ns_topic(s, address ? DHT_ADDRESS : DHT_NAME, e->name.b, e->name.len);
+	struct ip ip = address_of(&e->name);
+
+	dht_withdraw(s->o->dht, &t, now);
+	if (!address) {
+		s->held_host[0] = 0;
+		return;
+	}
+	if (!s->port_up)
+		return;
+	vnet_disown(s->vnet, &ip, now);
+	s->n->env.port_address(s->n->env.ctx, s->number, &ip, regs_settings(s->regs)->subnet.bits,
+			       false);
+	if (ip_equal(&ip, &s->v4))
+		s->v4.len = 0;
+	ns_check_ready(s, now);
+}
+
+/* What somebody else owns: said by name, and we go on with the next candidate. */
+static void lease_refused(struct ns *s, const struct lease_event *e, usec_t now)
+{
+	char holder[64] = "", text[72], key[KEY_TEXT_LEN];
+	struct ip ip = address_of(&e->name);
+
+	(void)now;
+	if (e->name.kind == REG_ADDRESS)
+		ip_text(text, &ip);
+	else
+		snprintf(text, sizeof(text), "%.*s", e->name.len, e->name.b);
+	node_member_name(s->n, s->number, &e->holder, holder);
+	key_text(key, &e->holder);
+	log_warn(s->n->cfg.log, "%s: %s %s is owned by %s%s%s; taking another", s->name,
+		 e->name.kind == REG_ADDRESS ? "address" : "name", text, holder,
+		 holder[0] ? ", key " : "key ", key);
+	snprintf(s->refused, sizeof(s->refused), "%s is owned by %s%s%s", text, holder,
+		 holder[0] ? ", key " : "key ", key);
+}
+
+void ns_lease_event(struct ns *s, const struct lease_event *e, usec_t now)
+{
+	if (!s->vnet)
+		return;
+	switch (e->type) {
+	case LEASE_GAINED:
+		lease_gained(s, e, now);
+		break;
+	case LEASE_RENEWED:
+		publish_grant(s, e, now);
+		break;
+	case LEASE_GONE:
+		lease_gone(s, e, now);
+		break;
+	case LEASE_REFUSED:
+		lease_refused(s, e, now);
+		break;
+	case LEASE_FAILED:
+		ns_trouble(s, "no address or name: %s", reg_status_text(e->status));
+		break;
+	}
+}

@@ -1,0 +1,249 @@
+/* node_resolve.c - "who owns this address?", "what is this name's address?": vnet's upcalls.
+ *
+ * One lookup = one query: first the DHT, whose every record carries a quorum's grant and is
+ * checked here; if it knows nothing good, a READ at a keeper, rate-limited, so that a grant too
+ * young to be found is found all the same. Derived addresses prove themselves by the key. */
+#include "cmd/node.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/node_internal.h"
+
+struct dht_topic ns_topic(const struct ns *s, enum dht_kind kind, const void *name, size_t len)
+{
+	struct dht_topic t = { .kind = kind, .name_len = (uint8_t)len };
+	struct regs_secret secrets[2];
+
+	assert(len <= sizeof(t.name));
+	memcpy(t.name, name, len);
+	if (regs_secrets(s->regs, secrets))
+		memcpy(t.secret, secrets[0].b, sizeof(t.secret));
+	sodium_memzero(secrets, sizeof(secrets));
+	return t;
+}
+
+static void answer_address(struct ns *s, struct query *q, const struct grant *g, usec_t now)
+{
+	uint64_t wall = wall_seconds(&s->n->wall, now), end = g ? grant_end(g) : 0;
+
+	if (s->vnet)
+		vnet_resolved(s->vnet, &q->ip, g ? &g->owner : NULL, g ? g->generation : 0,
+			      now + SEC(end > wall ? end - wall : 0), now);
+}
+
+static void answer_name(struct ns *s, struct query *q, const struct grant *g, usec_t now)
+{
+	struct owned_payload p = { 0 };
+	struct vnet_name vn;
+	bool found = g && owned_payload_read(&p, g->payload, g->payload_len);
+
+	if (q->kind != QUERY_NAME) {
+		verb_resolved(s, q, found ? &p : NULL, now);
+		return;
+	}
+	vn = (struct vnet_name){ p.v4, p.v6 };
+	if (s->vnet)
+		vnet_name_resolved(s->vnet, q->caller, found ? &vn : NULL, now);
+}
+
+static void answer_host(struct ns *s, struct query *q, const struct grant *g, usec_t now)
+{
+	struct owned_payload p = { 0 };
+	bool found = g && owned_payload_read(&p, g->payload, g->payload_len);
+
+	if (s->vnet)
+		vnet_host_resolved(s->vnet, q->caller, found ? p.host : NULL, now);
+}
+
+static void answer_nothing(struct ns *s, struct query *q, const struct grant *g, usec_t now)
+{
+	(void)s, (void)q, (void)g, (void)now;
+}
+
+/* What each kind of query looks for, and whose answer it is. */
+static const struct {
+	enum dht_kind topic;
+	bool keeper; /* a register stands behind it */
+	void (*answer)(struct ns *s, struct query *q, const struct grant *g, usec_t now);
+} kinds[] = {
+	[QUERY_ADDRESS] = { DHT_ADDRESS, true, answer_address },
+	[QUERY_DERIVED] = { DHT_DERIVED, false, answer_address },
+	[QUERY_NAME] = { DHT_NAME, true, answer_name },
+	[QUERY_HOST] = { DHT_ADDRESS, true, answer_host },
+	[QUERY_VERB] = { DHT_NAME, true, answer_name },
+	[QUERY_PING] = { DHT_NAME, true, answer_name },
+	[QUERY_KEEPERS] = { DHT_KEEPERS, false, answer_nothing },
+};
+
+static struct dht_topic topic_of(const struct ns *s, const struct query *q)
+{
+	struct dht_topic t;
+
+	if (q->kind == QUERY_KEEPERS) {
+		t = ns_topic(s, DHT_KEEPERS, "keepers", 7);
+		memcpy(t.secret, s->rendezvous, sizeof(t.secret));
+		return t;
+	}
+	if (q->kind == QUERY_DERIVED)
+		return ns_topic(s, DHT_DERIVED, q->ip.b, q->ip.len);
+	return ns_topic(s, kinds[q->kind].topic, q->name.b, q->name.len);
+}
+
+static void query_end(struct ns *s, struct query *q, const struct grant *g, usec_t now)
+{
+	map_take(&s->queries, &q->op);
+	kinds[q->kind].answer(s, q, g, now);
+	free(q);
+}
+
+void ns_query(struct ns *s, enum query_kind kind, uint64_t caller, const struct ip *ip,
+	      const struct reg_name *name, usec_t now)
+{
+	struct query *q = mem_new(sizeof(*q));
+	struct dht_topic t;
+
+	q->op = node_op(s->n);
+	q->kind = kind;
+	q->caller = caller;
+	if (ip)
+		q->ip = *ip;
+	if (name)
+		q->name = *name;
+	t = topic_of(s, q);
+	if (map_put(&s->queries, q) != 0 || dht_get(s->o->dht, q->op, &t, now) != 0)
+		query_end(s, q, NULL, now);
+}
+
+static bool right_grant(const struct ns *s, const struct query *q, struct grant *g, const uint8_t *b,
+			size_t len, usec_t now)
+{
+	return regs_check(s->regs, g, b, len, now) && g->state == REG_HELD &&
+	       reg_name_equal(&g->name, &q->name);
+}
+
+static void found_derived(struct ns *s, struct query *q, const struct dht_event *e, usec_t now)
+{
+	struct rd r = rd_of(e->body, e->len);
+	struct pubkey key;
+	struct ip ip;
+
+	rd_copy(&r, key.b, KEY_LEN);
+	ip = ns_derived(s, &key, rd_u8(&r));
+	if (!rd_done(&r) || !ip_equal(&ip, &q->ip) || q->hit)
+		return;
+	q->hit = true;
+	if (s->vnet)
+		vnet_resolved(s->vnet, &ip, &key, 1, now + HOURS(1), now);
+}
+
+void ns_query_found(struct ns *s, const struct dht_event *e, usec_t now)
+{
+	struct query *q = map_get(&s->queries, &e->op);
+	struct grant g;
+
+	if (q->kind == QUERY_KEEPERS) {
+		regs_offer_config(s->regs, e->body, e->len, now);
+	} else if (q->kind == QUERY_DERIVED) {
+		found_derived(s, q, e, now);
+	} else if (right_grant(s, q, &g, e->body, e->len, now)) {
+		dht_cancel(s->o->dht, q->op);
+		query_end(s, q, &g, now);
+	}
+}
+
+void ns_query_done(struct ns *s, uint64_t op, usec_t now)
+{
+	struct query *q = map_get(&s->queries, &op);
+	struct reg_op read = { .verb = OP_READ, .name = q->name };
+
+	if (q->kind == QUERY_DERIVED && q->hit) {
+		map_take(&s->queries, &q->op);
+		free(q);
+		return;
+	}
+	if (!kinds[q->kind].keeper || !limit_take(&s->keeper_reads, now) ||
+	    regs_submit(s->regs, q->op, &read, NULL, now) != 0)
+		query_end(s, q, NULL, now);
+}
+
+bool ns_query_result(struct ns *s, const struct regs_event *e, usec_t now)
+{
+	struct query *q = map_get(&s->queries, &e->op);
+	struct grant g;
+
+	if (!q)
+		return false;
+	query_end(s, q, e->len && right_grant(s, q, &g, e->grant, e->len, now) ? &g : NULL, now);
+	return true;
+}
+
+static void want_owner(struct ns *s, const struct vnet_event *e, usec_t now)
+{
+	struct reg_name name = reg_name_address(&e->ip);
+
+	if (e->ip.len == 4)
+		ns_query(s, QUERY_ADDRESS, 0, &e->ip, &name, now);
+	else
+		ns_query(s, QUERY_DERIVED, 0, &e->ip, NULL, now);
+}
+
+static void want_name(struct ns *s, const struct vnet_event *e, usec_t now)
+{
+	struct reg_name name;
+
+	if (reg_name_host(&name, e->name))
+		ns_query(s, QUERY_NAME, e->op, NULL, &name, now);
+	else
+		vnet_name_resolved(s->vnet, e->op, NULL, now);
+}
+
+/* Reverse: an address register carries its owner's host name; derived addresses are known from
+ * attached peers only. */
+static void want_host(struct ns *s, const struct vnet_event *e, usec_t now)
+{
+	struct reg_name name = reg_name_address(&e->ip);
+
+	if (e->ip.len == 4)
+		ns_query(s, QUERY_HOST, e->op, &e->ip, &name, now);
+	else
+		vnet_host_resolved(s->vnet, e->op, NULL, now);
+}
+
+static void want_attach(struct ns *s, const struct vnet_event *e, usec_t now)
+{
+	p2p_attach(s->o->p2p, s->number, &e->peer, now);
+}
+
+static void want_grant(struct ns *s, const struct vnet_event *e, usec_t now)
+{
+	struct attached *a;
+	size_t at = 0;
+
+	while ((a = map_next(&s->attached, &at)))
+		if (a->session == e->session) {
+			ns_want_grant(s, &a->key, &e->ip, now);
+			return;
+		}
+}
+
+static void pong(struct ns *s, const struct vnet_event *e, usec_t now)
+{
+	(void)now;
+	verb_pong(s, e->op, e->rtt);
+}
+
+static void (*const handlers[])(struct ns *s, const struct vnet_event *e, usec_t now) = {
+	[VNET_RESOLVE] = want_owner,	 [VNET_RESOLVE_NAME] = want_name,
+	[VNET_RESOLVE_HOST] = want_host, [VNET_ATTACH] = want_attach,
+	[VNET_WANT_GRANT] = want_grant,	 [VNET_PONG] = pong,
+};
+
+void ns_vnet_event(struct ns *s, const struct vnet_event *e, usec_t now)
+{
+	assert(e->type < ARRAY_LEN(handlers));
+	if (s->vnet)
+		handlers[e->type](s, e, now);
+}

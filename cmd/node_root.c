@@ -1,0 +1,370 @@
+/* node_root.c - what takes an admin's signature: tokens, members, the root key itself.
+ *
+ * The operation is signed here, with the root key where this node has it, else with the node's own
+ * key if the settings name it an admin; keepers check it and answer, and the answer ends the verb. */
+#include "cmd/node.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/node_internal.h"
+
+#define BACKUP_PREFIX "vpnd-root1:"
+#define KEEPER_INVITES 2 /* the first two invited members may become keepers (DESIGN 12.21) */
+
+static const struct key_pair *admin_key(const struct ns *s)
+{
+	const struct settings *st = regs_settings(s->regs);
+
+	if (s->has_root_key)
+		return &s->root_key;
+	return st && settings_is_admin(st, &s->n->cfg.self.pub) ? &s->n->cfg.self : NULL;
+}
+
+static struct ns *admin_ns(struct node *n, uint64_t op, const char *name)
+{
+	struct ns *s = verb_ns(n, op, name);
+
+	if (s && !admin_key(s)) {
+		node_notice(n, op, NODE_NO, "this node is no admin of %s; run it on the node that "
+					    "created it, or there `vpnctl root add-admin` this node",
+			    s->name);
+		return NULL;
+	}
+	return s;
+}
+
+bool verb_result(struct ns *s, const struct regs_event *e, usec_t now)
+{
+	struct pending_verb *v = map_take(&s->verbs, &e->op);
+
+	if (!v)
+		return false;
+	v->finish(s, v, e, now);
+	sodium_memzero(v, sizeof(*v));
+	free(v);
+	return true;
+}
+
+static void finish_plain(struct ns *s, struct pending_verb *v, const struct regs_event *e, usec_t now)
+{
+	(void)now;
+	if (e->status == REG_OK)
+		node_notice(s->n, v->caller, NODE_OK, "%s", v->text);
+	else
+		node_notice(s->n, v->caller, NODE_NO, "refused: %s", reg_status_text(e->status));
+}
+
+/* Submits a governed operation; `text` is what a success says. */
+static void govern(struct ns *s, uint64_t caller, const struct reg_op *req, const char *text, usec_t now)
+{
+	struct pending_verb *v = mem_new(sizeof(*v));
+
+	v->op = node_op(s->n);
+	v->caller = caller;
+	v->finish = finish_plain;
+	snprintf(v->text, sizeof(v->text), "%s", text);
+	if (map_put(&s->verbs, v) != 0) {
+		node_notice(s->n, caller, NODE_NO, "too many operations at once");
+		free(v);
+		return;
+	}
+	if (regs_submit(s->regs, v->op, req, admin_key(s), now) != 0)
+		verb_result(s, &(struct regs_event){ .op = v->op, .status = REG_BUSY }, now);
+	node_pump(s->n, now);
+}
+
+static size_t count_tokens(const struct ns *s)
+{
+	struct reg_name name;
+	struct reg_value v;
+	size_t at = 0, count = 0;
+
+	while (regs_next(s->regs, &at, &name, &v))
+		count += name.kind == REG_TOKEN;
+	return count;
+}
+
+/* Whom a joiner may knock at: ourselves, then peers with proven addresses. */
+static void token_contacts(struct ns *s, struct token *t)
+{
+	struct token_contact *c = &t->contacts[t->contact_count++];
+
+	c->key = s->n->cfg.self.pub;
+	for (size_t i = 0; i < s->n->addr_count && c->addr_count < TOKEN_CONTACT_ADDRS; i++)
+		c->addrs[c->addr_count++] = s->n->addrs[i];
+	for (size_t i = 0; i < s->o->contact_count && t->contact_count < 3; i++)
+		t->contacts[t->contact_count++] = s->o->contacts[i];
+}
+
+static bool make_token(struct ns *s, struct key_pair *key, char *text, size_t size)
+{
+	const struct config *cf = regs_keepers(s->regs);
+	struct token t = { .root = s->root };
+
+	if (!cf)
+		return false;
+	do
+		s->n->env.random(s->n->env.ctx, t.seed, SEED_LEN);
+	while (!key_from_seed(key, t.seed));
+	memcpy(t.rendezvous, s->rendezvous, sizeof(t.rendezvous));
+	memcpy(t.overlay_key, s->o->key, sizeof(t.overlay_key));
+	t.checkpoint.era = cf->era;
+	t.checkpoint.epoch = cf->epoch;
+	memcpy(t.checkpoint.hash, cf->hash, sizeof(t.checkpoint.hash));
+	token_contacts(s, &t);
+	size = token_write(text, size, &t);
+	sodium_memzero(&t, sizeof(t));
+	return size > 0;
+}
+
+void node_invite(struct node *n, uint64_t op, const char *ns, const struct node_invite *i, usec_t now)
+{
+	struct token_payload tp = { .uses = i->uses, .rights = i->rights, .groups = i->groups };
+	uint8_t id[32], payload[REG_PAYLOAD_MAX];
+	struct wr w = wr_of(payload, sizeof(payload));
+	struct reg_op req = { .verb = OP_TOKEN_CREATE };
+	char text[TOKEN_TEXT_MAX];
+	struct key_pair key;
+	struct ns *s;
+
+	n->now = now;
+	s = admin_ns(n, op, ns);
+	if (!s)
+		return;
+	if (n->addr_count == 0) {
+		node_notice(n, op, NODE_NO, "no address of this node is known that a token could "
+					    "name; connect it to a network or use --advertise HOST:PORT");
+		return;
+	}
+	if (!make_token(s, &key, text, sizeof(text))) {
+		node_notice(n, op, NODE_NO, "%s is not ready yet (`vpnctl wait`)", s->name);
+		return;
+	}
+	tp.expires = wall_seconds(&n->wall, now) + i->expires;
+	if (count_tokens(s) < KEEPER_INVITES && regs_is_keeper(s->regs))
+		tp.rights |= RIGHT_KEEPER;
+	wr_token_payload(&w, &tp);
+	assert(wr_ok(&w));
+	token_id(id, &key.pub);
+	req.name = reg_name_key(REG_TOKEN, id, sizeof(id));
+	req.payload = payload;
+	req.payload_len = wr_len(&w);
+	govern(s, op, &req, text, now);
+	sodium_memzero(&key, sizeof(key));
+	sodium_memzero(text, sizeof(text));
+}
+
+/* Finds one register of a kind at this keeper by a prefix of its name's hex, or a member by host
+ * name or key. */
+static bool find_register(const struct ns *s, enum reg_kind kind, const char *text,
+			  struct reg_name *out)
+{
+	struct reg_value v;
+	size_t at = 0, len = strlen(text), hits = 0;
+	struct reg_name name;
+
+	while (regs_next(s->regs, &at, &name, &v)) {
+		char hex[2 * KEY_LEN + 1], b64[KEY_TEXT_LEN];
+		struct member_payload mp;
+		struct pubkey key;
+
+		if (name.kind != kind || name.len != KEY_LEN)
+			continue;
+		memcpy(key.b, name.b, KEY_LEN);
+		key_text(b64, &key);
+		sodium_bin2hex(hex, sizeof(hex), name.b, KEY_LEN);
+		if ((len >= 6 && (strncmp(hex, text, len) == 0 || strncmp(b64, text, len) == 0)) ||
+		    (kind == REG_MEMBER && member_payload_read(&mp, v.payload, v.payload_len) &&
+		     strcmp(mp.host, text) == 0)) {
+			*out = name;
+			hits++;
+		}
+	}
+	return hits == 1;
+}
+
+/* A member by what people call it: from the registers at a keeper, else from attached peers. */
+static bool find_member(struct ns *s, const char *who, struct reg_name *out)
+{
+	struct attached *a;
+	struct pubkey key;
+	size_t at = 0;
+
+	while ((a = map_next(&s->attached, &at)))
+		if (strcmp(a->host, who) == 0) {
+			*out = reg_name_key(REG_MEMBER, a->key.b, KEY_LEN);
+			return true;
+		}
+	if (find_register(s, REG_MEMBER, who, out))
+		return true;
+	if (!key_parse(&key, who))
+		return false;
+	*out = reg_name_key(REG_MEMBER, key.b, KEY_LEN);
+	return true;
+}
+
+void node_token_revoke(struct node *n, uint64_t op, const char *ns, const char *id, bool members,
+		       usec_t now)
+{
+	uint8_t flag = members;
+	struct reg_op req = { .verb = OP_TOKEN_REVOKE, .payload = &flag, .payload_len = 1 };
+	struct token t;
+	struct key_pair key;
+	uint8_t tid[32];
+	struct ns *s;
+
+	n->now = now;
+	s = admin_ns(n, op, ns);
+	if (!s)
+		return;
+	if (!token_parse(&t, id) && key_from_seed(&key, t.seed)) {
+		token_id(tid, &key.pub);
+		req.name = reg_name_key(REG_TOKEN, tid, sizeof(tid));
+	} else if (!find_register(s, REG_TOKEN, id, &req.name)) {
+		node_notice(n, op, NODE_NO, "no token '%s' here; `vpnctl token list` shows their ids", id);
+		return;
+	}
+	govern(s, op, &req, "revoked", now);
+}
+
+void node_member_revoke(struct node *n, uint64_t op, const char *ns, const char *who, usec_t now)
+{
+	struct reg_op req = { .verb = OP_MEMBER_REVOKE };
+	struct ns *s;
+
+	n->now = now;
+	s = admin_ns(n, op, ns);
+	if (!s)
+		return;
+	if (!find_member(s, who, &req.name)) {
+		node_notice(n, op, NODE_NO, "no member '%s'; `vpnctl member list` shows them", who);
+		return;
+	}
+	govern(s, op, &req, "revoked", now);
+}
+
+static uint32_t rights_of(const struct ns *s, const struct reg_name *member, struct member_payload *mp)
+{
+	struct reg_name name;
+	struct reg_value v;
+	size_t at = 0;
+
+	while (regs_next(s->regs, &at, &name, &v))
+		if (reg_name_equal(&name, member) &&
+		    member_payload_read(mp, v.payload, v.payload_len))
+			return mp->rights;
+	memset(mp, 0, sizeof(*mp));
+	return 0;
+}
+
+void node_member_set(struct node *n, uint64_t op, const char *ns, const char *who, uint32_t add,
+		     uint32_t remove, usec_t now)
+{
+	struct reg_op req = { .verb = OP_MEMBER_SET };
+	uint8_t payload[REG_PAYLOAD_MAX];
+	struct wr w = wr_of(payload, sizeof(payload));
+	struct member_payload mp;
+	struct ns *s;
+
+	n->now = now;
+	s = admin_ns(n, op, ns);
+	if (!s)
+		return;
+	if (!find_member(s, who, &req.name) || !regs_is_keeper(s->regs)) {
+		node_notice(n, op, NODE_NO, "no member '%s' in the registers here; run it on a keeper "
+					    "and see `vpnctl member list`", who);
+		return;
+	}
+	mp.rights = (rights_of(s, &req.name, &mp) | add) & ~remove;
+	wr_member_payload(&w, &mp);
+	assert(wr_ok(&w));
+	req.payload = payload;
+	req.payload_len = wr_len(&w);
+	govern(s, op, &req, "rights set", now);
+}
+
+void node_root_backup(struct node *n, uint64_t op, const char *ns, usec_t now)
+{
+	char text[128] = BACKUP_PREFIX;
+	struct ns *s = verb_ns(n, op, ns);
+	const size_t at = strlen(BACKUP_PREFIX);
+
+	n->now = now;
+	if (!s)
+		return;
+	if (!s->has_root_key) {
+		node_notice(n, op, NODE_NO, "the root key of %s is not here but on the node that "
+					    "created it", s->name);
+		return;
+	}
+	sodium_bin2base64(text + at, sizeof(text) - at, s->root_key.secret, SEED_LEN,
+			  sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	node_notice(n, op, NODE_OK, "%s", text);
+	sodium_memzero(text, sizeof(text));
+}
+
+void node_root_restore(struct node *n, uint64_t op, const char *text, usec_t now)
+{
+	const size_t at = strlen(BACKUP_PREFIX);
+	uint8_t seed[SEED_LEN], nsid[NSID_LEN];
+	struct key_pair k;
+	size_t len = 0;
+	struct ns *s;
+
+	n->now = now;
+	if (strncmp(text, BACKUP_PREFIX, at) != 0 ||
+	    sodium_base642bin(seed, sizeof(seed), text + at, strlen(text + at), " \n", &len, NULL,
+			      sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
+	    len != SEED_LEN || !key_from_seed(&k, seed)) {
+		node_notice(n, op, NODE_NO, "not a root backup: it is one line that starts with "
+					    BACKUP_PREFIX);
+		return;
+	}
+	nsid_of(nsid, &k.pub);
+	s = ns_of_id(n, nsid, NULL);
+	if (!s) {
+		node_notice(n, op, NODE_NO, "this node is not in the namespace of that key; join it "
+					    "first");
+		return;
+	}
+	s->root_key = k;
+	s->has_root_key = true;
+	state_save_ns(s);
+	node_notice(n, op, NODE_OK, "this node now holds the root key of %s", s->name);
+	sodium_memzero(&k, sizeof(k));
+	sodium_memzero(seed, sizeof(seed));
+}
+
+void node_add_admin(struct node *n, uint64_t op, const char *ns, const char *who, usec_t now)
+{
+	struct ns *s = verb_ns(n, op, ns);
+	struct reg_name member;
+	struct settings st;
+
+	n->now = now;
+	if (!s)
+		return;
+	if (!s->has_root_key || !regs_settings(s->regs)) {
+		node_notice(n, op, NODE_NO, "only the node with the root key of %s can do this", s->name);
+		return;
+	}
+	st = *regs_settings(s->regs);
+	if (!find_member(s, who, &member)) {
+		node_notice(n, op, NODE_NO, "no member '%s'; `vpnctl member list` shows them", who);
+		return;
+	}
+	if (st.admin_count == ADMINS_MAX) {
+		node_notice(n, op, NODE_NO, "%s has %d admins already", s->name, ADMINS_MAX);
+		return;
+	}
+	memcpy(st.admins[st.admin_count++].b, member.b, KEY_LEN);
+	st.number++;
+	if (regs_change_settings(s->regs, &st, &s->root_key, now) != 0)
+		node_notice(n, op, NODE_NO, "run it on a keeper of %s (`vpnctl keepers`)", s->name);
+	else
+		node_notice(n, op, NODE_OK, "%s is an admin of %s", who, s->name);
+	node_pump(n, now);
+}

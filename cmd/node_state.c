@@ -1,0 +1,270 @@
+/* node_state.c - what a node keeps over a restart, as one durable map.
+ *
+ * Key: one byte of kind, the owner's id where there is one, then the owner's own key.
+ *   S                      start counter
+ *   O overlay id           overlay key, open
+ *   C overlay id           contacts to come back by
+ *   N nsid                 namespace: root, overlay, host name, interface, what the token told
+ *   K nsid                 root key (only where the namespace was created or restored)
+ *   R nsid key, L nsid key registers', leases' own
+ * Values start with a version byte. Later kinds need earlier ones: whoever restores hands the pairs
+ * over in the order of node_state_order. */
+#include "cmd/node.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/node_internal.h"
+
+#define STATE_VERSION 1
+#define STATE_KEY_MAX (1 + NSID_LEN + 128)
+
+/* Writes one pair and remembers whose answer it will be. */
+static void put(struct node *n, const struct persist_book *who, const uint8_t *key, size_t key_len,
+		struct wr *value)
+{
+	struct persist_book *b = mem_copy(who, sizeof(*who));
+
+	b->op = node_op(n);
+	if (map_put(&n->persists, b) != 0) {
+		log_error(n->cfg.log, "too many durable writes outstanding; one is not tracked");
+		free(b);
+		return;
+	}
+	assert(!value || wr_ok(value));
+	n->env.persist(n->env.ctx, b->op, key, key_len, value ? value->start : NULL,
+		       value ? wr_len(value) : 0);
+}
+
+static void put_own(struct node *n, uint8_t kind, const void *id, size_t id_len, struct wr *value)
+{
+	uint8_t key[STATE_KEY_MAX];
+	struct wr k = wr_of(key, sizeof(key));
+
+	wr_u8(&k, kind);
+	wr_copy(&k, id, id_len);
+	put(n, &(struct persist_book){ .module = MODULE_NODE }, key, wr_len(&k), value);
+}
+
+void state_write(struct node *n, enum module m, uint16_t owner, uint64_t module_op,
+		 const uint8_t *key, size_t key_len, const uint8_t *value, size_t len)
+{
+	uint8_t buf[STATE_KEY_MAX];
+	struct wr k = wr_of(buf, sizeof(buf));
+	struct wr v = { .start = (uint8_t *)value, .p = (uint8_t *)value + len };
+
+	wr_u8(&k, m == MODULE_REGS ? 'R' : 'L');
+	wr_copy(&k, n->ns[owner]->nsid, NSID_LEN);
+	wr_copy(&k, key, key_len);
+	assert(wr_ok(&k));
+	put(n, &(struct persist_book){ .module = m, .owner = owner, .module_op = module_op }, buf,
+	    wr_len(&k), len ? &v : NULL);
+}
+
+void state_save_start(struct node *n)
+{
+	uint8_t b[8];
+	struct wr w = wr_of(b, sizeof(b));
+
+	wr_u8(&w, STATE_VERSION);
+	wr_u32(&w, n->start_counter);
+	put_own(n, 'S', NULL, 0, &w);
+}
+
+void state_save_overlay(struct overlay *o)
+{
+	uint8_t b[64];
+	struct wr w = wr_of(b, sizeof(b));
+
+	wr_u8(&w, STATE_VERSION);
+	wr_copy(&w, o->key, sizeof(o->key));
+	wr_u8(&w, o->open);
+	put_own(o->n, 'O', o->id, sizeof(o->id), &w);
+}
+
+void state_save_contacts(struct overlay *o)
+{
+	uint8_t b[1024];
+	struct wr w = wr_of(b, sizeof(b));
+
+	if (!o->contacts_dirty)
+		return;
+	o->contacts_dirty = false;
+	wr_u8(&w, STATE_VERSION);
+	wr_u8(&w, o->contact_count);
+	for (size_t i = 0; i < o->contact_count; i++) {
+		wr_copy(&w, o->contacts[i].key.b, KEY_LEN);
+		wr_u8(&w, o->contacts[i].addr_count);
+		for (size_t j = 0; j < o->contacts[i].addr_count; j++)
+			wr_addr(&w, &o->contacts[i].addrs[j]);
+	}
+	put_own(o->n, 'C', o->id, sizeof(o->id), &w);
+}
+
+void state_save_ns(struct ns *s)
+{
+	uint8_t b[512];
+	struct wr w = wr_of(b, sizeof(b));
+
+	wr_u8(&w, STATE_VERSION);
+	wr_copy(&w, s->root.b, KEY_LEN);
+	wr_copy(&w, s->o->id, sizeof(s->o->id));
+	wr_copy(&w, s->rendezvous, sizeof(s->rendezvous));
+	wr_block(&w, s->host, strlen(s->host));
+	wr_block(&w, s->ifname, strlen(s->ifname));
+	wr_u8(&w, s->enrolling);
+	wr_copy(&w, s->token_seed, SEED_LEN);
+	wr_u32(&w, s->checkpoint.era);
+	wr_u32(&w, s->checkpoint.epoch);
+	wr_copy(&w, s->checkpoint.hash, sizeof(s->checkpoint.hash));
+	wr_u8(&w, s->has_ask);
+	if (s->has_ask)
+		wr_ip(&w, &s->ask);
+	put_own(s->n, 'N', s->nsid, NSID_LEN, &w);
+	if (s->has_root_key) {
+		struct wr k = wr_of(b, sizeof(b));
+
+		wr_u8(&k, STATE_VERSION);
+		wr_copy(&k, s->root_key.secret, SEED_LEN);
+		put_own(s->n, 'K', s->nsid, NSID_LEN, &k);
+	}
+	sodium_memzero(b, sizeof(b));
+}
+
+void state_erase_ns(struct ns *s)
+{
+	put_own(s->n, 'K', s->nsid, NSID_LEN, NULL);
+	put_own(s->n, 'N', s->nsid, NSID_LEN, NULL);
+}
+
+static void rd_text(struct rd *r, char *out, size_t size)
+{
+	struct rd b = rd_block(r, size - 1);
+	size_t n = rd_left(&b);
+
+	memset(out, 0, size);
+	rd_copy(&b, out, n);
+}
+
+static bool restore_start(struct node *n, struct rd *id, struct rd *v)
+{
+	n->start_counter = rd_u32(v);
+	return rd_done(id) && rd_done(v);
+}
+
+static bool restore_overlay(struct node *n, struct rd *id, struct rd *v)
+{
+	uint8_t key[32];
+	bool open;
+
+	rd_copy(v, key, sizeof(key));
+	open = rd_u8(v);
+	if (!rd_done(v))
+		return false;
+	if (!overlay_find(n, rd_bytes(id, 16)))
+		return overlay_new(n, key, open) != NULL;
+	return true;
+}
+
+static bool restore_contacts(struct node *n, struct rd *id, struct rd *v)
+{
+	const uint8_t *oid = rd_bytes(id, 16);
+	struct overlay *o = oid ? overlay_find(n, oid) : NULL;
+	size_t count = rd_u8(v);
+
+	for (size_t i = 0; o && i < count && i < NODE_CONTACTS_MAX && rd_ok(v); i++) {
+		struct token_contact *c = &o->contacts[i];
+
+		rd_copy(v, c->key.b, KEY_LEN);
+		c->addr_count = rd_u8(v);
+		if (c->addr_count > TOKEN_CONTACT_ADDRS)
+			return false;
+		for (size_t j = 0; j < c->addr_count; j++)
+			c->addrs[j] = rd_addr(v);
+		o->contact_count = (uint8_t)(i + 1);
+	}
+	return rd_ok(v);
+}
+
+static bool restore_ns(struct node *n, struct rd *id, struct rd *v)
+{
+	struct pubkey root;
+	struct overlay *o;
+	struct ns *s;
+	const uint8_t *oid;
+
+	rd_copy(v, root.b, KEY_LEN);
+	oid = rd_bytes(v, 16);
+	o = oid ? overlay_find(n, oid) : NULL;
+	if (!o)
+		return false;
+	s = ns_new(n, o, &root);
+	if (!s || memcmp(s->nsid, rd_bytes(id, NSID_LEN), NSID_LEN) != 0)
+		return false;
+	rd_copy(v, s->rendezvous, sizeof(s->rendezvous));
+	rd_text(v, s->host, sizeof(s->host));
+	rd_text(v, s->ifname, sizeof(s->ifname));
+	s->enrolling = rd_u8(v);
+	rd_copy(v, s->token_seed, SEED_LEN);
+	s->checkpoint.era = rd_u32(v);
+	s->checkpoint.epoch = rd_u32(v);
+	rd_copy(v, s->checkpoint.hash, sizeof(s->checkpoint.hash));
+	s->has_ask = rd_u8(v);
+	if (s->has_ask)
+		s->ask = rd_ip(v);
+	return rd_done(v);
+}
+
+static struct ns *restored_ns(struct node *n, struct rd *id)
+{
+	const uint8_t *nsid = rd_bytes(id, NSID_LEN);
+
+	return nsid ? ns_of_id(n, nsid, NULL) : NULL;
+}
+
+static bool restore_root_key(struct node *n, struct rd *id, struct rd *v)
+{
+	struct ns *s = restored_ns(n, id);
+	const uint8_t *seed = rd_bytes(v, SEED_LEN);
+
+	if (!s || !seed || !rd_done(v) || !key_from_seed(&s->root_key, seed))
+		return false;
+	s->has_root_key = true;
+	return key_equal(&s->root_key.pub, &s->root);
+}
+
+static const struct {
+	uint8_t kind;
+	bool (*restore)(struct node *n, struct rd *id, struct rd *v);
+} kinds[] = {
+	{ 'S', restore_start }, { 'O', restore_overlay },  { 'C', restore_contacts },
+	{ 'N', restore_ns },	{ 'K', restore_root_key },
+};
+
+const char node_state_order[] = "SOCNKRL";
+
+bool node_restore(struct node *n, const uint8_t *key, size_t key_len, const uint8_t *value,
+		  size_t len)
+{
+	struct rd k = rd_of(key, key_len), v = rd_of(value, len);
+	uint8_t kind = rd_u8(&k);
+	struct ns *s;
+
+	if (kind == 'R' || kind == 'L') {
+		s = restored_ns(n, &k);
+		if (!s)
+			return true; /* left over from a namespace that is gone */
+		if (kind == 'R')
+			return regs_restore(s->regs, k.p, rd_left(&k), value, len);
+		ns_make_leases(s, 0);
+		return !s->leases || leases_restore(s->leases, k.p, rd_left(&k), value, len, 0);
+	}
+	if (rd_u8(&v) != STATE_VERSION)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (kinds[i].kind == kind)
+			return kinds[i].restore(n, &k, &v);
+	return false;
+}

@@ -1,0 +1,96 @@
+/* grant.h - what the root and the keepers sign: settings, keeper configurations, grants. Public.
+ *
+ * docs/protocol.md 7.1, 7.2, 8.6. Structs hold copies; encoders are canonical; verification is a
+ * pure function of bytes, keys and wall time. */
+#ifndef DHT_GRANT_H
+#define DHT_GRANT_H
+
+#include "dht/payload.h"
+#include "dht/register.h"
+
+#define KEEPERS_MAX 7
+#define ADMINS_MAX 8
+#define GRANT_MAX 5200
+#define CONFIG_MAX 2048
+#define SETTINGS_MAX 700
+
+struct settings {
+	struct pubkey root;
+	uint64_t number;
+	char name[33], domain[65]; /* domain empty = "internal" */
+	struct prefix subnet;
+	uint32_t lease; /* seconds */
+	uint16_t mtu;
+	bool open; /* overlay key is published */
+	uint8_t admin_count;
+	struct pubkey admins[ADMINS_MAX];
+};
+size_t settings_write(uint8_t *out, size_t size, const struct settings *s, const struct crypto *c,
+		      const struct key_pair *root);
+/* Checks form and the root's signature against s->root == *root. */
+bool settings_read(struct settings *s, const uint8_t *b, size_t len, const struct pubkey *root,
+		   const struct crypto *c);
+bool settings_is_admin(const struct settings *s, const struct pubkey *key); /* root or admin */
+
+struct keeper {
+	struct pubkey node;
+	uint64_t incarnation;
+	struct pubkey epoch_key;
+	uint8_t certificate[SIG_LEN];
+};
+
+struct config {
+	struct pubkey root;
+	uint32_t era, epoch;
+	uint8_t quorum, count;
+	struct keeper members[KEEPERS_MAX];
+	uint8_t previous[32];
+	uint8_t hash[32]; /* of this one; set by read and write */
+	size_t len;
+	uint8_t bytes[CONFIG_MAX]; /* encoded, with proofs */
+};
+struct checkpoint {
+	uint32_t era, epoch;
+	uint8_t hash[32];
+};
+/* Certifies k->epoch_key and k->incarnation with the node key, for root, era and epoch of *cf. */
+void keeper_certify(struct keeper *k, const struct config *cf, const struct key_pair *node,
+		    const struct crypto *c);
+/* Genesis of an era, signed by the root: era, epoch, quorum and certified members are set. Fills
+ * root, bytes, len, hash. False when the sizes are not allowed. */
+bool config_genesis(struct config *cf, const struct key_pair *root, const struct crypto *c);
+/* Form, certificates, quorum against size; genesis: the root's proof. Later epochs need `previous`. */
+bool config_read(struct config *cf, const uint8_t *b, size_t len, const struct pubkey *root,
+		 const struct config *previous, const struct crypto *c);
+bool config_matches(const struct config *cf, const struct checkpoint *cp); /* same or later */
+int config_member(const struct config *cf, const struct pubkey *node); /* index or -1 */
+
+struct grant {
+	uint8_t nsid[NSID_LEN];
+	struct reg_name name;
+	uint8_t state;
+	uint64_t generation;
+	struct pubkey owner;
+	uint64_t number;
+	uint32_t lease;
+	const uint8_t *payload; /* into the bytes read */
+	size_t payload_len;
+	struct ballot ballot;
+	uint64_t beacon;
+};
+/* What keepers sign: everything before the signatures. */
+void wr_grant_body(struct wr *w, const struct grant *g);
+/* Form only. */
+bool grant_read(struct grant *g, const uint8_t *b, size_t len);
+/* Form, namespace, epoch, and signatures of a quorum of `cf` by distinct members. Not expiry. */
+bool grant_verify(struct grant *g, const uint8_t *b, size_t len, const struct config *cf,
+		  const struct crypto *c);
+/* Assembles body and signatures; `signers` has a bit for each sigs[i] that counts. Bytes or 0. */
+size_t grant_write(uint8_t *out, size_t size, const struct grant *g, uint8_t signers,
+		   const uint8_t sigs[][SIG_LEN]);
+#define GRANT_LABEL "vpnd grant"
+/* Wall second from which it proves nothing. Addresses and names: beacon + lease while held, 0 when
+ * released. A member: its not_after. Others do not end; the highest number counts. */
+uint64_t grant_end(const struct grant *g);
+
+#endif

@@ -1,0 +1,102 @@
+/* lease_impl.h - what the files of lease.c share. Not for others.
+ *
+ * A lease is one register of ours, or one that is being claimed or given back. Its operation runs
+ * through three phases: IDLE (nothing under way), DISK (the intent is being made durable),
+ * ASKED (submitted; the answer comes as leases_result). */
+#ifndef DHT_LEASE_IMPL_H
+#define DHT_LEASE_IMPL_H
+
+#include "base/timer.h"
+#include "dht/lease.h"
+
+#define LEASE_HOST_MAX 54 /* characters: what fits into the payload of an address */
+
+enum lease_role { ROLE_ADDRESS, ROLE_NAME, ROLE_COUNT };
+enum lease_phase { PHASE_IDLE, PHASE_DISK, PHASE_ASKED };
+
+struct lease {
+	struct leases *of;
+	size_t place; /* in leases.slot */
+	struct reg_name name;
+	enum lease_role role;
+	enum lease_state state;
+	enum lease_phase phase;
+	bool releasing; /* being given back: never used again */
+	bool asked;	/* a claim may have reached a keeper */
+	uint64_t generation;
+	usec_t end; /* of validity, BOOTTIME */
+	uint8_t *grant; /* NULL = none */
+	size_t grant_len;
+	uint8_t verb; /* of the operation under way */
+	uint64_t op, disk_op;
+	usec_t sent; /* when it was first sent */
+	uint8_t payload[REG_PAYLOAD_OWNED_MAX]; /* last sent */
+	size_t payload_len;
+	unsigned tries;
+	usec_t next; /* next step of the phase */
+	struct timer timer; /* the sooner of `next` and `end` */
+};
+
+struct lease_want {
+	struct leases *of;
+	enum lease_role role;
+	bool active;
+	struct ip ask; /* len 0 = any */
+	char host[LEASE_HOST_MAX + 1];
+	uint32_t attempt; /* next candidate's number */
+	unsigned tried;	  /* since the last pause */
+	struct timer timer;
+};
+
+struct leases {
+	struct lease_config cfg;
+	struct lease_env env;
+	struct timers timers;
+	struct lease *slot[LEASES_MAX];
+	size_t count;
+	struct lease_want want[ROLE_COUNT];
+	struct ip v6;
+	uint64_t last_op;
+};
+
+/* lease.c */
+struct lease *lease_find(const struct leases *l, const struct reg_name *name);
+/* The one of this role that counts: held, else being claimed; never one being given back. */
+struct lease *lease_current(const struct leases *l, enum lease_role role);
+struct lease *lease_add(struct leases *l, const struct reg_name *name, enum lease_role role);
+void lease_drop(struct lease *e, usec_t now); /* forgets it, on disk too */
+void lease_tell(struct lease *e, enum lease_event_type type, enum reg_status status,
+		const struct pubkey *holder);
+void lease_gained(struct lease *e, usec_t now);	 /* others of the role make room */
+void lease_refused(struct lease *e, enum reg_status status, const struct pubkey *holder,
+		   usec_t now); /* drops it and tries the next candidate */
+void lease_pause(struct leases *l, enum lease_role role, usec_t now); /* want again later */
+bool lease_may_start(const struct lease *e); /* names wait for the address */
+
+/* lease_op.c */
+bool lease_holding(const struct lease *e);
+void lease_arm(struct lease *e, usec_t next);
+void lease_fire(struct timer *t, usec_t now);
+void lease_answer(struct lease *e, enum reg_status status, const struct pubkey *holder,
+		  const uint8_t *grant, size_t len, usec_t now);
+void lease_written(struct lease *e, int result, usec_t now);
+void lease_give_back(struct lease *e, usec_t now);
+void lease_resume(struct lease *e, usec_t now); /* after a restart */
+void lease_retell(struct leases *l, usec_t now); /* renews what no longer says the truth */
+uint64_t lease_random(const struct leases *l, uint64_t below);
+
+/* lease_store.c */
+uint64_t lease_store(struct lease *e);	/* the op of the write */
+void lease_erase(struct lease *e);
+bool lease_load(struct leases *l, const uint8_t *key, size_t key_len, const uint8_t *value,
+		size_t len);
+bool lease_payload(const struct lease *e, uint8_t out[REG_PAYLOAD_OWNED_MAX], size_t *len);
+
+/* lease_name.c */
+bool lease_usable(const struct leases *l, const struct ip *ip);
+/* False when the subnet has no usable address at all. */
+bool lease_candidate(const struct leases *l, uint32_t attempt, struct reg_name *out);
+void lease_host_clean(char out[LEASE_HOST_MAX + 1], const char *host);
+bool lease_host_candidate(const char *host, uint32_t attempt, struct reg_name *out);
+
+#endif

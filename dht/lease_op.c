@@ -1,0 +1,358 @@
+/* lease_op.c - the life of one lease: claim, renew, give back.
+ *
+ * Validity counts from the moment the request was first sent, is never longer than what was asked
+ * for or what was granted, and while a request is under way it is the shorter of the old end and
+ * what the request would leave (R8, DESIGN 12.3). A release ends use before its first send.
+ * Renewal from half life (+-10 %), then every 24th of the life, at least RENEW_GAP apart. Whatever
+ * the keepers do not settle is tried again with random back-off; what they refuse is given up. */
+#include "dht/lease_impl.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/list.h"
+#include "base/mem.h"
+
+#define RENEW_GAP SEC(10)
+#define ANSWER_MAX SEC(20)   /* regs answers within 5 s; this is for a lost event */
+#define DISK_RETRY SEC(10)   /* a write that failed or was never answered */
+#define RETRY_FIRST MSEC(500)
+#define RETRY_MAX SEC(30)
+#define RETELL_SPREAD MSEC(200)
+
+bool lease_holding(const struct lease *e)
+{
+	return !e->releasing && (e->state == LEASE_HELD || e->state == LEASE_RENEWING ||
+				 e->state == LEASE_AT_RISK);
+}
+
+uint64_t lease_random(const struct leases *l, uint64_t below)
+{
+	uint64_t v = 0;
+
+	l->env.random(l->env.ctx, &v, sizeof(v));
+	return below ? v % below : 0;
+}
+
+static usec_t life(const struct lease *e)
+{
+	return SEC(e->of->cfg.lease);
+}
+
+void lease_arm(struct lease *e, usec_t next)
+{
+	e->next = next;
+	timer_set(&e->of->timers, &e->timer, lease_holding(e) ? usec_min(next, e->end) : next);
+}
+
+/* Doubling from RETRY_FIRST, between half and the whole of it. */
+static usec_t back_off(const struct lease *e)
+{
+	usec_t wait = RETRY_FIRST << (e->tries < 6 ? e->tries : 6);
+
+	wait = usec_min(wait, RETRY_MAX);
+	return wait / 2 + lease_random(e->of, wait / 2);
+}
+
+static void idle(struct lease *e, usec_t next)
+{
+	e->phase = PHASE_IDLE;
+	e->op = e->disk_op = 0;
+	lease_arm(e, next);
+}
+
+/* Makes the intent durable; the request follows in lease_written. */
+static void begin(struct lease *e, uint8_t verb, usec_t now)
+{
+	e->verb = verb;
+	if (verb == OP_RENEW && lease_holding(e))
+		e->end = usec_min(e->end, now + life(e));
+	e->phase = PHASE_DISK;
+	e->op = 0; /* a late answer to what ran before means nothing any more (R7) */
+	e->disk_op = lease_store(e);
+	lease_arm(e, now + DISK_RETRY);
+}
+
+static void submit(struct lease *e, usec_t now)
+{
+	struct leases *l = e->of;
+	struct reg_op req = { .name = e->name, .verb = e->verb, .lease = l->cfg.lease };
+
+	if (e->verb != OP_RELEASE && lease_payload(e, e->payload, &e->payload_len)) {
+		req.payload = e->payload;
+		req.payload_len = e->payload_len;
+	}
+	/* A claim takes what it finds, a release whatever is ours; a renewal means this ownership. */
+	req.generation = e->verb == OP_RENEW ? e->generation : 0;
+	e->op = LEASE_OP | ++l->last_op;
+	e->sent = now;
+	e->asked = true;
+	e->phase = PHASE_ASKED;
+	if (l->env.submit(l->env.ctx, e->op, &req, now) == 0) {
+		lease_arm(e, now + ANSWER_MAX);
+		return;
+	}
+	idle(e, now + back_off(e));
+	e->tries++;
+}
+
+void lease_written(struct lease *e, int result, usec_t now)
+{
+	assert(e->phase == PHASE_DISK);
+	e->disk_op = 0;
+	if (result < 0)
+		lease_arm(e, now + DISK_RETRY); /* and nothing leaves */
+	else
+		submit(e, now);
+}
+
+static uint8_t verb_now(const struct lease *e)
+{
+	if (e->releasing)
+		return OP_RELEASE;
+	return lease_holding(e) || e->state == LEASE_RENEW_FIRST ? OP_RENEW : OP_CLAIM;
+}
+
+static void expire(struct lease *e, usec_t now)
+{
+	lease_tell(e, LEASE_GONE, REG_EXPIRED, NULL);
+	e->state = LEASE_CLAIMING;
+	if (e->phase == PHASE_ASKED)
+		return; /* its answer may still renew the ownership */
+	e->tries = 0;
+	idle(e, now);
+}
+
+static void step(struct lease *e, usec_t now)
+{
+	static const struct pubkey nobody;
+
+	switch (e->phase) {
+	case PHASE_ASKED:
+		lease_answer(e, REG_NO_QUORUM, &nobody, NULL, 0, now);
+		break;
+	case PHASE_DISK:
+		begin(e, verb_now(e), now);
+		break;
+	case PHASE_IDLE:
+		if (e->state == LEASE_LOST || (verb_now(e) == OP_CLAIM && !lease_may_start(e)))
+			break; /* woken by what it waits for */
+		if (e->state == LEASE_HELD)
+			e->state = LEASE_RENEWING;
+		begin(e, verb_now(e), now);
+		break;
+	}
+}
+
+void lease_fire(struct timer *t, usec_t now)
+{
+	struct lease *e = container_of(t, struct lease, timer);
+
+	if (lease_holding(e) && now >= e->end) {
+		expire(e, now);
+		lease_retell(e->of, now);
+	}
+	if (now >= e->next)
+		step(e, now);
+	else
+		lease_arm(e, e->next);
+}
+
+/* --- answers --- */
+
+static bool grant_fits(const struct lease *e, const uint8_t *b, size_t len, struct grant *g)
+{
+	return b && grant_read(g, b, len) && reg_name_equal(&g->name, &e->name) &&
+	       key_equal(&g->owner, &e->of->cfg.self) && g->state == REG_HELD;
+}
+
+/* Not settled: held leases go on until their end, others wait. */
+static void unsettled(struct lease *e, enum reg_status status, usec_t now)
+{
+	usec_t wait = back_off(e);
+	bool no_keeper = status == REG_NO_QUORUM;
+
+	e->tries++;
+	if (lease_holding(e)) {
+		e->state = no_keeper || e->state == LEASE_AT_RISK ? LEASE_AT_RISK : LEASE_HELD;
+		wait = life(e) / 24 > RENEW_GAP && status != REG_BUSY ? life(e) / 24 : RENEW_GAP;
+	} else if (!e->releasing && e->state != LEASE_RENEW_FIRST) {
+		e->state = no_keeper ? LEASE_WAITING : LEASE_CLAIMING;
+	}
+	idle(e, now + wait);
+}
+
+static void settled(struct lease *e, const struct grant *g, const uint8_t *b, size_t len,
+		    usec_t now)
+{
+	bool was = lease_holding(e);
+	usec_t granted = usec_min(SEC(g->lease), life(e));
+
+	if (now >= e->sent + granted) { /* the answer came after its own end */
+		unsettled(e, REG_BUSY, now);
+		return;
+	}
+	free(e->grant);
+	e->grant = mem_copy(b, len);
+	e->grant_len = len;
+	e->generation = g->generation;
+	e->end = e->sent + granted;
+	e->state = LEASE_HELD;
+	e->tries = 0;
+	idle(e, e->sent + granted * 4 / 10 + lease_random(e->of, granted / 5));
+	lease_store(e);
+	lease_tell(e, was ? LEASE_RENEWED : LEASE_GAINED, REG_OK, NULL);
+	if (!was)
+		lease_gained(e, now);
+	lease_retell(e->of, now);
+}
+
+/* The keepers say that it is not ours (any more). */
+static void not_ours(struct lease *e, enum reg_status status, const struct pubkey *holder,
+		     usec_t now)
+{
+	bool was = lease_holding(e);
+
+	if (was)
+		lease_tell(e, LEASE_GONE, status, holder);
+	e->state = LEASE_CLAIMING;
+	e->tries = 0;
+	if (was)
+		lease_retell(e->of, now);
+	if (status == REG_OWNED)
+		lease_refused(e, status, holder, now);
+	else
+		idle(e, now); /* free again: claim the same */
+}
+
+/* This node may own nothing any more. */
+static void stopped(struct lease *e, enum reg_status status, usec_t now)
+{
+	bool was = lease_holding(e);
+
+	e->state = LEASE_LOST;
+	lease_tell(e, was ? LEASE_GONE : LEASE_FAILED, status, NULL);
+	e->end = 0;
+	idle(e, USEC_NEVER);
+	lease_store(e);
+	(void)now;
+}
+
+/* A claim that is refused for what we are, not for who else owns it: pause. */
+static void failed(struct lease *e, enum reg_status status, usec_t now)
+{
+	struct leases *l = e->of;
+	enum lease_role role = e->role;
+
+	lease_tell(e, LEASE_FAILED, status, NULL);
+	lease_drop(e, now);
+	lease_pause(l, role, now);
+}
+
+static void released(struct lease *e, enum reg_status status, usec_t now)
+{
+	if ((status == REG_NO_QUORUM || status == REG_BUSY || status == REG_OTHER_EPOCH) &&
+	    now < e->end + life(e))
+		unsettled(e, status, now);
+	else
+		lease_drop(e, now); /* given back, or not ours, or over by itself */
+}
+
+enum verdict { V_RETRY, V_NOT_OURS, V_STOP, V_FAIL };
+
+static enum verdict judge(const struct lease *e, enum reg_status status)
+{
+	bool renewing = e->verb == OP_RENEW;
+
+	switch (status) {
+	case REG_OWNED:
+		return V_NOT_OURS;
+	case REG_REFUSED:
+	case REG_UNKNOWN:
+		return renewing ? V_NOT_OURS : V_FAIL;
+	case REG_REVOKED:
+	case REG_SUPERSEDED:
+		return V_STOP;
+	case REG_QUOTA:
+	case REG_FULL:
+	case REG_MALFORMED:
+	case REG_EXPIRED:
+		return renewing ? V_RETRY : V_FAIL;
+	default:
+		return V_RETRY;
+	}
+}
+
+void lease_answer(struct lease *e, enum reg_status status, const struct pubkey *holder,
+		  const uint8_t *grant, size_t len, usec_t now)
+{
+	struct grant g;
+
+	assert(e->phase == PHASE_ASKED);
+	if (e->releasing && e->verb == OP_RELEASE) {
+		released(e, status, now);
+	} else if (status == REG_OK && grant_fits(e, grant, len, &g)) {
+		settled(e, &g, grant, len, now);
+	} else {
+		switch (judge(e, status)) {
+		case V_RETRY: unsettled(e, status, now); break;
+		case V_NOT_OURS: not_ours(e, status, holder, now); break;
+		case V_STOP: stopped(e, status, now); break;
+		case V_FAIL: failed(e, status, now); break;
+		}
+	}
+}
+
+/* --- verbs --- */
+
+void lease_give_back(struct lease *e, usec_t now)
+{
+	if (e->releasing)
+		return;
+	if (lease_holding(e))
+		lease_tell(e, LEASE_GONE, REG_OK, NULL);
+	e->releasing = true;
+	e->tries = 0;
+	if (!e->asked)
+		lease_drop(e, now);
+	else
+		begin(e, OP_RELEASE, now);
+}
+
+void lease_resume(struct lease *e, usec_t now)
+{
+	const struct leases *l = e->of;
+	/* BOOTTIME stamps of another boot or machine say nothing; nor do stamps of the future. */
+	bool fresh = l->cfg.same_machine && e->end <= now + life(e);
+
+	if (e->releasing) {
+		if (!fresh)
+			e->end = now;
+		idle(e, now);
+	} else if (e->grant && fresh && now < e->end) {
+		e->state = LEASE_HELD;
+		idle(e, now + lease_random(l, SEC(1)) +
+				(e->end - now > life(e) / 2 ? e->end - now - life(e) / 2 : 0));
+		lease_tell(e, LEASE_GAINED, REG_OK, NULL);
+	} else {
+		e->state = e->grant ? LEASE_RENEW_FIRST : LEASE_CLAIMING;
+		e->end = 0;
+		idle(e, now + lease_random(e->of, SEC(1)));
+	}
+}
+
+/* Renews at once whose payload differs from what was last sent. */
+void lease_retell(struct leases *l, usec_t now)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		struct lease *e = l->slot[i];
+		uint8_t payload[REG_PAYLOAD_OWNED_MAX];
+		size_t len;
+
+		if (e->state != LEASE_HELD || e->releasing || e->phase != PHASE_IDLE ||
+		    !lease_payload(e, payload, &len))
+			continue;
+		if (len != e->payload_len || memcmp(payload, e->payload, len) != 0)
+			lease_arm(e, usec_min(e->next, now + lease_random(l, RETELL_SPREAD)));
+	}
+}

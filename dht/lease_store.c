@@ -1,0 +1,148 @@
+/* lease_store.c - a lease on disk, and what its register tells others.
+ *
+ * Key: 'l', the name. Value: version 1, role 1, flags 1 (1 = being given back), generation 8, end
+ * of validity 8 (BOOTTIME microseconds), grant block. A record without a grant is a claim that may
+ * have reached a keeper. The record is durable before a request leaves, with the validity that
+ * the request leaves at worst, so a crash between the two never makes a lease longer. */
+#include "dht/lease_impl.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+#define RECORD_VERSION 1
+#define FLAG_RELEASING 1
+#define RECORD_MAX (32 + GRANT_MAX)
+#define KEY_MAX (1 + 3 + REG_NAME_MAX)
+
+static size_t record_key(uint8_t key[KEY_MAX], const struct reg_name *name)
+{
+	struct wr w = wr_of(key, KEY_MAX);
+
+	wr_u8(&w, LEASE_KEY);
+	wr_reg_name(&w, name);
+	assert(wr_ok(&w));
+	return wr_len(&w);
+}
+
+uint64_t lease_store(struct lease *e)
+{
+	struct leases *l = e->of;
+	uint8_t key[KEY_MAX], value[RECORD_MAX];
+	struct wr w = wr_of(value, sizeof(value));
+	uint64_t op = LEASE_OP | ++l->last_op;
+
+	wr_u8(&w, RECORD_VERSION);
+	wr_u8(&w, (uint8_t)e->role);
+	wr_u8(&w, e->releasing ? FLAG_RELEASING : 0);
+	wr_u64(&w, e->generation);
+	wr_u64(&w, e->end);
+	wr_block(&w, e->grant, e->grant_len);
+	assert(wr_ok(&w));
+	l->env.persist(l->env.ctx, op, key, record_key(key, &e->name), value, wr_len(&w));
+	return op;
+}
+
+void lease_erase(struct lease *e)
+{
+	struct leases *l = e->of;
+	uint8_t key[KEY_MAX];
+
+	l->env.persist(l->env.ctx, LEASE_OP | ++l->last_op, key, record_key(key, &e->name), NULL,
+		       0);
+}
+
+static bool key_read(const uint8_t *key, size_t len, struct reg_name *name)
+{
+	struct rd r = rd_of(key, len);
+
+	if (rd_u8(&r) != LEASE_KEY)
+		return false;
+	*name = rd_reg_name(&r);
+	return rd_done(&r) && (name->kind == REG_ADDRESS || name->kind == REG_HOST_NAME);
+}
+
+static bool grant_is_ours(const struct lease *e, const uint8_t *b, size_t len, struct grant *g)
+{
+	return grant_read(g, b, len) && reg_name_equal(&g->name, &e->name) &&
+	       key_equal(&g->owner, &e->of->cfg.self) && g->state == REG_HELD &&
+	       memcmp(g->nsid, e->of->cfg.nsid, NSID_LEN) == 0;
+}
+
+static void take_grant(struct lease *e, const struct grant *g, const uint8_t *b, size_t len)
+{
+	e->grant = mem_copy(b, len);
+	e->grant_len = len;
+	if (g->payload_len > sizeof(e->payload))
+		return;
+	e->payload_len = g->payload_len;
+	if (g->payload_len)
+		memcpy(e->payload, g->payload, g->payload_len);
+}
+
+bool lease_load(struct leases *l, const uint8_t *key, size_t key_len, const uint8_t *value,
+		size_t len)
+{
+	struct rd r = rd_of(value, len), block;
+	uint8_t version = rd_u8(&r), role = rd_u8(&r), flags = rd_u8(&r);
+	uint64_t generation = rd_u64(&r), end = rd_u64(&r);
+	struct reg_name name;
+	struct lease probe = { .of = l }, *e;
+	struct grant g;
+	size_t n;
+
+	block = rd_block(&r, GRANT_MAX);
+	if (!rd_done(&r) || version != RECORD_VERSION || role >= ROLE_COUNT ||
+	    flags > FLAG_RELEASING || !key_read(key, key_len, &name) || lease_find(l, &name))
+		return false;
+	probe.name = name;
+	n = rd_left(&block);
+	if (n && !grant_is_ours(&probe, block.p, n, &g))
+		return false;
+	e = lease_add(l, &name, (enum lease_role)role);
+	if (!e)
+		return false;
+	e->generation = generation;
+	e->end = end;
+	e->releasing = flags & FLAG_RELEASING;
+	e->asked = true;
+	if (n)
+		take_grant(e, &g, block.p, n);
+	return true;
+}
+
+static const struct lease *held(const struct leases *l, enum lease_role role)
+{
+	const struct lease *e = lease_current(l, role);
+
+	return e && lease_holding(e) ? e : NULL;
+}
+
+static void name_text(const struct reg_name *n, char out[LEASE_HOST_MAX + 1])
+{
+	size_t len = n->len <= LEASE_HOST_MAX ? n->len : 0;
+
+	memcpy(out, n->b, len);
+	out[len] = 0;
+}
+
+/* What the register should say now: an address names its host, a name its addresses. */
+bool lease_payload(const struct lease *e, uint8_t out[REG_PAYLOAD_OWNED_MAX], size_t *len)
+{
+	const struct lease *other = held(e->of, e->role == ROLE_NAME ? ROLE_ADDRESS : ROLE_NAME);
+	struct wr w = wr_of(out, REG_PAYLOAD_OWNED_MAX);
+	struct owned_payload p = { 0 };
+
+	if (e->role == ROLE_ADDRESS && other)
+		name_text(&other->name, p.host);
+	if (e->role == ROLE_NAME && other) {
+		p.v4.len = 4;
+		memcpy(p.v4.b, other->name.b, 4);
+	}
+	if (e->role == ROLE_NAME)
+		p.v6 = e->of->v6;
+	wr_owned_payload(&w, &p);
+	*len = wr_ok(&w) ? wr_len(&w) : 0;
+	return wr_ok(&w);
+}

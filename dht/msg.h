@@ -1,0 +1,61 @@
+/* msg.h - the DHT's messages, read from and written to bytes. docs/protocol.md 6. */
+#ifndef DHT_MSG_H
+#define DHT_MSG_H
+
+#include "base/drop.h"
+#include "dht/record.h"
+
+#define DHT_MSG_RECORDS_MAX 16
+#define DHT_MSG_HEAD_LEN 9 /* type and request id */
+/* The largest message: VALUES with everything. */
+#define DHT_MSG_MAX \
+	(DHT_MSG_HEAD_LEN + 2 + DHT_MSG_RECORDS_MAX * (2 + RECORD_LEN_MAX) + DHT_K * KEY_LEN)
+/* The largest answer to a requester that has not proven its key. */
+#define DHT_ANSWER_ROUTED_MAX 1300
+
+_Static_assert(DHT_MSG_HEAD_LEN + 2 + 2 + RECORD_LEN_MAX <= DHT_ANSWER_ROUTED_MAX,
+	       "any one record can be fetched by a routed request");
+
+enum dht_msg_type {
+	DHT_MSG_PING = 1,
+	DHT_MSG_PONG,
+	DHT_MSG_FIND,
+	DHT_MSG_NODES,
+	DHT_MSG_GET,
+	DHT_MSG_VALUES,
+	DHT_MSG_PUT,
+	DHT_MSG_STORED,
+	DHT_MSG_TYPES,
+};
+
+enum dht_stored {
+	DHT_STORED_OK = 0,
+	DHT_STORED_OLDER = 1, /* than the one held */
+	DHT_STORED_REFUSED = 2,
+	DHT_STORED_FULL = 3,
+};
+
+struct dht_bytes {
+	const uint8_t *p;
+	size_t len;
+};
+
+/* Fields are valid as far as the type has them. Records point into the message. */
+struct dht_msg {
+	enum dht_msg_type type;
+	uint64_t id;		 /* of the request, repeated by the answer */
+	struct record_name name; /* FIND: key alone; GET */
+	uint8_t status;		 /* STORED: enum dht_stored */
+	size_t records, keys;
+	struct dht_bytes record[DHT_MSG_RECORDS_MAX]; /* VALUES; PUT: the first */
+	struct pubkey key[DHT_K];		      /* NODES, VALUES */
+};
+
+/* DROP_NONE, DROP_UNKNOWN (type), DROP_SHORT, DROP_MALFORMED. */
+enum drop dht_msg_read(struct dht_msg *m, const uint8_t *bytes, size_t len);
+/* The length written; the message must fit (DHT_MSG_MAX always does). */
+size_t dht_msg_write(uint8_t *out, size_t size, const struct dht_msg *m);
+bool dht_msg_is_request(enum dht_msg_type type);
+const char *dht_msg_name(enum dht_msg_type type);
+
+#endif

@@ -1,0 +1,217 @@
+/* regs_impl.h - what the files behind regs.h share. Not for others.
+ *
+ * facts.c owns what is known (and its durable copies), client.c the operations under way, member.c
+ * the joiner's and member's side of section 9, serve.c the keeper's side, create.c the making of a
+ * namespace; regs.c puts them together with the keeper role (keeper.h). */
+#ifndef DHT_REGS_IMPL_H
+#define DHT_REGS_IMPL_H
+
+#include "base/limit.h"
+#include "base/map.h"
+#include "base/timer.h"
+#include "dht/keeper.h"
+#include "dht/membermsg.h"
+#include "dht/regmsg.h"
+#include "dht/regs.h"
+
+#define TRUSTED_MAX 8
+
+enum fact {
+	FACT_CONFIG,
+	FACT_SETTINGS,
+	FACT_SECRETS,
+	FACT_MEMBERSHIP,
+	FACT_REVOCATIONS,
+	FACT_NUMBERS,
+	FACT_COUNT
+};
+
+struct fact_disk { /* versions count changes; 0 = never set */
+	uint64_t version, durable, writing;
+	uint64_t op; /* of the write under way, 0 = none */
+	usec_t since;
+};
+
+struct facts {
+	bool has_config, has_settings, has_membership, has_revocations;
+	struct config config;
+	struct settings settings;
+	uint8_t settings_bytes[SETTINGS_MAX];
+	size_t settings_len;
+	struct regs_secret secrets[2]; /* newest first */
+	size_t secret_count;
+	uint64_t rotated; /* wall seconds when the newest secret was made here, else 0 */
+	uint8_t membership[GRANT_MAX];
+	size_t membership_len;
+	struct ballot membership_ballot;
+	struct member_payload member;
+	uint8_t revocations[GRANT_MAX];
+	size_t revocations_len;
+	struct revocation_payload revoked;
+	bool told_revoked; /* REGS_REVOKED_SELF went out */
+	struct fact_disk disk[FACT_COUNT];
+	uint64_t last_op;
+	struct timer timer;
+};
+
+struct client_op {
+	uint64_t id; /* the owner's name for it */
+	bool internal; /* of create.c */
+	struct reg_name name;
+	uint8_t verb;
+	uint64_t number, request;
+	struct pubkey signer, heir;
+	uint8_t *bytes;
+	size_t len;
+	unsigned tries, busy;
+	usec_t deadline;
+	struct regs *of;
+	struct timer timer;
+	usec_t next;
+};
+
+struct client {
+	struct client_op *op[REGS_OPS_MAX];
+	size_t count;
+	uint64_t next;	  /* operation number */
+	uint64_t reserved; /* numbers below may be used once this is durable ... */
+	uint64_t writing, safe; /* ... as they may below `safe` */
+	size_t prefer;	   /* keeper that answered last */
+};
+
+struct enrol {
+	bool active, done; /* done: waits for the disk */
+	uint64_t op, number, request;
+	uint8_t *bytes; /* the message */
+	size_t len;
+	unsigned tries;
+	usec_t deadline, next;
+	enum reg_status last;
+	struct timer timer;
+};
+
+struct sync {
+	uint64_t request; /* unanswered, 0 = none */
+	unsigned tries;
+	struct timer timer;
+};
+
+struct peer { /* attached */
+	struct pubkey key;
+	struct member_held held; /* what it said last */
+	unsigned tries;		 /* UPDATEs sent since anything changed */
+	usec_t next;		 /* of the next push, USEC_NEVER = it has everything */
+};
+
+struct create {
+	bool active;
+	bool asked;
+	unsigned tries;
+	struct key_pair root;
+	char host[MEMBER_HOST_MAX + 1];
+	struct timer timer;
+};
+
+struct regs {
+	struct regs_config cfg;
+	struct regs_env env;
+	uint8_t nsid[NSID_LEN];
+	usec_t now; /* of the entry that runs, for callbacks of the keeper */
+	bool started;
+	struct timers timers;
+	struct drops drops;
+	struct facts facts;
+	bool has_trust;
+	struct checkpoint trust;
+	struct pubkey trusted[TRUSTED_MAX];
+	size_t trusted_count;
+	struct keeper_role *keeper; /* NULL until needed */
+	struct client client;
+	struct enrol enrol;
+	struct sync sync;
+	struct create create;
+	struct map peers;
+	struct limit enrol_limit;
+	struct timer push_timer;
+	bool push_all, updated; /* found during a keeper's callback, done after it */
+	struct membermsg scratch; /* of the message being read */
+};
+
+/* regs.c */
+struct keeper_role *regs_keeper(struct regs *r); /* makes it when there is none */
+bool regs_judges(const struct regs *r);		 /* we are a working keeper */
+void regs_settle(struct regs *r, usec_t now);	 /* after every call into the keeper or the facts */
+void regs_tell(struct regs *r, const struct regs_event *e);
+uint64_t regs_random64(const struct regs *r);
+usec_t regs_jitter(const struct regs *r, usec_t below);
+
+/* facts.c: each take verifies, keeps what is newer, writes it; true = it was newer and kept */
+void facts_init(struct regs *r);
+void facts_fini(struct regs *r);
+bool facts_restore(struct regs *r, const uint8_t *key, size_t key_len, const uint8_t *value,
+		   size_t len);
+bool facts_started(struct regs *r);
+bool facts_take_config(struct regs *r, const uint8_t *b, size_t len);
+void facts_own_config(struct regs *r, const struct config *c);
+bool facts_take_settings(struct regs *r, const uint8_t *b, size_t len);
+bool facts_take_secrets(struct regs *r, const struct regs_secret *s, size_t count);
+bool facts_take_membership(struct regs *r, const uint8_t *b, size_t len);
+bool facts_take_revocations(struct regs *r, const uint8_t *b, size_t len);
+/* Verified against the keeper set, and about this register. */
+bool facts_verify(const struct regs *r, struct grant *g, const struct reg_name *name,
+		  const uint8_t *b, size_t len);
+void facts_write(struct regs *r, enum fact f);
+void facts_persisted(struct regs *r, uint64_t op, int result, usec_t now);
+bool facts_durable(const struct regs *r); /* everything */
+struct member_held facts_held(const struct regs *r);
+
+/* client.c */
+void client_init(struct regs *r);
+void client_fini(struct regs *r);
+void client_started(struct regs *r, usec_t now);
+struct client_ask {
+	uint64_t id;
+	bool internal;
+	const struct reg_op *req;
+	const struct key_pair *signer;
+};
+int client_submit(struct regs *r, const struct client_ask *ask, usec_t now);
+uint64_t client_number(struct regs *r);
+void client_numbers_safe(struct regs *r, usec_t now);
+void client_result(struct regs *r, const struct pubkey *from, const struct regmsg *m, usec_t now);
+void client_local_result(struct regs *r, uint64_t request, const struct keeper_answer *a,
+			 usec_t now);
+/* The keeper to ask at the given try; ourselves when we judge. NULL when none is known. */
+const struct pubkey *client_keeper(const struct regs *r, unsigned try);
+
+/* member.c */
+void member_init(struct regs *r);
+void member_fini(struct regs *r);
+void member_started(struct regs *r, usec_t now);
+void member_sync(struct regs *r, const struct pubkey *to, usec_t now);
+void member_settle(struct regs *r, usec_t now); /* an enrolment whose facts are durable is over */
+void member_enrolled(struct regs *r, const struct pubkey *from, const struct membermsg *m,
+		     usec_t now);
+void member_update(struct regs *r, const struct pubkey *from, const struct membermsg *m,
+		   usec_t now);
+void member_check_revoked(struct regs *r);
+
+/* serve.c */
+void serve_init(struct regs *r);
+void serve_fini(struct regs *r);
+void serve_enrol(struct regs *r, const struct pubkey *from, const struct membermsg *m, usec_t now);
+void serve_sync(struct regs *r, const struct pubkey *from, const struct membermsg *m, usec_t now);
+void serve_enrolled(struct regs *r, const struct pubkey *to, uint64_t request,
+		    const struct keeper_answer *a);
+void serve_changed(struct regs *r, const struct reg_name *name, const uint8_t *grant, size_t len);
+void serve_push_all(struct regs *r, usec_t now);
+struct peer *serve_peer(const struct regs *r, const struct pubkey *key);
+
+/* create.c */
+void create_init(struct regs *r);
+void create_settle(struct regs *r, usec_t now);
+void create_result(struct regs *r, enum reg_status status, const uint8_t *grant, size_t len,
+		   usec_t now);
+void create_fini(struct regs *r);
+
+#endif

@@ -1,0 +1,260 @@
+/* store.c - three views of the held records: by name, by signer, and one array of all.
+ *
+ * Bounds: DHT_RECORDS_MAX in all, DHT_SIGNERS_MAX under one name, DHT_ORIGIN_MAX of one signer.
+ * None of them refuses our own records. A full store keeps what lies near to us, where lookups
+ * come: of SAMPLE records drawn at random the farthest gives way to a nearer newcomer, so a flood
+ * of strange keys cannot push out the keys this node is asked for, and a put stays cheap.
+ * The caller checks form, dates and signature; here only numbers and places count. */
+#include "dht/store.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+#define SAMPLE 16
+#define ALL_START 16
+
+struct held_name {
+	struct record_name name;
+	struct held_record *first;
+	size_t count;
+};
+
+struct held_origin {
+	struct pubkey signer;
+	size_t count;
+};
+
+struct held_record {
+	struct held_record *next; /* under the same name */
+	struct held_name *name;
+	struct held_origin *origin;
+	size_t place;	 /* in `all` */
+	struct record r; /* of the bytes below */
+	uint8_t bytes[];
+};
+
+_Static_assert(sizeof(struct record_name) == 1 + ID_LEN, "a name is a map key without padding");
+
+void dht_store_init(struct dht_store *s, const uint8_t seed[16])
+{
+	map_init(&s->names, offsetof(struct held_name, name), sizeof(struct record_name),
+		 DHT_RECORDS_MAX, seed);
+	map_init(&s->origins, offsetof(struct held_origin, signer), KEY_LEN, DHT_RECORDS_MAX, seed);
+}
+
+static void unlink_name(struct dht_store *s, struct held_record *h)
+{
+	struct held_record **at = &h->name->first;
+
+	while (*at != h)
+		at = &(*at)->next;
+	*at = h->next;
+	if (--h->name->count == 0) {
+		map_take(&s->names, &h->name->name);
+		free(h->name);
+	}
+}
+
+static void drop(struct dht_store *s, struct held_record *h)
+{
+	unlink_name(s, h);
+	if (--h->origin->count == 0) {
+		map_take(&s->origins, &h->origin->signer);
+		free(h->origin);
+	}
+	s->all[h->place] = s->all[--s->count];
+	s->all[h->place]->place = h->place;
+	free(h);
+}
+
+void dht_store_fini(struct dht_store *s)
+{
+	while (s->count)
+		drop(s, s->all[s->count - 1]);
+	free(s->all);
+	map_fini(&s->names);
+	map_fini(&s->origins);
+}
+
+static struct held_record *find(const struct dht_store *s, const struct record_name *name,
+				const struct pubkey *signer)
+{
+	struct held_name *n = map_get(&s->names, name);
+	struct held_record *h = n ? n->first : NULL;
+
+	while (h && !key_equal(&h->r.signer, signer))
+		h = h->next;
+	return h;
+}
+
+static bool is_own(const struct dht_store *s, const struct record *r)
+{
+	return key_equal(&r->signer, &s->self);
+}
+
+/* One under the name that may go: expired, or, when `any`, not our own. */
+static struct held_record *goner(const struct dht_store *s, const struct held_name *n,
+				 uint64_t wall, bool any)
+{
+	for (struct held_record *h = n->first; h; h = h->next)
+		if (h->r.expires <= wall || (any && !is_own(s, &h->r)))
+			return h;
+	return NULL;
+}
+
+enum store_result dht_store_ask(const struct dht_store *s, const struct record *r, uint64_t wall)
+{
+	struct held_record *h = find(s, &r->name, &r->signer);
+	struct held_name *n = map_get(&s->names, &r->name);
+	struct held_origin *o = map_get(&s->origins, &r->signer);
+
+	if (h && h->r.seq == r->seq && h->r.len == r->len &&
+	    memcmp(h->bytes, r->bytes, r->len) == 0)
+		return STORE_SAME;
+	if (h && h->r.expires > wall && r->seq <= h->r.seq)
+		return STORE_OLDER;
+	if (h || is_own(s, r))
+		return STORE_NEW;
+	if (o && o->count >= DHT_ORIGIN_MAX)
+		return STORE_QUOTA;
+	if (n && n->count >= DHT_SIGNERS_MAX && !goner(s, n, wall, false))
+		return STORE_FULL;
+	return STORE_NEW;
+}
+
+/* When the store is full: makes room for r, or says no. */
+static bool make_room(struct dht_store *s, const struct record *r, uint64_t wall)
+{
+	struct node_id self = id_of(&s->self);
+	struct held_record *worst = NULL;
+
+	if (s->count < DHT_RECORDS_MAX)
+		return true;
+	for (int i = 0; i < SAMPLE; i++) {
+		struct held_record *h;
+		uint32_t n;
+
+		s->random(s->ctx, &n, sizeof(n));
+		h = s->all[n % s->count];
+		if (is_own(s, &h->r))
+			continue;
+		if (h->r.expires <= wall) {
+			drop(s, h);
+			return true;
+		}
+		if (!worst || id_xor_compare(&self, &h->r.name.key, &worst->r.name.key) > 0)
+			worst = h;
+	}
+	if (!worst || (!is_own(s, r) &&
+		       id_xor_compare(&self, &r->name.key, &worst->r.name.key) >= 0))
+		return false;
+	drop(s, worst);
+	return true;
+}
+
+static struct held_name *name_of(struct dht_store *s, const struct record *r)
+{
+	struct held_name *n = map_get(&s->names, &r->name);
+
+	if (!n) {
+		n = mem_new(sizeof(*n));
+		n->name = r->name;
+		map_put(&s->names, n);
+	}
+	return n;
+}
+
+static struct held_origin *origin_of(struct dht_store *s, const struct record *r)
+{
+	struct held_origin *o = map_get(&s->origins, &r->signer);
+
+	if (!o) {
+		o = mem_new(sizeof(*o));
+		o->signer = r->signer;
+		map_put(&s->origins, o);
+	}
+	return o;
+}
+
+static void hold(struct dht_store *s, const struct record *r)
+{
+	struct held_record *h = mem_new(sizeof(*h) + r->len);
+	bool ok;
+
+	memcpy(h->bytes, r->bytes, r->len);
+	ok = record_read(&h->r, h->bytes, r->len);
+	assert(ok);
+	(void)ok;
+	h->name = name_of(s, r);
+	h->origin = origin_of(s, r);
+	h->next = h->name->first;
+	h->name->first = h;
+	h->name->count++;
+	h->origin->count++;
+	if (s->count == s->size) {
+		s->size = s->size ? 2 * s->size : ALL_START;
+		s->all = mem_resize(s->all, s->size * sizeof(*s->all));
+	}
+	h->place = s->count;
+	s->all[s->count++] = h;
+}
+
+enum store_result dht_store_put(struct dht_store *s, const struct record *r, uint64_t wall)
+{
+	enum store_result result = dht_store_ask(s, r, wall);
+	struct held_record *h = find(s, &r->name, &r->signer);
+	struct held_name *n;
+
+	if (result != STORE_NEW)
+		return result;
+	if (h)
+		drop(s, h);
+	n = map_get(&s->names, &r->name);
+	if (n && n->count >= DHT_SIGNERS_MAX)
+		drop(s, goner(s, n, wall, is_own(s, r)));
+	if (!make_room(s, r, wall))
+		return STORE_FULL;
+	hold(s, r);
+	return STORE_NEW;
+}
+
+size_t dht_store_get(const struct dht_store *s, const struct record_name *name, uint64_t wall,
+		     struct record out[], size_t max)
+{
+	struct held_name *n = map_get(&s->names, name);
+	size_t count = 0;
+
+	for (struct held_record *h = n ? n->first : NULL; h && count < max; h = h->next)
+		if (h->r.expires > wall)
+			out[count++] = h->r;
+	return count;
+}
+
+void dht_store_remove(struct dht_store *s, const struct record_name *name,
+		      const struct pubkey *signer)
+{
+	struct held_record *h = find(s, name, signer);
+
+	if (h)
+		drop(s, h);
+}
+
+void dht_store_sweep(struct dht_store *s, uint64_t wall)
+{
+	for (size_t i = s->count; i-- > 0;)
+		if (s->all[i]->r.expires <= wall)
+			drop(s, s->all[i]);
+}
+
+size_t dht_store_size(const struct dht_store *s)
+{
+	size_t size = (s->size + s->names.size + s->origins.size) * sizeof(void *);
+
+	for (size_t i = 0; i < s->count; i++)
+		size += sizeof(struct held_record) + s->all[i]->r.len;
+	return size + s->names.count * sizeof(struct held_name) +
+	       s->origins.count * sizeof(struct held_origin);
+}

@@ -1,0 +1,44 @@
+/* store.h - records held for others, and our own. */
+#ifndef DHT_STORE_H
+#define DHT_STORE_H
+
+#include "base/map.h"
+#include "dht/record.h"
+
+struct held_record;
+
+struct dht_store {
+	struct map names;   /* struct held_name by record_name */
+	struct map origins; /* struct held_origin by signer */
+	struct held_record **all;
+	size_t count, size; /* of all */
+	struct pubkey self; /* whose records no quota refuses */
+	void (*random)(void *ctx, void *out, size_t len);
+	void *ctx;
+};
+
+enum store_result {
+	STORE_NEW,   /* stored: first, or higher than what was held */
+	STORE_SAME,  /* the very bytes were held */
+	STORE_OLDER, /* a higher sequence number, or other bytes with this one, is held */
+	STORE_FULL,  /* no room, in all or under this name */
+	STORE_QUOTA, /* its signer has too many */
+};
+
+void dht_store_init(struct dht_store *s, const uint8_t seed[16]);
+void dht_store_fini(struct dht_store *s);
+/* Whether the record would be taken, by everything but its signature: ask before checking that. */
+enum store_result dht_store_ask(const struct dht_store *s, const struct record *r, uint64_t wall);
+/* Takes a checked record (copied). What has expired by `wall` makes room. */
+enum store_result dht_store_put(struct dht_store *s, const struct record *r, uint64_t wall);
+/* Up to max unexpired records under the name; they stay valid until the store changes. */
+size_t dht_store_get(const struct dht_store *s, const struct record_name *name, uint64_t wall,
+		     struct record out[], size_t max);
+void dht_store_remove(struct dht_store *s, const struct record_name *name,
+		      const struct pubkey *signer);
+/* Drops what has expired. */
+void dht_store_sweep(struct dht_store *s, uint64_t wall);
+/* Bytes allocated. */
+size_t dht_store_size(const struct dht_store *s);
+
+#endif

@@ -1,0 +1,53 @@
+/* attach.h - ATTACH: two nodes prove a namespace to each other inside their session. 4.6. */
+#ifndef P2P_ATTACH_H
+#define P2P_ATTACH_H
+
+#include "base/key.h"
+#include "base/time.h"
+#include "base/wire.h"
+
+#define ATTACH_GRANT_MAX 4700
+#define ATTACH_MESSAGE_MAX (ATTACH_GRANT_MAX + 64)
+#define ATTACH_PATIENCE SEC(60) /* for the other side's next message */
+#define ATTACH_GRANT_WAIT SEC(30) /* a proposal waits so long for our own grant */
+
+struct p2p;
+struct session;
+
+enum attach_state {
+	ATTACH_WANTED,	 /* by our owner; not proposed yet (no session, or no grant of our own) */
+	ATTACH_PROPOSED, /* PROPOSE sent */
+	ATTACH_WAITING,	 /* their PROPOSE is good; our own grant is not there yet */
+	ATTACH_ACCEPTED, /* ACCEPT sent, CONFIRM awaited */
+	ATTACH_UP,
+};
+
+struct attachment {
+	uint16_t ns;
+	enum attach_state state;
+	uint32_t id;		  /* of the proposal, ours or theirs */
+	uint32_t tag_in, tag_out; /* chosen by us; by them */
+	usec_t until, next;	  /* patience ends; look again */
+	uint8_t name[32];	  /* ATTACH_WAITING: what ACCEPT will say */
+};
+
+struct attachments {
+	struct attachment *list; /* at most P2P_NAMESPACES_MAX, one for each namespace */
+	size_t count;
+	uint32_t tag_next, tag_step; /* an odd step walks through all 2^24 values without repeat */
+};
+
+/* Fresh object: `fresh` = 8 random bytes. */
+void attach_init(struct attachments *as, const uint8_t fresh[8]);
+void attach_clear(struct attachments *as);
+struct attachment *attach_find(const struct attachments *as, uint16_t ns);
+bool attach_any(const struct attachments *as);
+
+void attach_want(struct session *s, uint16_t ns, usec_t now);
+/* DETACH to the other side if it is attached; forgets it. No event. */
+void attach_drop(struct session *s, uint16_t ns, usec_t now);
+void attach_input(struct session *s, struct rd r, usec_t now);
+void attach_tick(struct session *s, usec_t now);
+usec_t attach_deadline(const struct session *s);
+
+#endif

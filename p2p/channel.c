@@ -1,0 +1,96 @@
+/* channel.c - the control channel as an object; docs/protocol.md 4.2.
+ *
+ * The two directions share nothing but the env: channel_tx.c cuts, sends and repeats, channel_rx.c
+ * orders, joins and acknowledges. Neither keeps a clock: everything that waits is one of two
+ * deadlines, the retransmission timer and the acknowledgement that is owed. */
+#include "p2p/channel.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "p2p/channel_impl.h"
+
+struct channel *channel_new(const struct channel_env *env)
+{
+	struct channel *c = mem_new(sizeof(*c));
+
+	assert(env->emit && env->message);
+	c->env = *env;
+	channel_tx_init(c);
+	channel_rx_init(c);
+	return c;
+}
+
+void channel_free(struct channel *c)
+{
+	if (!c)
+		return;
+	channel_tx_fini(c);
+	channel_rx_fini(c);
+	free(c);
+}
+
+void channel_start_at(struct channel *c, uint32_t tx, uint32_t rx)
+{
+	assert(c->tx.una == c->tx.next && c->tx.order == 0);
+	c->tx.una = c->tx.next = tx;
+	c->rx.next = rx;
+}
+
+int channel_send(struct channel *c, uint8_t service, const uint8_t *msg, size_t len, usec_t now)
+{
+	struct channel_tx *t = &c->tx;
+	struct out_message *m;
+
+	if (len == 0 || len > CHANNEL_MESSAGE_MAX)
+		return -EMSGSIZE;
+	if (t->bytes + len > CHANNEL_QUEUE_MAX || t->messages == QUEUE_MESSAGES_MAX)
+		return -ENOBUFS;
+	m = mem_new(sizeof(*m) + len);
+	m->service = service;
+	m->len = len;
+	memcpy(m->bytes, msg, len);
+	list_add_tail(&t->queue, &m->at);
+	t->bytes += len;
+	t->messages++;
+	if (!t->cut) {
+		t->cut = m;
+		t->cut_at = 0;
+	}
+	channel_tx_pump(c, now);
+	return 0;
+}
+
+void channel_tick(struct channel *c, usec_t now)
+{
+	channel_rx_tick(c, now);
+	channel_tx_tick(c, now);
+}
+
+usec_t channel_deadline(const struct channel *c)
+{
+	return usec_min(c->tx.timer, c->rx.ack_at);
+}
+
+bool channel_is_dead(const struct channel *c)
+{
+	return c->tx.dead;
+}
+
+bool channel_is_idle(const struct channel *c)
+{
+	return c->tx.messages == 0;
+}
+
+usec_t channel_rtt(const struct channel *c)
+{
+	return c->tx.srtt;
+}
+
+void channel_set_rtt_hint(struct channel *c, usec_t rtt)
+{
+	if (rtt)
+		channel_tx_sample(&c->tx, rtt);
+}

@@ -1,0 +1,53 @@
+/* channel.h - the reliable control channel of one session. docs/protocol.md 4.2.
+ *
+ * Ordered messages of 1..65536 bytes with a service byte, cut into segments of at most 1100
+ * bytes, at most 64 in flight, acknowledged by cumulative number and bitmap, retransmitted by
+ * measured RTT (RFC 6298, floor 50 ms), fast retransmission on three later acknowledgements.
+ * Bounds: 256 KiB queued to send, 64 KiB reassembled. It writes control plaintexts (kind SEGMENT
+ * and ACK) through `emit`; the session seals them. */
+#ifndef P2P_CHANNEL_H
+#define P2P_CHANNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/time.h"
+#include "base/wire.h"
+
+#define CHANNEL_SEGMENT_MAX 1100
+#define CHANNEL_MESSAGE_MAX 65536
+#define CHANNEL_QUEUE_MAX (256 * 1024)
+#define CHANNEL_IN_FLIGHT 64
+#define CHANNEL_TRIES 10
+
+/* Kinds of control plaintexts that belong here: their first byte, 4.2. */
+#define CHANNEL_KIND_SEGMENT 1
+#define CHANNEL_KIND_ACK 2
+
+struct channel;
+
+struct channel_env {
+	void *ctx;
+	/* One control plaintext to seal and send now. */
+	void (*emit)(void *ctx, const uint8_t *plain, size_t len);
+	/* One whole message. Valid during the call. Must not call back into the channel. */
+	void (*message)(void *ctx, uint8_t service, const uint8_t *msg, size_t len);
+};
+
+struct channel *channel_new(const struct channel_env *env);
+void channel_free(struct channel *c);
+/* Copies. -ENOBUFS over CHANNEL_QUEUE_MAX, -EMSGSIZE over CHANNEL_MESSAGE_MAX or empty. */
+int channel_send(struct channel *c, uint8_t service, const uint8_t *msg, size_t len, usec_t now);
+/* Bodies after the kind byte. False = malformed (nothing changed). */
+bool channel_segment(struct channel *c, struct rd *r, usec_t now);
+bool channel_ack(struct channel *c, struct rd *r, usec_t now);
+void channel_tick(struct channel *c, usec_t now);
+usec_t channel_deadline(const struct channel *c);
+/* A segment went unanswered CHANNEL_TRIES times: the session is to be taken down. */
+bool channel_is_dead(const struct channel *c);
+bool channel_is_idle(const struct channel *c); /* nothing queued or in flight */
+usec_t channel_rtt(const struct channel *c);   /* smoothed, 0 = unknown */
+void channel_set_rtt_hint(struct channel *c, usec_t rtt); /* from a handshake or a probe */
+
+#endif

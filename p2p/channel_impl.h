@@ -1,0 +1,96 @@
+/* channel_impl.h - what the files of the control channel share; nobody else includes it.
+ *
+ * channel.c owns the object, channel_tx.c the sending half, channel_rx.c the receiving half. */
+#ifndef P2P_CHANNEL_IMPL_H
+#define P2P_CHANNEL_IMPL_H
+
+#include "base/list.h"
+#include "p2p/channel.h"
+
+#define SEGMENT_FIRST 1
+#define SEGMENT_LAST 2
+#define SEGMENT_HEAD 7 /* kind, flags, service, sequence */
+
+#define QUEUE_MESSAGES_MAX 4096 /* so that tiny messages are bounded in number too */
+#define WINDOW_START 16
+#define WINDOW_MIN 8 /* also what one expiry of the timer sends again at most */
+#define FAST_AFTER 3 /* later segments acknowledged */
+
+#define RTO_MIN MSEC(50)
+#define RTO_START MSEC(250)
+#define RTO_MAX SEC(3)
+
+/* Lives until every byte of it is acknowledged by number: a peer that takes back what its bitmap
+ * said finds it still here. */
+struct out_message {
+	struct list at;
+	uint8_t service;
+	size_t len, done; /* bytes, bytes below `una` */
+	uint8_t bytes[];
+};
+
+/* In slot sequence % CHANNEL_IN_FLIGHT. Points into its message. */
+struct out_segment {
+	struct out_message *msg;
+	size_t offset;
+	uint16_t len;
+	uint8_t tries;	/* first sending and expiries of the timer */
+	uint8_t passed; /* acknowledged segments that were sent later */
+	bool acked;	/* by bitmap */
+	bool again;	/* sent more than once: tells nothing about the RTT (Karn) */
+	usec_t sent;
+	uint64_t order; /* number of its last transmission */
+};
+
+/* Held out of order; bytes NULL = empty slot. */
+struct in_segment {
+	const uint8_t *bytes;
+	uint16_t len;
+	uint8_t flags, service;
+};
+
+struct channel_tx {
+	struct list queue; /* struct out_message, oldest first */
+	size_t bytes, messages;
+	struct out_message *cut; /* the next segment comes from here, at cut_at; NULL = none left */
+	size_t cut_at;
+	struct out_segment slots[CHANNEL_IN_FLIGHT];
+	uint32_t una, next; /* oldest not acknowledged by number, next to be used */
+	uint32_t window;
+	uint64_t order;
+	usec_t timer; /* RFC 6298 retransmission timer */
+	usec_t srtt, rttvar;
+	unsigned backoff; /* doublings since the last sample */
+	bool dead;
+};
+
+struct channel_rx {
+	struct in_segment slots[CHANNEL_IN_FLIGHT];
+	uint32_t next;
+	uint8_t *whole; /* the message being put together */
+	size_t whole_len, whole_size;
+	uint8_t service;
+	bool inside; /* a first segment came, its last has not */
+	usec_t ack_at;
+};
+
+struct channel {
+	struct channel_env env;
+	struct channel_tx tx;
+	struct channel_rx rx;
+};
+
+/* Both directions start at 0 on the wire; tests begin near the wrap. Before the first use only. */
+void channel_start_at(struct channel *c, uint32_t tx, uint32_t rx);
+
+void channel_tx_init(struct channel *c);
+void channel_tx_fini(struct channel *c);
+void channel_tx_pump(struct channel *c, usec_t now);
+void channel_tx_tick(struct channel *c, usec_t now);
+void channel_tx_sample(struct channel_tx *t, usec_t rtt);
+
+void channel_rx_init(struct channel *c);
+void channel_rx_fini(struct channel *c);
+void channel_rx_tick(struct channel *c, usec_t now);
+
+#endif

@@ -1,0 +1,167 @@
+/* channel_rx.c - the receiving half of the control channel; docs/protocol.md 4.2.
+ *
+ * A segment is old (acknowledged again, since our acknowledgement may be lost), next (delivered or
+ * joined), ahead inside the window (held), or refused. A message of one segment is handed on in
+ * place; longer ones are joined in a buffer that grows with what has really come, up to
+ * CHANNEL_MESSAGE_MAX, and is freed with the message. Flags, service and length are judged when a
+ * segment's turn comes: one that does not fit is as if it had never come, so its sender repeats it
+ * in vain and loses its session. At most 64 segments and one message are held.
+ * One acknowledgement is owed from the first segment on and leaves with the next tick. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "p2p/channel_impl.h"
+
+#define WHOLE_START 4096
+
+void channel_rx_init(struct channel *c)
+{
+	c->rx.ack_at = USEC_NEVER;
+}
+
+void channel_rx_fini(struct channel *c)
+{
+	for (size_t i = 0; i < CHANNEL_IN_FLIGHT; i++)
+		free((void *)c->rx.slots[i].bytes);
+	free(c->rx.whole);
+}
+
+static struct in_segment *slot_of(struct channel_rx *x, uint32_t seq)
+{
+	return &x->slots[seq % CHANNEL_IN_FLIGHT];
+}
+
+static bool fits(const struct channel_rx *x, const struct in_segment *s)
+{
+	bool first = s->flags & SEGMENT_FIRST;
+
+	if (first == x->inside)
+		return false;
+	return first ||
+	       (s->service == x->service && x->whole_len + s->len <= CHANNEL_MESSAGE_MAX);
+}
+
+static void join(struct channel_rx *x, const struct in_segment *s)
+{
+	size_t need = x->whole_len + s->len;
+
+	assert(need <= CHANNEL_MESSAGE_MAX);
+	if (need > x->whole_size) {
+		x->whole_size = need * 2 > WHOLE_START ? need * 2 : WHOLE_START;
+		if (x->whole_size > CHANNEL_MESSAGE_MAX)
+			x->whole_size = CHANNEL_MESSAGE_MAX;
+		x->whole = mem_resize(x->whole, x->whole_size);
+	}
+	memcpy(x->whole + x->whole_len, s->bytes, s->len);
+	x->whole_len = need;
+}
+
+/* The segment whose turn it is. */
+static void take(struct channel *c, const struct in_segment *s)
+{
+	struct channel_rx *x = &c->rx;
+	bool last = s->flags & SEGMENT_LAST;
+
+	x->next++;
+	if (last && !x->inside) {
+		c->env.message(c->env.ctx, s->service, s->bytes, s->len);
+		return;
+	}
+	x->inside = true;
+	x->service = s->service;
+	join(x, s);
+	if (!last)
+		return;
+	c->env.message(c->env.ctx, x->service, x->whole, x->whole_len);
+	free(x->whole);
+	x->whole = NULL;
+	x->whole_len = x->whole_size = 0;
+	x->inside = false;
+}
+
+/* Those held whose turn has come; one that does not fit ends it and is forgotten. */
+static void take_held(struct channel *c)
+{
+	for (;;) {
+		struct in_segment *slot = slot_of(&c->rx, c->rx.next), s = *slot;
+		bool ok;
+
+		if (!s.bytes)
+			return;
+		*slot = (struct in_segment){ 0 };
+		ok = fits(&c->rx, &s);
+		if (ok)
+			take(c, &s);
+		free((void *)s.bytes);
+		if (!ok)
+			return;
+	}
+}
+
+static void hold(struct channel_rx *x, uint32_t seq, const struct in_segment *s)
+{
+	struct in_segment *slot = slot_of(x, seq);
+
+	if (slot->bytes)
+		return;
+	*slot = *s;
+	slot->bytes = mem_copy(s->bytes, s->len);
+}
+
+static bool segment_read(struct rd *r, struct in_segment *s, uint32_t *seq)
+{
+	s->flags = rd_u8(r);
+	s->service = rd_u8(r);
+	*seq = rd_u32(r);
+	s->len = 0;
+	if (rd_left(r) == 0 || rd_left(r) > CHANNEL_SEGMENT_MAX)
+		return false;
+	s->len = (uint16_t)rd_left(r);
+	s->bytes = rd_bytes(r, s->len);
+	return rd_done(r) && !(s->flags & ~(SEGMENT_FIRST | SEGMENT_LAST));
+}
+
+bool channel_segment(struct channel *c, struct rd *r, usec_t now)
+{
+	struct channel_rx *x = &c->rx;
+	struct in_segment s;
+	uint32_t seq, ahead;
+
+	if (!segment_read(r, &s, &seq))
+		return false;
+	ahead = seq - x->next;
+	if ((int32_t)ahead >= 0 && ahead >= CHANNEL_IN_FLIGHT)
+		return false;
+	if (ahead == 0) {
+		if (!fits(x, &s))
+			return false;
+		take(c, &s);
+		take_held(c);
+	} else if ((int32_t)ahead > 0) {
+		hold(x, seq, &s);
+	}
+	x->ack_at = usec_min(x->ack_at, now);
+	return true;
+}
+
+void channel_rx_tick(struct channel *c, usec_t now)
+{
+	struct channel_rx *x = &c->rx;
+	uint8_t plain[1 + 4 + 8];
+	struct wr w = wr_of(plain, sizeof(plain));
+	uint64_t map = 0;
+
+	if (x->ack_at > now)
+		return;
+	x->ack_at = USEC_NEVER;
+	assert(!slot_of(x, x->next)->bytes);
+	for (uint32_t i = 0; i + 1 < CHANNEL_IN_FLIGHT; i++)
+		if (slot_of(x, x->next + 1 + i)->bytes)
+			map |= UINT64_C(1) << i;
+	wr_u8(&w, CHANNEL_KIND_ACK);
+	wr_u32(&w, x->next);
+	wr_u64(&w, map);
+	assert(wr_ok(&w));
+	c->env.emit(c->env.ctx, plain, wr_len(&w));
+}

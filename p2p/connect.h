@@ -1,0 +1,20 @@
+/* connect.h - handshakes that we begin. docs/protocol.md 3.3. */
+#ifndef P2P_CONNECT_H
+#define P2P_CONNECT_H
+
+#include "p2p/core.h"
+#include "p2p/session.h"
+
+/* A handshake is wanted: begins at the next tick unless one is in progress. */
+void connect_want(struct session *s, usec_t now);
+/* No handshake in progress, none planned. */
+void connect_stop(struct session *s);
+void connect_tick(struct session *s, usec_t now);
+void connect_response(struct p2p *p, const struct way *w, uint8_t *pkt, size_t len, usec_t now);
+void connect_cookie(struct p2p *p, const struct way *w, uint8_t *pkt, size_t len, usec_t now);
+/* Has our INIT the right of way over theirs, which just came? 3.3, collision. */
+bool connect_prevails(const struct session *s, usec_t now);
+/* respond.c: their INIT. */
+void respond_init(struct p2p *p, const struct way *w, uint8_t *pkt, size_t len, usec_t now);
+
+#endif

@@ -1,0 +1,126 @@
+/* control.c - control packets, by kind, and the messages of the channel, by service.
+ *
+ * RING, ATTACH and ADDRESSES are handled inside, but not from within the channel's callback: they
+ * wait in later.h until the segment that completed them is done with. Everything else becomes a
+ * P2P_MESSAGE event at once. */
+#include "p2p/control.h"
+
+#include "p2p/addresses.h"
+#include "p2p/later.h"
+#include "p2p/route.h"
+#include "p2p/transmit.h"
+
+#define REVOCATION_GAP SEC(10) /* between two events about one namespace */
+
+static void keepalive_input(struct session *s, struct rd r, usec_t now)
+{
+	struct { uint32_t tag; uint64_t number; } told[P2P_NAMESPACES_MAX];
+	size_t count = rd_u8(&r);
+
+	if (count > P2P_NAMESPACES_MAX) {
+		p2p_drop(s->p, DROP_MALFORMED);
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		told[i].tag = rd_u24(&r);
+		told[i].number = rd_u64(&r);
+	}
+	if (!rd_done(&r)) {
+		p2p_drop(s->p, DROP_MALFORMED);
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < s->attachments.count; j++) {
+			const struct attachment *a = &s->attachments.list[j];
+			struct namespace *ns = &s->p->ns[a->ns];
+
+			if (a->state != ATTACH_UP || a->tag_in != told[i].tag ||
+			    told[i].number <= ns->revocation ||
+			    (ns->told && now - ns->told < REVOCATION_GAP))
+				continue;
+			ns->told = now;
+			p2p_emit(s->p, &(struct p2p_event){ .type = P2P_REVOCATION, .ns = a->ns,
+							    .peer = s->peer, .session = s->handle,
+							    .number = told[i].number });
+		}
+}
+
+static void segment_input(struct session *s, struct rd r, usec_t now)
+{
+	if (!channel_segment(s->channel, &r, now))
+		p2p_drop(s->p, DROP_MALFORMED);
+}
+
+static void ack_input(struct session *s, struct rd r, usec_t now)
+{
+	if (!channel_ack(s->channel, &r, now))
+		p2p_drop(s->p, DROP_MALFORMED);
+}
+
+static void close_input(struct session *s, struct rd r, usec_t now)
+{
+	rd_u8(&r);
+	if (rd_done(&r))
+		session_down(s, now);
+	else
+		p2p_drop(s->p, DROP_MALFORMED);
+}
+
+static const struct {
+	const char *name;
+	size_t len_min; /* of the body */
+	void (*handle)(struct session *s, struct rd r, usec_t now);
+} kinds[] = {
+	[CONTROL_KEEPALIVE] = { "keepalive", 1, keepalive_input },
+	[CONTROL_SEGMENT] = { "segment", 7, segment_input },
+	[CONTROL_ACK] = { "ack", 12, ack_input },
+	[CONTROL_ROUTED] = { "routed", ROUTED_HEAD, route_input },
+	[CONTROL_CLOSE] = { "close", 1, close_input },
+};
+_Static_assert(ARRAY_LEN(kinds) == CONTROL_KINDS, "every control kind has a row");
+
+void control_input(struct session *s, struct rd r, usec_t now)
+{
+	uint8_t kind = rd_u8(&r);
+
+	if (!rd_ok(&r) || kind >= CONTROL_KINDS)
+		p2p_drop(s->p, DROP_UNKNOWN);
+	else if (rd_left(&r) < kinds[kind].len_min)
+		p2p_drop(s->p, DROP_MALFORMED);
+	else
+		kinds[kind].handle(s, r, now);
+}
+
+static void emit(void *ctx, const uint8_t *plain, size_t len)
+{
+	struct session *s = ctx;
+	struct rd r = rd_of(plain, len);
+
+	transmit_control(s, plain, len, rd_u8(&r) == CONTROL_SEGMENT, s->p->now);
+}
+
+static void message(void *ctx, uint8_t service, const uint8_t *msg, size_t len)
+{
+	struct session *s = ctx;
+	struct later *l;
+
+	if (service != SERVICE_RING && service != SERVICE_ATTACH && service != SERVICE_ADDRESSES) {
+		s->used_at = s->p->now;
+		p2p_emit(s->p, &(struct p2p_event){ .type = P2P_MESSAGE, .peer = s->peer,
+						    .session = s->handle, .service = service,
+						    .msg = msg, .len = len });
+		return;
+	}
+	l = later_put(s->p, LATER_MESSAGE, msg, len);
+	if (!l)
+		return;
+	l->key = s->peer;
+	l->service = service;
+}
+
+struct channel *control_channel(struct session *s)
+{
+	struct channel_env env = { .ctx = s, .emit = emit, .message = message };
+
+	return channel_new(&env);
+}

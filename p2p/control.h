@@ -1,0 +1,22 @@
+/* control.h - what arrives inside a session: control packets and the services handled here. 4.2. */
+#ifndef P2P_CONTROL_H
+#define P2P_CONTROL_H
+
+#include "p2p/core.h"
+#include "p2p/session.h"
+
+enum control_kind {
+	CONTROL_KEEPALIVE = 0,
+	CONTROL_SEGMENT = 1,
+	CONTROL_ACK = 2,
+	CONTROL_ROUTED = 3,
+	CONTROL_CLOSE = 4,
+	CONTROL_KINDS
+};
+
+/* The plaintext of a CONTROL packet. */
+void control_input(struct session *s, struct rd r, usec_t now);
+/* The session's channel, filled in with our callbacks. */
+struct channel *control_channel(struct session *s);
+
+#endif

@@ -1,0 +1,236 @@
+/* noise.c - see noise.h. The Noise Protocol Framework, revision 34.
+ *
+ *	IKpsk2:	<- s
+ *		...
+ *		-> e, es, s, ss
+ *		<- e, ee, se, psk
+ *
+ * Names follow the specification: MixHash, MixKey, MixKeyAndHash, EncryptAndHash, Split. With a psk
+ * in the pattern every `e` is mixed into the key as well (section 9.2). HKDF is made of
+ * HMAC-SHA256 (RFC 5869 without info, section 4.3 of Noise). */
+#include "p2p/noise.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <string.h>
+
+_Static_assert(crypto_hash_sha256_BYTES == NOISE_LEN, "SHA-256");
+_Static_assert(crypto_scalarmult_curve25519_BYTES == NOISE_LEN, "X25519");
+_Static_assert(crypto_aead_chacha20poly1305_ietf_ABYTES == NOISE_TAG_LEN, "ChaChaPoly");
+
+static const char name[] = "Noise_IKpsk2_25519_ChaChaPoly_SHA256";
+_Static_assert(sizeof(name) - 1 > NOISE_LEN, "longer than a hash, so it is hashed");
+
+bool noise_dh(uint8_t out[32], const uint8_t secret[32], const uint8_t public[32])
+{
+	/* libsodium refuses zero results too; the rule is ours and does not lean on that. */
+	return crypto_scalarmult_curve25519(out, secret, public) == 0 && !sodium_is_zero(out, 32);
+}
+
+void noise_dh_base(uint8_t public[32], const uint8_t secret[32])
+{
+	crypto_scalarmult_curve25519_base(public, secret);
+}
+
+static void cipher_nonce(uint8_t out[12], uint64_t n)
+{
+	memset(out, 0, 4);
+	for (int i = 0; i < 8; i++)
+		out[4 + i] = (uint8_t)(n >> 8 * i);
+}
+
+void noise_seal(const struct noise_cipher *c, struct noise_text text, uint8_t *out)
+{
+	uint8_t nonce[12];
+
+	cipher_nonce(nonce, c->n);
+	crypto_aead_chacha20poly1305_ietf_encrypt(out, NULL, text.p, text.len, c->ad.p, c->ad.len,
+						  NULL, nonce, c->key);
+}
+
+bool noise_open(const struct noise_cipher *c, struct noise_text text, uint8_t *out)
+{
+	uint8_t nonce[12];
+
+	cipher_nonce(nonce, c->n);
+	return text.len >= NOISE_TAG_LEN &&
+	       crypto_aead_chacha20poly1305_ietf_decrypt(out, NULL, NULL, text.p, text.len, c->ad.p,
+							 c->ad.len, nonce, c->key) == 0;
+}
+
+/* One HMAC over a previous output (or nothing) and a counter byte. */
+static void hkdf_step(uint8_t out[32], const uint8_t key[32], const uint8_t *before, uint8_t count)
+{
+	crypto_auth_hmacsha256_state st;
+
+	crypto_auth_hmacsha256_init(&st, key, 32);
+	if (before)
+		crypto_auth_hmacsha256_update(&st, before, 32);
+	crypto_auth_hmacsha256_update(&st, &count, 1);
+	crypto_auth_hmacsha256_final(&st, out);
+	sodium_memzero(&st, sizeof(st));
+}
+
+/* The first `count` outputs of 32 bytes, one after the other. */
+static void hkdf(uint8_t *out, size_t count, const uint8_t ck[32], struct noise_text in)
+{
+	crypto_auth_hmacsha256_state st;
+	uint8_t key[32];
+
+	crypto_auth_hmacsha256_init(&st, ck, 32);
+	if (in.len)
+		crypto_auth_hmacsha256_update(&st, in.p, in.len);
+	crypto_auth_hmacsha256_final(&st, key);
+	for (size_t i = 0; i < count; i++)
+		hkdf_step(out + 32 * i, key, i ? out + 32 * (i - 1) : NULL, (uint8_t)(i + 1));
+	sodium_memzero(key, sizeof(key));
+	sodium_memzero(&st, sizeof(st));
+}
+
+static void mix_hash(struct noise *n, const void *data, size_t len)
+{
+	crypto_hash_sha256_state st;
+
+	crypto_hash_sha256_init(&st);
+	crypto_hash_sha256_update(&st, n->h, sizeof(n->h));
+	crypto_hash_sha256_update(&st, data, len);
+	crypto_hash_sha256_final(&st, n->h);
+	sodium_memzero(&st, sizeof(st)); /* it may have been fed the psk's share */
+}
+
+static void mix_key(struct noise *n, const uint8_t in[32])
+{
+	uint8_t out[2][32];
+
+	hkdf(out[0], 2, n->ck, (struct noise_text){ in, 32 });
+	memcpy(n->ck, out[0], 32);
+	memcpy(n->k, out[1], 32);
+	n->n = 0;
+	sodium_memzero(out, sizeof(out));
+}
+
+static void mix_key_and_hash(struct noise *n, const uint8_t psk[32])
+{
+	uint8_t out[3][32];
+
+	hkdf(out[0], 3, n->ck, (struct noise_text){ psk, 32 });
+	memcpy(n->ck, out[0], 32);
+	mix_hash(n, out[1], 32);
+	memcpy(n->k, out[2], 32);
+	n->n = 0;
+	sodium_memzero(out, sizeof(out));
+}
+
+/* `e`, sent or received. */
+static void mix_e(struct noise *n, const uint8_t e[32])
+{
+	mix_hash(n, e, 32);
+	mix_key(n, e);
+}
+
+static bool mix_dh(struct noise *n, const uint8_t secret[32], const uint8_t public[32])
+{
+	uint8_t dh[32];
+	bool ok = noise_dh(dh, secret, public);
+
+	if (ok)
+		mix_key(n, dh);
+	sodium_memzero(dh, sizeof(dh));
+	return ok;
+}
+
+static struct noise_cipher cipher_of(struct noise *n)
+{
+	return (struct noise_cipher){ n->k, n->n++, { n->h, sizeof(n->h) } };
+}
+
+static void encrypt_and_hash(struct noise *n, struct noise_text text, uint8_t *out)
+{
+	struct noise_cipher c = cipher_of(n);
+
+	noise_seal(&c, text, out);
+	mix_hash(n, out, text.len + NOISE_TAG_LEN);
+}
+
+static bool decrypt_and_hash(struct noise *n, struct noise_text text, uint8_t *out)
+{
+	struct noise_cipher c = cipher_of(n);
+
+	if (!noise_open(&c, text, out))
+		return false;
+	mix_hash(n, text.p, text.len);
+	return true;
+}
+
+void noise_begin(struct noise *n, const void *prologue, size_t len, const uint8_t responder_s[32])
+{
+	memset(n, 0, sizeof(*n));
+	crypto_hash_sha256(n->h, (const uint8_t *)name, sizeof(name) - 1);
+	memcpy(n->ck, n->h, sizeof(n->ck));
+	mix_hash(n, prologue, len);
+	mix_hash(n, responder_s, 32);
+}
+
+bool noise_init_write(struct noise *n, const struct noise_self *self, const uint8_t remote_s[32],
+		      struct noise_text payload, uint8_t *out)
+{
+	memcpy(out, self->e_public, 32);
+	mix_e(n, self->e_public);
+	if (!mix_dh(n, self->e_secret, remote_s))
+		return false;
+	encrypt_and_hash(n, (struct noise_text){ self->s_public, 32 }, out + 32);
+	if (!mix_dh(n, self->s_secret, remote_s))
+		return false;
+	encrypt_and_hash(n, payload, out + 32 + 32 + NOISE_TAG_LEN);
+	return true;
+}
+
+bool noise_init_read(struct noise *n, const struct noise_self *self, struct noise_text msg,
+		     struct noise_peer *peer, uint8_t *out)
+{
+	const size_t sealed_s = 32 + NOISE_TAG_LEN, head = 32 + sealed_s;
+
+	if (msg.len < NOISE_INIT_OVERHEAD)
+		return false;
+	memcpy(peer->e, msg.p, 32);
+	mix_e(n, peer->e);
+	if (!mix_dh(n, self->s_secret, peer->e) ||
+	    !decrypt_and_hash(n, (struct noise_text){ msg.p + 32, sealed_s }, peer->s) ||
+	    !mix_dh(n, self->s_secret, peer->s))
+		return false;
+	return decrypt_and_hash(n, (struct noise_text){ msg.p + head, msg.len - head }, out);
+}
+
+bool noise_response_write(struct noise *n, const struct noise_self *self,
+			  const struct noise_peer *peer, struct noise_text payload, uint8_t *out)
+{
+	memcpy(out, self->e_public, 32);
+	mix_e(n, self->e_public);
+	if (!mix_dh(n, self->e_secret, peer->e) || !mix_dh(n, self->e_secret, peer->s))
+		return false;
+	mix_key_and_hash(n, self->psk);
+	encrypt_and_hash(n, payload, out + 32);
+	return true;
+}
+
+bool noise_response_read(struct noise *n, const struct noise_self *self, struct noise_text msg,
+			 uint8_t *out)
+{
+	if (msg.len < NOISE_RESPONSE_OVERHEAD)
+		return false;
+	mix_e(n, msg.p);
+	if (!mix_dh(n, self->e_secret, msg.p) || !mix_dh(n, self->s_secret, msg.p))
+		return false;
+	mix_key_and_hash(n, self->psk);
+	return decrypt_and_hash(n, (struct noise_text){ msg.p + 32, msg.len - 32 }, out);
+}
+
+void noise_split(const struct noise *n, uint8_t initiator[32], uint8_t responder[32])
+{
+	uint8_t out[2][32];
+
+	hkdf(out[0], 2, n->ck, (struct noise_text){ NULL, 0 });
+	memcpy(initiator, out[0], 32);
+	memcpy(responder, out[1], 32);
+	sodium_memzero(out, sizeof(out));
+}

@@ -1,0 +1,138 @@
+/* p2p.h - one overlay: sessions with other nodes, their paths, and the ring. Public face.
+ *
+ * Sans-I/O: bytes, frames and `now` come in; datagrams leave through env.send, and everything the
+ * owner must act on leaves as an event through env.event, which copies and queues it and never
+ * calls back in. A session is with a key, not with an address; it may run on any path, and over
+ * the ring while no direct path is known. Wire formats: docs/protocol.md 2-5. */
+#ifndef P2P_P2P_H
+#define P2P_P2P_H
+
+#include "base/frame.h"
+#include "base/key.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "p2p/packet.h"
+
+#define P2P_MESSAGE_MAX 65536 /* bytes of one control message */
+#define P2P_ROUTED_MAX 1400   /* bytes of one routed datagram's body */
+#define P2P_SESSIONS_MAX 4096
+#define P2P_OVERLAY_KEYS_MAX 16
+#define P2P_ADDRESSES_MAX 12
+#define P2P_NAMESPACES_MAX 64
+
+struct p2p;
+struct p2p_view; /* what the fast path reads: sessions by index and handle */
+struct p2p_lane; /* what one worker owns: counters, replay windows, usage marks */
+
+enum p2p_event_type {
+	P2P_SESSION_UP,	  /* peer, session */
+	P2P_SESSION_DOWN, /* peer, session; all its attachments are gone too (no DETACHED each) */
+	P2P_MESSAGE,	  /* peer (authenticated), service, msg: a whole control message */
+	P2P_ROUTED,	  /* peer, agent (both claimed, not proven), service, msg */
+	P2P_ATTACHED,	  /* ns, peer, session, tag (for sending to it), msg = its membership grant */
+	P2P_DETACHED,	  /* ns, peer, session */
+	P2P_REFUSED,	  /* ns, peer: it refused to attach */
+	P2P_UNREACHABLE,  /* peer: a wanted session could not be made; tried again with back-off */
+	P2P_REVOCATION,	  /* ns, peer, number: it knows of a revocation list above ours */
+	P2P_WRONG_KEY,	  /* addr: a bootstrap address that answers nothing to our overlay key */
+	P2P_DATA,	  /* ns, peer, session, tag, service = packet type, msg: data that came routed */
+};
+
+struct p2p_event {
+	enum p2p_event_type type;
+	struct pubkey peer;
+	struct node_id agent;
+	struct addr addr;
+	uint32_t session, tag;
+	uint16_t ns;
+	uint8_t service;
+	uint64_t number;
+	const uint8_t *msg; /* valid during the call only */
+	size_t len;
+};
+
+struct p2p_env {
+	void *ctx;
+	void (*send)(void *ctx, uint8_t socket, const struct addr *to, const uint8_t *pkt, size_t len);
+	void (*random)(void *ctx, void *out, size_t len);
+	void (*event)(void *ctx, const struct p2p_event *e);
+	/* Pure questions about membership, answered by the owner without calling back in: */
+	bool (*grant_ok)(void *ctx, uint16_t ns, const struct pubkey *peer, const uint8_t *grant,
+			 size_t len, usec_t now);
+	size_t (*own_grant)(void *ctx, uint16_t ns, uint8_t *out, size_t size); /* 0 = none yet */
+};
+
+struct p2p_config {
+	struct key_pair self;
+	const struct crypto *crypto;
+	const struct log *log;
+	uint32_t start_counter; /* durable, one more at each start; 3.1 */
+	uint8_t overlay_keys[P2P_OVERLAY_KEYS_MAX][32];
+	uint8_t overlay_key_count; /* the first is used to initiate */
+	bool aes; /* AES-256-GCM runs in hardware here */
+};
+
+struct p2p_secret {
+	uint32_t number;
+	uint8_t b[32];
+};
+
+/* Copies config and env. */
+struct p2p *p2p_new(const struct p2p_config *cfg, const struct p2p_env *env, usec_t now);
+/* Sends CLOSE to everybody and frees. NULL is legal. */
+void p2p_free(struct p2p *p, usec_t now);
+
+/* The sans-I/O four. p2p_input takes any datagram; data packets normally go by p2p_open instead. */
+void p2p_input(struct p2p *p, uint8_t socket, const struct addr *from, uint8_t *pkt, size_t len,
+	       usec_t now);
+void p2p_tick(struct p2p *p, usec_t now);
+usec_t p2p_deadline(const struct p2p *p);
+
+/* Keep a link to this node for the sake of the ring; `key` NULL = ask by WHOIS first. At most 32. */
+int p2p_bootstrap(struct p2p *p, const struct pubkey *key, const struct addr *addrs, size_t count,
+		  usec_t now);
+/* Where we may be reached, for ADDRESSES and STATUS. */
+void p2p_set_addresses(struct p2p *p, const struct addr *addrs, size_t count, usec_t now);
+/* A session with `peer` is wanted now; SESSION_UP follows (at once if there is one already). */
+int p2p_connect(struct p2p *p, const struct pubkey *peer, usec_t now);
+/* One reliable message. -ENOTCONN without a session, -ENOBUFS when its queue is full. */
+int p2p_send(struct p2p *p, const struct pubkey *peer, uint8_t service, const uint8_t *msg,
+	     size_t len, usec_t now);
+bool p2p_has_session(const struct p2p *p, const struct pubkey *peer);
+/* One unreliable datagram along the ring (or over the session there is), <= P2P_ROUTED_MAX. */
+int p2p_route(struct p2p *p, const struct node_id *to, const struct node_id *agent, uint8_t service,
+	      const uint8_t *msg, size_t len, usec_t now);
+
+/* Namespaces: `ns` is the owner's number, below P2P_NAMESPACES_MAX. One or two valid secrets. */
+int p2p_namespace_set(struct p2p *p, uint16_t ns, const struct p2p_secret *secrets, size_t count,
+		      usec_t now);
+void p2p_namespace_del(struct p2p *p, uint16_t ns, usec_t now); /* detaches everybody */
+void p2p_namespace_revocation(struct p2p *p, uint16_t ns, uint64_t number);
+/* Connect if need be, then attach; ATTACHED or REFUSED follows. */
+int p2p_attach(struct p2p *p, uint16_t ns, const struct pubkey *peer, usec_t now);
+void p2p_detach(struct p2p *p, uint16_t ns, const struct pubkey *peer, usec_t now);
+
+/* The fast path. Each handles frames[0..n) and sets every verdict:
+ * p2p_seal: FRAME_TO_PEER -> FRAME_TO_WIRE, FRAME_ROUTED or DROP (others are left alone);
+ * p2p_open: a datagram just received -> FRAME_OPENED (data; ns, session, tag, type set),
+ *           FRAME_CONTROL (give it to p2p_input) or DROP. */
+const struct p2p_view *p2p_view(const struct p2p *p);
+struct p2p_lane *p2p_lane(struct p2p *p, unsigned lane);
+void p2p_seal(const struct p2p_view *v, struct p2p_lane *l, struct frame *frames[], size_t n,
+	      usec_t now);
+void p2p_open(const struct p2p_view *v, struct p2p_lane *l, struct frame *frames[], size_t n,
+	      usec_t now);
+/* Slow path for FRAME_ROUTED. */
+void p2p_send_routed(struct p2p *p, const struct frame *f, usec_t now);
+
+/* Is this packet meant for this overlay? For a node in several: by receiver index, else by mac1. */
+bool p2p_claims(const struct p2p *p, const uint8_t *pkt, size_t len);
+/* All keys at once, because a restored snapshot might repeat nonces (DESIGN 12.13). */
+void p2p_drop_keys(struct p2p *p, usec_t now);
+
+/* For status. Iterate with *at = 0 until false; p2p/status.h describes what is told. */
+struct p2p_peer_info;
+bool p2p_peer_next(const struct p2p *p, size_t *at, struct p2p_peer_info *out, usec_t now);
+const struct drops *p2p_drops(const struct p2p *p);
+
+#endif

@@ -1,0 +1,58 @@
+/* path.h - the addresses a session may run over: candidates, challenges, RTT, choice. 4.3. */
+#ifndef P2P_PATH_H
+#define P2P_PATH_H
+
+#include "base/addr.h"
+#include "base/time.h"
+#include "p2p/status.h"
+
+#define PATH_NONCE_LEN 8
+#define PATH_CHALLENGE_LEN 96 /* bytes of a challenge on the wire, UDP payload */
+#define PATH_SENT_MAX 8	       /* challenges of one series that may still be answered */
+#define PATH_AMPLIFY 3	       /* bytes to an unproven address for each byte from it */
+#define PATH_WARM SEC(25)      /* proven paths of a session in use are challenged so often */
+#define PATH_WARM_IDLE SEC(120) /* ... of an idle one */
+#define PATH_LOST 3	       /* unanswered challenges after which a path is not proven */
+
+struct path {
+	struct addr addr; /* ip.len 0 = empty place */
+	uint8_t socket;
+	bool proven;
+	bool invited; /* the peer or our owner named it: probing it is not answering a stranger */
+	unsigned tries; /* challenges since the last response */
+	usec_t next;	/* of the next challenge */
+	usec_t rtt;	/* 0 = unknown */
+	usec_t sent_at[PATH_SENT_MAX];
+	uint8_t series[PATH_NONCE_LEN - 1];
+	uint64_t bytes_in, bytes_out; /* while unproven */
+};
+
+struct paths {
+	struct path list[P2P_PATHS_MAX];
+	int used; /* place in list, -1 = none */
+	bool active; /* the session carries data: keep the others warm */
+};
+
+void paths_init(struct paths *ps);
+int paths_find(const struct paths *ps, const struct addr *a); /* place or -1 */
+/* The place of `a`, made if need be and there is room (the most hopeless unproven one gives way);
+ * -1 when not. A new candidate is to be challenged at once. */
+int paths_add(struct paths *ps, const struct addr *a, uint8_t socket, bool invited, usec_t now);
+/* A place whose challenge is due and allowed, or -1. */
+int paths_due(const struct paths *ps, usec_t now);
+usec_t paths_deadline(const struct paths *ps);
+/* A challenge goes out: writes its nonce and plans the next. `fresh`: random. */
+void paths_challenge(struct paths *ps, int at, const uint8_t fresh[PATH_NONCE_LEN],
+		     uint8_t nonce[PATH_NONCE_LEN], usec_t now);
+/* The place that this nonce proves, or -1. */
+int paths_response(struct paths *ps, const uint8_t nonce[PATH_NONCE_LEN], usec_t now);
+/* Proven by a handshake message that went there and was answered; rtt 0 = not measured. */
+void paths_prove(struct paths *ps, int at, usec_t rtt, usec_t now);
+void paths_fail(struct paths *ps, int at, usec_t now);
+/* Challenge everything now: something is wrong, or addresses changed. */
+void paths_hurry(struct paths *ps, usec_t now);
+/* The place to use, with hysteresis in favour of the one in use; -1 = none is proven. */
+int paths_best(const struct paths *ps);
+void paths_set_active(struct paths *ps, bool active, usec_t now);
+
+#endif

@@ -1,0 +1,105 @@
+/* session.h - the session object: keys, paths, channel, attachments, and why it is kept.
+ *
+ * A session is with a key. It exists before it is up (wanted, or remembered with its addresses)
+ * and is up from the first proof of a common key until silence, CLOSE, or a new instance of the
+ * peer. All sessions of one overlay are in struct p2p (core.h). */
+#ifndef P2P_SESSION_H
+#define P2P_SESSION_H
+
+#include "base/limit.h"
+#include "base/list.h"
+#include "base/timer.h"
+#include "p2p/attach.h"
+#include "p2p/channel.h"
+#include "p2p/handshake.h"
+#include "p2p/keepalive.h"
+#include "p2p/path.h"
+#include "p2p/replay.h"
+#include "p2p/view.h"
+
+#define REKEY_DATA SEC(120) /* since the key's first non-control packet */
+#define REKEY_CONTROL SEC(3600) /* since the key was made; view.h says when both end */
+#define REKEY_RESPONDER SEC(10) /* the responder waits this much longer: one rekey, not two */
+#define SESSION_USE MINUTES(10) /* unused so long and wanted by nobody: closed */
+#define ANSWERED_KEPT SEC(20)	/* a responder's key that is never used */
+#define CONTROL_PLAIN_MAX 1650	/* a control plaintext: ROUTED around a data packet */
+
+struct p2p;
+
+/* The handshake that we initiate, if any, and the plan for the next. */
+struct attempt {
+	struct handshake *hs;	 /* NULL = none in progress */
+	struct key_slot *slot;	 /* holds its index */
+	usec_t sent, started;	 /* of the last INIT; of this round */
+	usec_t next;		 /* next INIT or round; USEC_NEVER = none */
+	unsigned tries, rounds;
+	bool cookie_set;
+	uint8_t cookie[16];
+	usec_t cookie_at;
+};
+
+struct session {
+	struct pubkey peer;
+	struct node_id id;
+	struct p2p *p;
+	struct timer timer;
+	struct list dirty; /* in p->dirty: deadlines to be computed again at the end of the call */
+	bool is_dirty, stale_view;
+
+	uint32_t handle; /* another one at each SESSION_UP; 0 = not up */
+	uint64_t instance, remote_instance;
+	bool up, initiator; /* initiator: we made it, so we close it when it is not used */
+	struct key_slot *previous, *current, *next;
+	struct attempt attempt;
+
+	struct paths paths;
+	enum p2p_path_kind kind;
+	struct node_id agent; /* a link of the peer's, as it last told; zero = not known */
+	uint8_t ring_hops;
+	unsigned agent_turn; /* which of our links is our agent */
+
+	struct keepalive keepalive;
+	struct peer_use use; /* lane 0's marks */
+	struct peer_view *view;
+	struct channel *channel; /* while up */
+	struct attachments attachments;
+	struct addr told[P2P_ADDRESSES_MAX];
+	uint8_t told_count;
+
+	bool bootstrap;
+	bool asked; /* by p2p_connect or p2p_attach: UNREACHABLE is owed */
+	usec_t up_since, used_at, made;
+	struct limit routed_inits, addresses; /* from this link; from this peer */
+};
+
+/* The session of this key, made if need be. NULL = table full, or our own or an invalid key. */
+struct session *session_want(struct p2p *p, const struct pubkey *key, usec_t now);
+struct session *session_find(const struct p2p *p, const struct pubkey *key);
+struct session *session_find_id(const struct p2p *p, const struct node_id *id);
+/* Deadlines and view are brought up to date at the end of the present call (session_settle). */
+void session_touch(struct session *s);
+/* Ends it: events, ring, keys, attachments. The object stays, with its addresses. */
+void session_down(struct session *s, usec_t now);
+void session_close(struct session *s, usec_t now); /* CLOSE, then down */
+/* Frees it; for p2p_free and session_settle. */
+void session_free(struct session *s);
+void session_settle(struct p2p *p, usec_t now);
+void session_tick(struct session *s, usec_t now);
+bool session_is_wanted(const struct session *s, usec_t now);
+
+/* A handshake made `slot`. As initiator it is usable at once; as responder when something arrives
+ * under it (session_confirm). Both bring the session up, or down and up for a new instance. */
+void session_initiated(struct session *s, struct key_slot *slot, usec_t now);
+void session_answered(struct session *s, struct key_slot *slot, usec_t now);
+void session_confirm(struct session *s, struct key_slot *slot, usec_t now);
+/* Looks at paths again: used one, ring, or none. */
+void session_choose(struct session *s);
+usec_t session_active_at(const struct session *s); /* last use by data or by the owner */
+
+struct key_slot *slot_new(struct session *s, usec_t now); /* with an index of its own */
+void slot_set_keys(struct key_slot *k, const struct handshake_result *r);
+void slot_free(struct key_slot *k); /* NULL is legal */
+usec_t slot_rekey_at(const struct key_slot *k);
+bool slot_wants_rekey(const struct key_slot *k, usec_t now);
+
+#endif

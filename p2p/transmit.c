@@ -1,0 +1,187 @@
+/* transmit.c - see transmit.h. Everything sealed here is for the control side (lane 0). */
+#include "p2p/transmit.h"
+
+#include <string.h>
+
+#include "p2p/addresses.h"
+#include "p2p/control.h"
+#include "p2p/route.h"
+
+#define CHALLENGE_PLAIN 64 /* zero-padded: no answer to it is longer */
+#define PACKET_MAX (CONTROL_PLAIN_MAX + PACKET_OVERHEAD)
+
+enum probe_kind { PROBE_CHALLENGE = 1, PROBE_RESPONSE = 2 };
+
+void transmit_to(struct p2p *p, uint8_t socket, const struct addr *to, const uint8_t *pkt,
+		 size_t len)
+{
+	p->env.send(p->env.ctx, socket, to, pkt, len);
+}
+
+static void transmit_routed(struct session *s, const uint8_t *pkt, size_t len, usec_t now)
+{
+	struct routed m = { .service = ROUTED_SEALED, .to = s->id, .agent = s->agent,
+			    .source_agent = route_agent(s->p, s), .body = pkt, .len = len };
+
+	if (route_send(s->p, &m, now) < 0)
+		p2p_drop(s->p, DROP_NO_ROUTE);
+}
+
+void transmit_packet(struct session *s, const uint8_t *pkt, size_t len, usec_t now)
+{
+	const struct path *path;
+
+	if (s->kind == P2P_PATH_RING) {
+		transmit_routed(s, pkt, len, now);
+	} else if (s->kind == P2P_PATH_DIRECT) {
+		path = &s->paths.list[s->paths.used];
+		transmit_to(s->p, path->socket, &path->addr, pkt, len);
+	} else {
+		p2p_drop(s->p, DROP_NO_ROUTE);
+	}
+}
+
+/* Seals into pkt, which has PACKET_MAX bytes; the packet's length or 0. */
+static size_t seal(struct session *s, uint8_t type, const uint8_t *plain, uint8_t *pkt, size_t len,
+		   usec_t now)
+{
+	enum drop why;
+
+	if (len > CONTROL_PLAIN_MAX)
+		return 0;
+	memcpy(pkt + PACKET_HEADER_LEN, plain, len);
+	why = slot_seal(s->current, type, 0, pkt, len, now);
+	if (why) {
+		p2p_drop(s->p, why);
+		return 0;
+	}
+	s->use.tx_packets++;
+	s->use.tx_bytes += len + PACKET_OVERHEAD;
+	session_touch(s);
+	return len + PACKET_OVERHEAD;
+}
+
+bool transmit_control(struct session *s, const uint8_t *plain, size_t len, bool asks, usec_t now)
+{
+	uint8_t pkt[PACKET_MAX];
+	size_t n = seal(s, PACKET_CONTROL, plain, pkt, len, now);
+
+	if (!n || s->kind == P2P_PATH_NONE)
+		return false;
+	keepalive_sent(&s->use.marks, asks, now);
+	transmit_packet(s, pkt, n, now);
+	return true;
+}
+
+void transmit_answer(struct p2p *p, const struct way *w, const struct node_id *to,
+		     const uint8_t *pkt, size_t len, usec_t now)
+{
+	struct routed m = { .service = ROUTED_HANDSHAKE, .to = *to, .agent = w->agent, .body = pkt,
+			    .len = len };
+
+	if (!w->routed) {
+		transmit_to(p, w->socket, &w->from, pkt, len);
+		return;
+	}
+	m.source_agent = route_agent(p, session_find_id(p, to));
+	if (route_send(p, &m, now) < 0)
+		p2p_drop(p, DROP_NO_ROUTE);
+}
+
+/* The nonce of a ring challenge is never matched: hearing the answer is all that counts. */
+void transmit_challenge(struct session *s, int place, usec_t now)
+{
+	uint8_t plain[CHALLENGE_PLAIN], pkt[PACKET_MAX];
+	uint8_t fresh[PATH_NONCE_LEN], nonce[PATH_NONCE_LEN];
+	struct wr w = wr_of(plain, sizeof(plain));
+	size_t n;
+
+	_Static_assert(CHALLENGE_PLAIN + PACKET_OVERHEAD == PATH_CHALLENGE_LEN, "one length");
+	p2p_random(s->p, fresh, sizeof(fresh));
+	memcpy(nonce, fresh, sizeof(nonce));
+	if (place >= 0)
+		paths_challenge(&s->paths, place, fresh, nonce, now);
+	wr_u8(&w, PROBE_CHALLENGE);
+	wr_copy(&w, nonce, sizeof(nonce));
+	wr_zero(&w, (size_t)(w.end - w.p));
+	n = seal(s, PACKET_PROBE, plain, pkt, sizeof(plain), now);
+	if (!n)
+		return;
+	if (place < 0 || place == s->paths.used)
+		keepalive_sent(&s->use.marks, true, now);
+	if (place < 0)
+		transmit_routed(s, pkt, n, now);
+	else
+		transmit_to(s->p, s->paths.list[place].socket, &s->paths.list[place].addr, pkt, n);
+}
+
+static void respond(struct session *s, const struct way *w, const uint8_t *nonce, usec_t now)
+{
+	uint8_t plain[CHALLENGE_PLAIN], pkt[PACKET_MAX];
+	struct wr out = wr_of(plain, sizeof(plain));
+	struct addr none = { .ip = ip_v4(0) };
+	size_t n;
+
+	wr_u8(&out, PROBE_RESPONSE);
+	wr_copy(&out, nonce, PATH_NONCE_LEN);
+	wr_addr(&out, w->routed ? &none : &w->from);
+	n = seal(s, PACKET_PROBE, plain, pkt, wr_len(&out), now);
+	if (!n)
+		return;
+	keepalive_sent(&s->use.marks, false, now);
+	if (w->routed)
+		transmit_routed(s, pkt, n, now);
+	else
+		transmit_to(s->p, w->socket, &w->from, pkt, n);
+}
+
+void transmit_probe_input(struct session *s, const struct way *w, struct rd r, usec_t now)
+{
+	uint8_t kind = rd_u8(&r);
+	const uint8_t *nonce = rd_bytes(&r, PATH_NONCE_LEN);
+	struct addr seen;
+	int place;
+
+	if (!nonce || (kind != PROBE_CHALLENGE && kind != PROBE_RESPONSE)) {
+		p2p_drop(s->p, DROP_MALFORMED);
+		return;
+	}
+	if (kind == PROBE_CHALLENGE) {
+		respond(s, w, nonce, now);
+		return;
+	}
+	seen = rd_addr(&r);
+	if (!rd_done(&r)) {
+		p2p_drop(s->p, DROP_MALFORMED);
+		return;
+	}
+	place = paths_response(&s->paths, nonce, now);
+	if (place >= 0 && !w->routed && addr_equal(&s->paths.list[place].addr, &w->from))
+		s->paths.list[place].socket = w->socket;
+	if (place >= 0 && s->channel)
+		channel_set_rtt_hint(s->channel, s->paths.list[place].rtt);
+	if (seen.port)
+		addresses_observed(s->p, &seen, now);
+	session_choose(s);
+}
+
+void transmit_keepalive(struct session *s, usec_t now)
+{
+	uint8_t plain[2 + 11 * P2P_NAMESPACES_MAX];
+	struct wr w = wr_of(plain, sizeof(plain));
+	uint8_t *count;
+
+	wr_u8(&w, CONTROL_KEEPALIVE);
+	count = wr_room(&w, 1);
+	*count = 0;
+	for (size_t i = 0; i < s->attachments.count; i++) {
+		const struct attachment *a = &s->attachments.list[i];
+
+		if (a->state != ATTACH_UP || !s->p->ns[a->ns].revocation)
+			continue;
+		wr_u24(&w, a->tag_out);
+		wr_u64(&w, s->p->ns[a->ns].revocation);
+		++*count;
+	}
+	transmit_control(s, plain, wr_len(&w), false, now);
+}
