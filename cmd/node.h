@@ -1,6 +1,6 @@
 /* node.h - one node: overlays (p2p and dht) and namespaces (registers, leases, vnet), composed.
  *
- * Sans-I/O like everything it is made of: vpnd and vpnsim run this same code. Inputs are frames,
+ * Verbs are in cmd/node_verbs.h, questions in cmd/node_query.h. Sans-I/O like everything it is made of: vpnd and vpnsim run this same code. Inputs are frames,
  * datagrams, durable answers and verbs; outputs go through `struct node_env`, whose functions
  * queue and never call back in. Asynchronous verbs take an `op` of the caller's choice and end in
  * one notice with that op. Not thread-safe: one thread calls everything. */
@@ -92,89 +92,5 @@ void node_set_addresses(struct node *n, const struct addr *addrs, size_t count, 
 void node_clocks_parted(struct node *n, usec_t now); /* a snapshot may have been restored: drop keys */
 /* --bootstrap [KEY@]HOST:PORT, resolved by the caller; for every overlay. key NULL = WHOIS. */
 int node_bootstrap(struct node *n, const struct pubkey *key, const struct addr *a, usec_t now);
-
-/* Verbs. `ns` is a namespace name; NULL = the only one. Each ends in one notice. */
-struct node_create {
-	const char *name, *domain, *host, *ifname;
-	bool has_subnet; /* false: auto */
-	struct prefix subnet;
-	bool open;
-	const char *overlay; /* share the overlay of this namespace; NULL = a new one */
-};
-void node_create(struct node *n, uint64_t op, const struct node_create *c, usec_t now);
-struct node_invite {
-	uint16_t uses;
-	uint32_t expires; /* seconds from now */
-	uint32_t rights;
-	struct reg_groups groups;
-	bool ephemeral;
-};
-void node_invite(struct node *n, uint64_t op, const char *ns, const struct node_invite *i, usec_t now);
-struct node_join {
-	const char *token, *host, *ifname;
-	bool has_address;
-	struct ip address;
-};
-void node_join(struct node *n, uint64_t op, const struct node_join *j, usec_t now);
-void node_leave(struct node *n, uint64_t op, const char *ns, usec_t now);
-void node_delete(struct node *n, uint64_t op, const char *ns, usec_t now);
-void node_wait(struct node *n, uint64_t op, const char *ns, usec_t timeout, usec_t now);
-void node_resolve(struct node *n, uint64_t op, const char *ns, const char *host, usec_t now);
-void node_ping(struct node *n, uint64_t op, const char *ns, const char *host, usec_t now);
-void node_token_revoke(struct node *n, uint64_t op, const char *ns, const char *id, bool members,
-		       usec_t now);
-void node_member_revoke(struct node *n, uint64_t op, const char *ns, const char *who, usec_t now);
-void node_member_set(struct node *n, uint64_t op, const char *ns, const char *who, uint32_t add,
-		     uint32_t remove, usec_t now);
-void node_name_add(struct node *n, uint64_t op, const char *ns, const char *host, usec_t now);
-void node_name_del(struct node *n, uint64_t op, const char *ns, const char *host, usec_t now);
-void node_root_backup(struct node *n, uint64_t op, const char *ns, usec_t now);
-void node_root_restore(struct node *n, uint64_t op, const char *text, usec_t now);
-void node_add_admin(struct node *n, uint64_t op, const char *ns, const char *who, usec_t now);
-
-/* Questions, answered at once. Numbers of namespaces: 0..NODE_NAMESPACES_MAX-1, gaps possible. */
-enum node_ns_state { NODE_NS_JOINING, NODE_NS_ENROLLED, NODE_NS_READY, NODE_NS_REFUSED, NODE_NS_OUT };
-struct node_ns_info {
-	uint16_t ns;
-	char name[33], zone[100], ifname[16], host[64];
-	char trouble[200]; /* what is wrong and what to do; "" = nothing */
-	char refused[160]; /* a wanted address or name that somebody else owns; "" = none */
-	enum node_ns_state state;
-	bool creator, keeper;
-	struct pubkey root;
-	struct prefix subnet, subnet6;
-	struct ip v4, v6, dns4;
-	uint8_t keepers, quorum;
-	uint32_t era, epoch;
-	uint64_t revocations, member_until; /* list number; wall seconds */
-	size_t attached; /* members with an attached session */
-	unsigned overlay;
-};
-bool node_ns_next(const struct node *n, size_t *at, struct node_ns_info *out, usec_t now);
-/* The number of a namespace by name (NULL: the only one) or -1 with *error set to a sentence. */
-int node_ns_find(const struct node *n, const char *name, const char **error);
-/* Peers of all overlays; out->key and path, and the host name in a namespace where known. */
-struct node_peer_info {
-	struct p2p_peer_info p2p;
-	unsigned overlay;
-	char name[64]; /* host name where known */
-	struct ip v4;  /* its leased address where known */
-	int ns;	       /* the namespace name and v4 are of, or -1 */
-};
-struct node_cursor {
-	size_t a, b;
-};
-bool node_peer_next(const struct node *n, struct node_cursor *at, struct node_peer_info *out,
-		    usec_t now);
-bool node_lease_next(const struct node *n, uint16_t ns, size_t *at, struct lease_info *out,
-		     usec_t now);
-bool node_flow_next(const struct node *n, uint16_t ns, size_t *at, struct vnet_flow_info *out,
-		    usec_t now);
-const struct regs *node_regs(const struct node *n, uint16_t ns);
-const struct config *node_keepers(const struct node *n, uint16_t ns);
-/* The host name of a member in a namespace, if known here; "" otherwise. */
-void node_member_name(const struct node *n, uint16_t ns, const struct pubkey *key, char out[64]);
-void node_drops(const struct node *n, struct drops *out);
-const struct pubkey *node_key(const struct node *n);
 
 #endif

@@ -7,7 +7,8 @@
 #ifndef CMD_NODE_INTERNAL_H
 #define CMD_NODE_INTERNAL_H
 
-#include "cmd/node.h"
+#include "cmd/node_query.h"
+#include "cmd/node_verbs.h"
 
 #include "base/list.h"
 #include "base/map.h"
@@ -22,7 +23,7 @@
 #define NODE_QUERIES_MAX 1024 /* lookups on behalf of vnet and verbs */
 #define NODE_AGENTS 64
 #define NODE_CONTACTS_MAX 8   /* remembered across restarts, per overlay */
-#define NODE_EXTRA_NAMES 15
+#define NODE_PUBLISH_SECONDS (24 * 3600)
 
 enum module { MODULE_NODE, MODULE_P2P, MODULE_DHT, MODULE_REGS, MODULE_LEASE, MODULE_VNET };
 
@@ -112,7 +113,7 @@ struct ns {
 	char name[33]; /* from the settings; "" before they are known */
 	char host[64], ifname[16];
 	char trouble[200];
-	char refused[160]; /* the last wanted address or name that somebody else owns */
+	char refused[208]; /* the last wanted address or name that somebody else owns */
 	bool has_ask;
 	struct ip ask;
 	bool enrolling;
@@ -121,7 +122,7 @@ struct ns {
 	struct regs *regs;
 	struct leases *leases;
 	struct vnet *vnet;
-	bool port_up, gone, started;
+	bool port_up;
 	struct ip v4, v6, dns4, dns6;
 	struct prefix subnet6;
 	uint8_t salt;
@@ -206,18 +207,22 @@ void overlay_send(struct overlay *o, const struct pubkey *to, uint8_t service, c
 void overlay_learn_contact(struct overlay *o, const struct pubkey *key, const struct addr *a,
 			   size_t count);
 void outbox_expire(struct node *n, usec_t now);
+/* node_env.c: what the modules of a namespace are given */
+void ns_make_regs(struct ns *s);
+void ns_make_leases(struct ns *s, usec_t now); /* once the settings are known */
+int ns_open_port(struct ns *s, const struct settings *st, usec_t now);
 /* node_ns.c */
 struct ns *ns_new(struct node *n, struct overlay *o, const struct pubkey *root);
 void ns_free(struct ns *s, usec_t now);
 void ns_start(struct ns *s, usec_t now);
 void ns_tick(struct ns *s, usec_t now);
 void ns_regs_event(struct ns *s, const struct regs_event *e, usec_t now);
-void ns_lease_event(struct ns *s, const struct lease_event *e, usec_t now);
-void ns_make_leases(struct ns *s, usec_t now); /* once the settings are known */
 void ns_settings_changed(struct ns *s, usec_t now);
 void ns_check_ready(struct ns *s, usec_t now);
 void ns_trouble(struct ns *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 struct ns *ns_of_id(struct node *n, const uint8_t nsid[NSID_LEN], const struct overlay *o);
+/* node_lease.c */
+void ns_lease_event(struct ns *s, const struct lease_event *e, usec_t now);
 /* node_attach.c: attached peers, grants shown and asked for */
 void ns_attached(struct ns *s, const struct p2p_event *e, usec_t now);
 void ns_detached(struct ns *s, const struct pubkey *peer, bool forget, usec_t now);

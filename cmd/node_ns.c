@@ -15,112 +15,7 @@
 
 #include "cmd/node_internal.h"
 
-#define PUBLISH_SECONDS (24 * 3600)
 #define KEEPER_READS 20 /* lookups a second that may go on to a keeper */
-
-static void env_random(void *ctx, void *out, size_t len)
-{
-	struct ns *s = ctx;
-
-	s->n->env.random(s->n->env.ctx, out, len);
-}
-
-static void env_regs_send(void *ctx, const struct pubkey *to, uint8_t service, const uint8_t *msg,
-			  size_t len)
-{
-	struct ns *s = ctx;
-
-	overlay_send(s->o, to, service, msg, len, s->n->now);
-}
-
-static void env_regs_persist(void *ctx, uint64_t op, const uint8_t *key, size_t key_len,
-			     const uint8_t *value, size_t len)
-{
-	struct ns *s = ctx;
-
-	state_write(s->n, MODULE_REGS, s->number, op, key, key_len, value, len);
-}
-
-static void env_lease_persist(void *ctx, uint64_t op, const uint8_t *key, size_t key_len,
-			      const uint8_t *value, size_t len)
-{
-	struct ns *s = ctx;
-
-	state_write(s->n, MODULE_LEASE, s->number, op, key, key_len, value, len);
-}
-
-static void env_regs_event(void *ctx, const struct regs_event *e)
-{
-	struct ns *s = ctx;
-	struct queued *q = node_queue(s->n, MODULE_REGS, s->number, e->len);
-
-	q->e.regs = *e;
-	if (e->len)
-		memcpy(q->bytes, e->grant, e->len);
-	q->e.regs.grant = q->bytes;
-}
-
-static void env_lease_event(void *ctx, const struct lease_event *e)
-{
-	struct ns *s = ctx;
-	struct queued *q = node_queue(s->n, MODULE_LEASE, s->number, e->len);
-
-	q->e.lease = *e;
-	if (e->len)
-		memcpy(q->bytes, e->grant, e->len);
-	q->e.lease.grant = q->bytes;
-}
-
-static int env_lease_submit(void *ctx, uint64_t op, const struct reg_op *req, usec_t now)
-{
-	struct ns *s = ctx;
-
-	return regs_submit(s->regs, op, req, NULL, now);
-}
-
-static void env_vnet_event(void *ctx, const struct vnet_event *e)
-{
-	struct ns *s = ctx;
-	size_t len = e->name ? strlen(e->name) + 1 : 0;
-	struct queued *q = node_queue(s->n, MODULE_VNET, s->number, len);
-
-	q->e.vnet = *e;
-	if (len)
-		memcpy(q->bytes, e->name, len);
-	q->e.vnet.name = (const char *)q->bytes;
-}
-
-static void env_to_port(void *ctx, uint16_t port, const uint8_t *frame, size_t len)
-{
-	struct ns *s = ctx;
-
-	(void)port;
-	s->n->env.to_port(s->n->env.ctx, s->number, frame, len);
-}
-
-/* vnet's slow path: seals a copy and sends it at once. */
-static void env_to_peer(void *ctx, uint32_t session, uint32_t tag, uint8_t type, const uint8_t *pkt,
-			size_t len)
-{
-	struct ns *s = ctx;
-	struct frame *f = &s->n->slow_frame;
-
-	if (len > FRAME_LEN_MAX)
-		return;
-	f->data = f->store + FRAME_HEAD;
-	f->len = (uint32_t)len;
-	memcpy(f->data, pkt, len);
-	f->session = session;
-	f->tag = tag;
-	f->type = type;
-	f->ns = s->number;
-	f->verdict = FRAME_TO_PEER;
-	p2p_seal(p2p_view(s->o->p2p), p2p_lane(s->o->p2p, 0), &f, 1, s->n->now);
-	if (f->verdict == FRAME_TO_WIRE)
-		s->n->env.send(s->n->env.ctx, f->socket, &f->remote, f->data, f->len);
-	else if (f->verdict == FRAME_ROUTED)
-		p2p_send_routed(s->o->p2p, f, s->n->now);
-}
 
 void ns_trouble(struct ns *s, const char *fmt, ...)
 {
@@ -140,19 +35,6 @@ struct ns *ns_of_id(struct node *n, const uint8_t nsid[NSID_LEN], const struct o
 		    memcmp(n->ns[i]->nsid, nsid, NSID_LEN) == 0)
 			return n->ns[i];
 	return NULL;
-}
-
-static void make_regs(struct ns *s)
-{
-	struct node *n = s->n;
-	struct regs_config rc = { n->cfg.self, s->root,	     n->cfg.crypto,
-				  n->cfg.log,  &n->wall, n->cfg.same_machine };
-
-	s->regs = regs_new(&rc,
-			   &(struct regs_env){ s, env_random, env_regs_send, env_regs_persist,
-					       env_regs_event },
-			   n->now);
-	sodium_memzero(&rc, sizeof(rc));
 }
 
 /* NULL when there are too many, or this one is here already. */
@@ -181,7 +63,7 @@ struct ns *ns_new(struct node *n, struct overlay *o, const struct pubkey *root)
 	map_init(&s->verbs, offsetof(struct pending_verb, op), sizeof(uint64_t), VERBS_MAX, n->seed);
 	limit_init(&s->keeper_reads, KEEPER_READS, KEEPER_READS);
 	n->ns[i] = s;
-	make_regs(s);
+	ns_make_regs(s);
 	return s;
 }
 
@@ -216,55 +98,6 @@ void ns_free(struct ns *s, usec_t now)
 	free(s);
 }
 
-void ns_make_leases(struct ns *s, usec_t now)
-{
-	const struct settings *st = regs_settings(s->regs);
-	struct lease_config lc;
-
-	if (s->leases || !st)
-		return;
-	lc = (struct lease_config){ .self = s->n->cfg.self.pub,
-				    .subnet = st->subnet,
-				    .lease = st->lease,
-				    .same_machine = s->n->cfg.same_machine,
-				    .log = s->n->cfg.log,
-				    .wall = &s->n->wall };
-	memcpy(lc.nsid, s->nsid, NSID_LEN);
-	s->leases = leases_new(&lc,
-			       &(struct lease_env){ s, env_random, env_lease_submit,
-						    env_lease_persist, env_lease_event },
-			       now);
-}
-
-static int open_port(struct ns *s, const struct settings *st, usec_t now)
-{
-	struct node *n = s->n;
-	struct vnet_config vc = { .ns = s->number,
-				  .subnet = st->subnet,
-				  .subnet6 = s->subnet6,
-				  .dns4 = s->dns4,
-				  .dns6 = s->dns6,
-				  .mtu = st->mtu,
-				  .log = n->cfg.log,
-				  .type_ip = PACKET_IP };
-	struct node_port p = { .mtu = st->mtu };
-	int r;
-
-	snprintf(p.ifname, sizeof(p.ifname), "%s", s->ifname);
-	r = n->env.port_open(n->env.ctx, s->number, &p, vc.port_mac);
-	if (r < 0)
-		return r;
-	s->port_up = true;
-	snprintf(s->ifname, sizeof(s->ifname), "%s", p.ifname);
-	snprintf(vc.name, sizeof(vc.name), "%s", st->name);
-	snprintf(vc.domain, sizeof(vc.domain), "%s", st->domain[0] ? st->domain : "internal");
-	s->vnet = vnet_new(&vc,
-			   &(struct vnet_env){ s, env_random, env_vnet_event, env_to_port,
-					       env_to_peer },
-			   now);
-	return 0;
-}
-
 /* What follows from nsid, key and subnet alone. */
 static void derive(struct ns *s, const struct settings *st)
 {
@@ -287,7 +120,7 @@ static void announce_derived(struct ns *s, usec_t now)
 
 	memcpy(body, s->n->cfg.self.pub.b, KEY_LEN);
 	body[KEY_LEN] = s->salt;
-	dht_publish(s->o->dht, &t, body, sizeof(body), PUBLISH_SECONDS, now);
+	dht_publish(s->o->dht, &t, body, sizeof(body), NODE_PUBLISH_SECONDS, now);
 }
 
 static void give_secrets(struct ns *s, usec_t now)
@@ -316,7 +149,7 @@ static void announce_keepers(struct ns *s, usec_t now)
 		return;
 	t = ns_topic(s, DHT_KEEPERS, "keepers", 7);
 	memcpy(t.secret, s->rendezvous, sizeof(t.secret));
-	dht_publish(s->o->dht, &t, cf->bytes, cf->len, PUBLISH_SECONDS, now);
+	dht_publish(s->o->dht, &t, cf->bytes, cf->len, NODE_PUBLISH_SECONDS, now);
 }
 
 /* The first time settings are known here: port, derived address, claims. Idempotent. */
@@ -332,7 +165,7 @@ void ns_settings_changed(struct ns *s, usec_t now)
 	if (s->port_up)
 		return;
 	s->state = NODE_NS_ENROLLED;
-	r = open_port(s, st, now);
+	r = ns_open_port(s, st, now);
 	if (r < 0) {
 		ns_trouble(s, "cannot make the network interface %s: %s (is /dev/net/tun there, and "
 			      "does vpnd have CAP_NET_ADMIN?)", s->ifname, strerror(-r));
@@ -352,7 +185,6 @@ void ns_settings_changed(struct ns *s, usec_t now)
 
 void ns_start(struct ns *s, usec_t now)
 {
-	s->started = true;
 	regs_started(s->regs, now);
 	if (regs_settings(s->regs)) {
 		ns_settings_changed(s, now);
@@ -574,107 +406,4 @@ void ns_regs_event(struct ns *s, const struct regs_event *e, usec_t now)
 {
 	assert(e->type < ARRAY_LEN(regs_handlers));
 	regs_handlers[e->type](s, e, now);
-}
-
-static struct ip address_of(const struct reg_name *name)
-{
-	struct ip ip = { .len = name->len };
-
-	memcpy(ip.b, name->b, name->len <= 16 ? name->len : 16);
-	return ip;
-}
-
-static void publish_grant(struct ns *s, const struct lease_event *e, usec_t now)
-{
-	bool address = e->name.kind == REG_ADDRESS;
-	struct dht_topic t = ns_topic(s, address ? DHT_ADDRESS : DHT_NAME, e->name.b, e->name.len);
-
-	dht_publish(s->o->dht, &t, e->grant, e->len, PUBLISH_SECONDS, now);
-	if (address)
-		ns_show_all(s, now);
-}
-
-static void lease_gained(struct ns *s, const struct lease_event *e, usec_t now)
-{
-	if (e->name.kind == REG_ADDRESS) {
-		s->v4 = address_of(&e->name);
-		vnet_own(s->vnet, &s->v4, now);
-		s->n->env.port_address(s->n->env.ctx, s->number, &s->v4,
-				       regs_settings(s->regs)->subnet.bits, true);
-	} else if (!s->held_host[0] || strcmp(s->held_host, s->host) != 0) {
-		char zone[100];
-
-		snprintf(s->held_host, sizeof(s->held_host), "%.*s", e->name.len, e->name.b);
-		vnet_set_host(s->vnet, s->held_host);
-		snprintf(zone, sizeof(zone), "%s.%s", s->name,
-			 regs_settings(s->regs)->domain[0] ? regs_settings(s->regs)->domain :
-							     "internal");
-		s->n->env.port_dns(s->n->env.ctx, s->number, &s->dns4, zone);
-	}
-	publish_grant(s, e, now);
-	ns_check_ready(s, now);
-}
-
-static void lease_gone(struct ns *s, const struct lease_event *e, usec_t now)
-{
-	bool address = e->name.kind == REG_ADDRESS;
-	struct dht_topic t = ns_topic(s, address ? DHT_ADDRESS : DHT_NAME, e->name.b, e->name.len);
-	struct ip ip = address_of(&e->name);
-
-	dht_withdraw(s->o->dht, &t, now);
-	if (!address) {
-		s->held_host[0] = 0;
-		return;
-	}
-	if (!s->port_up)
-		return;
-	vnet_disown(s->vnet, &ip, now);
-	s->n->env.port_address(s->n->env.ctx, s->number, &ip, regs_settings(s->regs)->subnet.bits,
-			       false);
-	if (ip_equal(&ip, &s->v4))
-		s->v4.len = 0;
-	ns_check_ready(s, now);
-}
-
-/* What somebody else owns: said by name, and we go on with the next candidate. */
-static void lease_refused(struct ns *s, const struct lease_event *e, usec_t now)
-{
-	char holder[64] = "", text[72], key[KEY_TEXT_LEN];
-	struct ip ip = address_of(&e->name);
-
-	(void)now;
-	if (e->name.kind == REG_ADDRESS)
-		ip_text(text, &ip);
-	else
-		snprintf(text, sizeof(text), "%.*s", e->name.len, e->name.b);
-	node_member_name(s->n, s->number, &e->holder, holder);
-	key_text(key, &e->holder);
-	log_warn(s->n->cfg.log, "%s: %s %s is owned by %s%s%s; taking another", s->name,
-		 e->name.kind == REG_ADDRESS ? "address" : "name", text, holder,
-		 holder[0] ? ", key " : "key ", key);
-	snprintf(s->refused, sizeof(s->refused), "%s is owned by %s%s%s", text, holder,
-		 holder[0] ? ", key " : "key ", key);
-}
-
-void ns_lease_event(struct ns *s, const struct lease_event *e, usec_t now)
-{
-	if (!s->vnet)
-		return;
-	switch (e->type) {
-	case LEASE_GAINED:
-		lease_gained(s, e, now);
-		break;
-	case LEASE_RENEWED:
-		publish_grant(s, e, now);
-		break;
-	case LEASE_GONE:
-		lease_gone(s, e, now);
-		break;
-	case LEASE_REFUSED:
-		lease_refused(s, e, now);
-		break;
-	case LEASE_FAILED:
-		ns_trouble(s, "no address or name: %s", reg_status_text(e->status));
-		break;
-	}
 }

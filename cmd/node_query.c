@@ -1,5 +1,5 @@
 /* node_query.c - what a node tells about itself: answered at once, changes nothing. */
-#include "cmd/node.h"
+#include "cmd/node_query.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  *
  * A verb checks what it can at once and says what is wrong and what to do; what depends on others
  * ends later in one notice with the verb's op. */
-#include "cmd/node.h"
+#include "cmd/node_verbs.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -146,6 +146,7 @@ void node_create(struct node *n, uint64_t op, const struct node_create *c, usec_
 	snprintf(s->ifname, sizeof(s->ifname), "%s", c->ifname ? c->ifname : "");
 	n->env.random(n->env.ctx, s->rendezvous, sizeof(s->rendezvous));
 	state_save_ns(s);
+	regs_started(s->regs, now);
 	regs_create(s->regs, &root, &st, s->host, now);
 	add_wait(s, op, true, now + JOIN_TIMEOUT);
 	sodium_memzero(&root, sizeof(root));

@@ -6,6 +6,17 @@
 
 #define GRANT_VERSION 1
 
+struct grant grant_of(const uint8_t nsid[NSID_LEN], const struct reg_name *name,
+		      const struct reg_value *v)
+{
+	struct grant g = { .name = *name, .state = v->state, .generation = v->generation,
+			   .owner = v->owner, .number = v->number, .lease = v->lease,
+			   .payload = v->payload, .payload_len = v->payload_len };
+
+	memcpy(g.nsid, nsid, NSID_LEN);
+	return g;
+}
+
 void wr_grant_body(struct wr *w, const struct grant *g)
 {
 	wr_u8(w, GRANT_VERSION);

@@ -78,6 +78,9 @@ struct grant {
 	struct ballot ballot;
 	uint64_t beacon;
 };
+/* Of a value; ballot and beacon are the caller's to set. */
+struct grant grant_of(const uint8_t nsid[NSID_LEN], const struct reg_name *name,
+		      const struct reg_value *v);
 /* What keepers sign: everything before the signatures. */
 void wr_grant_body(struct wr *w, const struct grant *g);
 /* Form only. */

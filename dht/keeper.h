@@ -78,10 +78,12 @@ struct keeper_ask {
 	const uint8_t *op; /* TOKEN_USE, encoded */
 	size_t len;
 };
-/* MEMBER ENROL: counts the use, then writes member:KEY. Answer: env.enrolled, within 10 s. */
+/* MEMBER ENROL: counts the use, then writes member:KEY. Answer: env.enrolled, within 10 s; a refusal
+ * may come before this returns. None when not active or flooded: the asker asks again. */
 void keeper_enrol(struct keeper_role *k, const struct keeper_ask *ask, usec_t now);
-/* An operation of this very node (or signed by an admin here). Answer: env.result within 5 s.
- * 0, -EINVAL (form or signature), -EBUSY (queues full), -ENOTCONN (not active). */
+/* An operation of this very node (or signed by an admin here). Answer: env.result within 5 s, or
+ * 15 s for the chains of a revocation; a refusal may come before this returns. 0, -EINVAL
+ * (form or signature), -EBUSY (queues full), -ENOTCONN (not active). */
 int keeper_submit_local(struct keeper_role *k, uint64_t request, const uint8_t *op, size_t len,
 			usec_t now);
 

@@ -67,6 +67,10 @@ struct lease *lease_add(struct leases *l, const struct reg_name *name, enum leas
 void lease_drop(struct lease *e, usec_t now); /* forgets it, on disk too */
 void lease_tell(struct lease *e, enum lease_event_type type, enum reg_status status,
 		const struct pubkey *holder);
+
+/* lease_want.c */
+void lease_want_fire(struct timer *t, usec_t now);
+bool lease_is_asked_for(const struct lease *e);
 void lease_gained(struct lease *e, usec_t now);	 /* others of the role make room */
 void lease_refused(struct lease *e, enum reg_status status, const struct pubkey *holder,
 		   usec_t now); /* drops it and tries the next candidate */

@@ -219,7 +219,7 @@ static void not_ours(struct lease *e, enum reg_status status, const struct pubke
 	e->tries = 0;
 	if (was)
 		lease_retell(e->of, now);
-	if (status == REG_OWNED)
+	if (status == REG_OWNED || (status == REG_REFUSED && e->verb == OP_CLAIM))
 		lease_refused(e, status, holder, now);
 	else
 		idle(e, now); /* free again: claim the same */
@@ -267,9 +267,12 @@ static enum verdict judge(const struct lease *e, enum reg_status status)
 	switch (status) {
 	case REG_OWNED:
 		return V_NOT_OURS;
-	case REG_REFUSED:
+	case REG_REFUSED: /* a reserved name: "localhost" becomes "localhost-2" */
+		return renewing || e->role == ROLE_NAME ? V_NOT_OURS : V_FAIL;
 	case REG_UNKNOWN:
 		return renewing ? V_NOT_OURS : V_FAIL;
+	case REG_OLD: /* another generation: what was held before is over, a claim starts anew */
+		return renewing && !lease_holding(e) ? V_NOT_OURS : V_RETRY;
 	case REG_REVOKED:
 	case REG_SUPERSEDED:
 		return V_STOP;

@@ -117,12 +117,14 @@ static bool path_make_room(struct lookup_path *p, const struct node_id *target,
 static void candidate_add(struct lookup *l, const struct pubkey *key, size_t path)
 {
 	struct lookup_path *p = &l->path[path];
-	struct node_id id = id_of(key);
+	struct node_id id;
 	struct candidate *c;
 	size_t i;
 
-	if (key_equal(key, &l->all->self) || candidate_of(l, key) ||
-	    !path_make_room(p, &l->name.key, &id))
+	if (key_equal(key, &l->all->self) || candidate_of(l, key))
+		return;
+	id = id_of(key);
+	if (!path_make_room(p, &l->name.key, &id))
 		return;
 	i = p->count;
 	while (i > 0 && id_xor_compare(&l->name.key, &id, &p->candidate[i - 1]->id) < 0)
@@ -238,18 +240,12 @@ static void slowed(void *ctx, const struct rpc *r, usec_t now)
 	step(l, now);
 }
 
-/* False when the request table is full. A key is checked here, where it first matters: most that
- * are named are never asked. */
+/* False when the request table is full. */
 static bool ask(struct lookup *l, struct candidate *c, usec_t now)
 {
 	struct rpc_owner owner = { answered, slowed, l->all, l->tag };
 	struct dht_msg m = { .name = l->name };
 
-	if (!key_valid(&c->key)) {
-		drop_add(l->all->drops, DROP_MALFORMED);
-		c->state = CANDIDATE_FAILED;
-		return true;
-	}
 	m.type = l->name.kind ? DHT_MSG_GET : DHT_MSG_FIND;
 	if (rpc_call(l->all->rpcs, &c->key, &m, &owner, now) < 0)
 		return false;
@@ -277,7 +273,7 @@ static bool path_step(struct lookup *l, struct lookup_path *p, bool *starved, us
 		if (c->state != CANDIDATE_NEW || asked >= DHT_ALPHA || *starved)
 			continue;
 		*starved = !ask(l, c, now);
-		asked += c->state == CANDIDATE_ASKED;
+		asked++;
 	}
 	return open == 0;
 }

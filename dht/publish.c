@@ -26,11 +26,13 @@
 #define NEW_WAIT SEC(1)	   /* and up to as much again: a full round after a new contact */
 #define PUMP_WAIT MSEC(25)
 #define CONFLICT_WAIT SEC(10) /* between two looks at a holder's higher sequence number */
+#define LIFE_MIN 4	      /* seconds; shorter lives are rounded up */
 #define SEQ_SHIFT 20	      /* signatures a second before the number runs ahead of the clock */
 
+/* Who has the record, or is being sent it. */
 struct replica {
 	struct pubkey key;
-	bool held; /* it said so; else the put is under way */
+	struct node_id id;
 };
 
 struct own_record {
@@ -144,26 +146,20 @@ static bool replica_remove(struct own_record *o, const struct pubkey *key)
 	return true;
 }
 
+static void replica_add(struct own_record *o, const struct pubkey *key)
+{
+	assert(o->replicas < PUBLISH_REPLICAS_MAX);
+	o->replica[o->replicas++] = (struct replica){ *key, id_of(key) };
+}
+
 static struct replica *farthest(struct own_record *o)
 {
 	struct replica *far = NULL;
-	struct node_id far_id, id;
 
-	for (size_t i = 0; i < o->replicas; i++) {
-		id = id_of(&o->replica[i].key);
-		if (far && id_xor_compare(&o->name.key, &id, &far_id) <= 0)
-			continue;
-		far = &o->replica[i];
-		far_id = id;
-	}
+	for (size_t i = 0; i < o->replicas; i++)
+		if (!far || id_xor_compare(&o->name.key, &o->replica[i].id, &far->id) > 0)
+			far = &o->replica[i];
 	return far;
-}
-
-static bool nearer(struct own_record *o, const struct pubkey *key, const struct replica *than)
-{
-	struct node_id a = id_of(key), b = id_of(&than->key);
-
-	return id_xor_compare(&o->name.key, &a, &b) < 0;
 }
 
 /* --- signing --- */
@@ -260,14 +256,11 @@ static void put_done(void *ctx, const struct rpc *r, const struct dht_msg *m, us
 {
 	struct publisher *p = ctx;
 	struct own_record *o = map_get(&p->by_seq, &r->owner.tag);
-	struct replica *replica = o ? replica_of(o, &r->to) : NULL;
 
-	if (!replica)
+	if (!o || !replica_of(o, &r->to))
 		return; /* signed anew, withdrawn, or forgotten since */
-	if (m && m->status == DHT_STORED_OK) {
-		replica->held = true;
+	if (m && m->status == DHT_STORED_OK)
 		return;
-	}
 	put_failed(o, &r->to, now);
 	if (m && m->status == DHT_STORED_OLDER)
 		conflict(o, &r->to, now);
@@ -282,7 +275,7 @@ static void push(struct own_record *o, const struct pubkey *key, usec_t now)
 		return;
 	if (o->replicas == PUBLISH_REPLICAS_MAX)
 		replica_remove(o, &farthest(o)->key);
-	o->replica[o->replicas++] = (struct replica){ .key = *key };
+	replica_add(o, key);
 	m.record[0] = (struct dht_bytes){ o->record, o->record_len };
 	if (rpc_call(o->all->rpcs, key, &m, &owner, now) < 0)
 		put_failed(o, key, now);
@@ -329,6 +322,18 @@ static void push_to_few(struct own_record *o, usec_t now)
 		push(o, &c[i]->key, now);
 }
 
+/* In a regular round everybody gets the record again; one after a failure only completes. */
+static void regular_or_retry(struct own_record *o, usec_t span)
+{
+	if (o->missed) {
+		o->retry = usec_min(2 * o->retry, span);
+	} else {
+		o->retry = RETRY_FIRST;
+		o->replicas = 0;
+	}
+	o->missed = 0;
+}
+
 static void round_start(struct own_record *o, usec_t now)
 {
 	struct publisher *p = o->all;
@@ -338,14 +343,13 @@ static void round_start(struct own_record *o, usec_t now)
 	timer_set(p->timers, &o->timer, now + span - jitter(p, span / 8));
 	if (now >= o->signed_at + half_life(o) - half_life(o) / 8)
 		sign(o, now);
-	else if (o->missed == 0)
-		o->replicas = 0; /* a regular round: everybody gets it again */
 	else
-		o->retry = usec_min(2 * o->retry, span);
-	o->missed = 0;
-	if (p->table->count == 0 || o->lookup)
+		regular_or_retry(o, span);
+	if (p->table->count == 0)
 		return;
 	push_to_few(o, now);
+	if (o->lookup)
+		return;
 	o->lookup = lookup_new(p->lookups, &p->ops, &target, o);
 	p->looking++;
 	lookup_start(o->lookup, now);
@@ -394,7 +398,9 @@ int publish_put(struct publisher *p, const struct dht_topic *t, struct dht_bytes
 	free(o->body);
 	o->body = mem_copy(body.p, body.len);
 	o->len = body.len;
-	o->lifetime = lifetime < RECORD_LIFE_MAX ? lifetime : RECORD_LIFE_MAX;
+	o->lifetime = lifetime < LIFE_MIN ? LIFE_MIN : lifetime;
+	if (o->lifetime > RECORD_LIFE_MAX)
+		o->lifetime = RECORD_LIFE_MAX;
 	sign(o, now);
 	enqueue(o);
 	pump(p, now);
@@ -414,7 +420,10 @@ void publish_withdraw(struct publisher *p, const struct dht_topic *t)
 
 static bool wants(struct own_record *o, const struct pubkey *key)
 {
-	return o->replicas < DHT_K || nearer(o, key, farthest(o));
+	struct node_id id = id_of(key);
+
+	return o->replicas < DHT_K ||
+	       id_xor_compare(&o->name.key, &id, &farthest(o)->id) < 0;
 }
 
 void publish_contact_up(struct publisher *p, const struct pubkey *key, usec_t now)
@@ -428,7 +437,9 @@ void publish_contact_up(struct publisher *p, const struct pubkey *key, usec_t no
 			continue;
 		if (pushed++ < PUBLISH_PUSH_MAX)
 			push(o, key, now);
-		o->missed++; /* the next round only completes */
+		if (replica_of(o, key) && o->replicas > DHT_K)
+			continue;
+		o->missed++; /* the round that follows only completes */
 		due_no_later(o, now + NEW_WAIT + jitter(p, NEW_WAIT));
 	}
 }

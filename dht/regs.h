@@ -14,7 +14,9 @@
 
 #define REGS_OPS_MAX 256      /* own operations in flight */
 #define REGS_REGISTERS_MAX 131072
-#define REGS_CLIENTS_MAX 4096 /* rate and quota books at a keeper */
+#define REGS_CLIENTS_MAX 4096 /* rate and quota books at a keeper; attached peers */
+#define REGS_SERVICE_REGISTER 4 /* services of the control channel, docs/protocol.md 4.5 */
+#define REGS_SERVICE_MEMBER 7
 
 struct regs;
 
@@ -38,7 +40,7 @@ struct regs_event {
 struct regs_env {
 	void *ctx;
 	void (*random)(void *ctx, void *out, size_t len);
-	/* Over a session with that key: service SERVICE_REGISTER or SERVICE_MEMBER. The owner connects
+	/* Over a session with that key: service REGS_SERVICE_REGISTER or _MEMBER. The owner connects
 	 * first when there is none, and queues; lost messages are this module's to repeat. */
 	void (*send)(void *ctx, const struct pubkey *to, uint8_t service, const uint8_t *msg, size_t len);
 	/* Durable: last write of a key wins, empty value deletes. Answered by regs_persisted(op). */

@@ -40,7 +40,8 @@ struct facts {
 	size_t settings_len;
 	struct regs_secret secrets[2]; /* newest first */
 	size_t secret_count;
-	uint64_t rotated; /* wall seconds when the newest secret was made here, else 0 */
+	uint64_t rotated;      /* wall seconds when the newest secret came here */
+	uint64_t rotated_for; /* number of the revocation list that the newest secret follows */
 	uint8_t membership[GRANT_MAX];
 	size_t membership_len;
 	struct ballot membership_ballot;
@@ -131,10 +132,10 @@ struct regs {
 	struct sync sync;
 	struct create create;
 	struct map peers;
-	struct limit enrol_limit;
+	struct limit enrol_limit, sync_limit;
+	usec_t sync_asked; /* last regs_sync; 0 = never */
 	struct timer push_timer;
 	bool push_all, updated; /* found during a keeper's callback, done after it */
-	struct membermsg scratch; /* of the message being read */
 };
 
 /* regs.c */
@@ -145,21 +146,22 @@ void regs_tell(struct regs *r, const struct regs_event *e);
 uint64_t regs_random64(const struct regs *r);
 usec_t regs_jitter(const struct regs *r, usec_t below);
 
-/* facts.c: each take verifies, keeps what is newer, writes it; true = it was newer and kept */
+/* facts.c; facts_store.c: each take verifies, keeps what is newer, writes it; true = it was newer and kept */
 void facts_init(struct regs *r);
 void facts_fini(struct regs *r);
 bool facts_restore(struct regs *r, const uint8_t *key, size_t key_len, const uint8_t *value,
 		   size_t len);
-bool facts_started(struct regs *r);
 bool facts_take_config(struct regs *r, const uint8_t *b, size_t len);
 void facts_own_config(struct regs *r, const struct config *c);
 bool facts_take_settings(struct regs *r, const uint8_t *b, size_t len);
-bool facts_take_secrets(struct regs *r, const struct regs_secret *s, size_t count);
+bool facts_take_secrets(struct regs *r, const struct regs_secret *s, size_t count, usec_t now);
 bool facts_take_membership(struct regs *r, const uint8_t *b, size_t len);
 bool facts_take_revocations(struct regs *r, const uint8_t *b, size_t len);
 /* Verified against the keeper set, and about this register. */
 bool facts_verify(const struct regs *r, struct grant *g, const struct reg_name *name,
 		  const uint8_t *b, size_t len);
+bool facts_set_membership(struct regs *r, const struct grant *g, const uint8_t *b, size_t len);
+bool facts_set_revocations(struct regs *r, const struct grant *g, const uint8_t *b, size_t len);
 void facts_write(struct regs *r, enum fact f);
 void facts_persisted(struct regs *r, uint64_t op, int result, usec_t now);
 bool facts_durable(const struct regs *r); /* everything */
@@ -194,7 +196,7 @@ void member_enrolled(struct regs *r, const struct pubkey *from, const struct mem
 		     usec_t now);
 void member_update(struct regs *r, const struct pubkey *from, const struct membermsg *m,
 		   usec_t now);
-void member_check_revoked(struct regs *r);
+void member_check_revoked(struct regs *r, bool told);
 
 /* serve.c */
 void serve_init(struct regs *r);
@@ -205,6 +207,10 @@ void serve_enrolled(struct regs *r, const struct pubkey *to, uint64_t request,
 		    const struct keeper_answer *a);
 void serve_changed(struct regs *r, const struct reg_name *name, const uint8_t *grant, size_t len);
 void serve_push_all(struct regs *r, usec_t now);
+void serve_attached(struct regs *r, const struct pubkey *peer, usec_t now);
+void serve_gone(struct regs *r, const struct pubkey *peer);
+/* Makes a new secret after a revocation, at most daily, and retires the one before after 48 h. */
+void serve_secrets(struct regs *r, usec_t now);
 struct peer *serve_peer(const struct regs *r, const struct pubkey *key);
 
 /* create.c */

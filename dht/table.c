@@ -62,8 +62,11 @@ static void spare_add(struct bucket *b, const struct contact *c)
 {
 	struct contact *old = in(b->spare, b->spares, &c->key);
 
-	if (!old && b->spares == TABLE_SPARES_MAX)
+	if (!old && b->spares == TABLE_SPARES_MAX) {
 		old = b->spare;
+		if (!c->live && old->seen + TABLE_SPARE_STALE > c->seen)
+			return;
+	}
 	if (old)
 		take(b->spare, &b->spares, old);
 	b->spare[b->spares++] = *c;
@@ -104,7 +107,7 @@ static enum table_result add(struct dht_table *t, struct bucket *b, const struct
 		return TABLE_ADDED;
 	}
 	spare_add(b, c);
-	if (old && !old->checking) {
+	if (old && !old->checking && old->seen + TABLE_CHECK_AFTER <= c->seen) {
 		old->checking = true;
 		*check = old->key;
 	}
@@ -144,8 +147,8 @@ bool dht_table_down(struct dht_table *t, const struct pubkey *key)
 	if (!c)
 		return false;
 	c->live = false;
-	if (c->fails < TABLE_FAILS_SUSPECT - 1)
-		c->fails = TABLE_FAILS_SUSPECT - 1;
+	if (c->fails < TABLE_FAILS_MAX - 1)
+		c->fails = TABLE_FAILS_MAX - 1;
 	return true;
 }
 
@@ -166,33 +169,48 @@ bool dht_table_failed(struct dht_table *t, const struct pubkey *key, struct pubk
 	size_t index;
 	struct bucket *b = bucket_of(t, key, &index);
 	struct contact *c = b ? in(b->contact, b->count, key) : NULL;
-	bool replaceable;
+	bool replaced;
 
 	memset(instead, 0, sizeof(*instead));
 	if (!c)
 		return false;
-	c->fails++;
-	replaceable = b->spares > 0 && (c->checking || c->fails >= TABLE_FAILS_SUSPECT);
+	if (c->fails < TABLE_FAILS_MAX)
+		c->fails++;
+	replaced = c->checking && b->spares > 0;
 	c->checking = false;
-	if (!replaceable && c->fails < TABLE_FAILS_MAX)
-		return false;
-	if (c->live) { /* the session is the better witness: it says when it goes down */
-		c->fails = TABLE_FAILS_SUSPECT;
-		return false;
-	}
+	if (c->live || (c->fails < TABLE_FAILS_MAX && !replaced))
+		return false; /* a session is the better witness: it says when it goes down */
 	forget(t, b, c, instead);
 	return true;
 }
 
-bool dht_table_wants(const struct dht_table *t, const struct pubkey *key)
+bool dht_table_wants(const struct dht_table *t, const struct pubkey *key, usec_t now)
 {
 	size_t index;
 	struct bucket *b = bucket_of(t, key, &index);
 
 	if (!b)
 		return index < TABLE_BUCKETS;
-	return (b->count < DHT_K || b->spares < TABLE_SPARES_MAX) &&
-	       !in(b->contact, b->count, key) && !in(b->spare, b->spares, key);
+	if (in(b->contact, b->count, key) || in(b->spare, b->spares, key))
+		return false;
+	return b->count < DHT_K || b->spares < TABLE_SPARES_MAX ||
+	       b->spare[0].seen + TABLE_SPARE_STALE <= now;
+}
+
+bool dht_table_has_room(const struct dht_table *t, const struct pubkey *key)
+{
+	size_t index;
+	struct bucket *b = bucket_of(t, key, &index);
+
+	return index < TABLE_BUCKETS && (!b || b->count < DHT_K);
+}
+
+bool dht_table_knows(const struct dht_table *t, const struct pubkey *key)
+{
+	size_t index;
+	struct bucket *b = bucket_of(t, key, &index);
+
+	return b && (in(b->contact, b->count, key) || in(b->spare, b->spares, key));
 }
 
 const struct contact *dht_table_get(const struct dht_table *t, const struct pubkey *key)
@@ -230,7 +248,7 @@ size_t dht_table_nearest(const struct dht_table *t, const struct node_id *target
 		const struct bucket *b = t->buckets[i];
 
 		for (size_t j = 0; b && j < b->count; j++)
-			if (b->contact[j].fails < TABLE_FAILS_SUSPECT)
+			if (b->contact[j].fails < TABLE_FAILS_MAX)
 				n = insert(target, out, n, &b->contact[j], max);
 	}
 	return n;

@@ -10,8 +10,11 @@
 
 #define TABLE_BUCKETS (8 * ID_LEN)
 #define TABLE_SPARES_MAX 8
-#define TABLE_FAILS_SUSPECT 2 /* requests in a row without an answer: named to nobody */
-#define TABLE_FAILS_MAX 3     /* forgotten; a suspect goes at once when there is a spare */
+#define TABLE_FAILS_MAX 2 /* requests in a row without an answer: forgotten, or with a session: */
+			  /* passed over until it is heard again */
+
+#define TABLE_CHECK_AFTER MINUTES(1)  /* silence after which a contact is pinged for a spare's sake */
+#define TABLE_SPARE_STALE MINUTES(10) /* silence after which a spare gives way to another */
 
 struct contact {
 	struct pubkey key;
@@ -33,7 +36,7 @@ struct dht_table {
 enum table_result {
 	TABLE_KNOWN,   /* it was there */
 	TABLE_ADDED,   /* it is new */
-	TABLE_SPARE,   /* its bucket is full: kept aside */
+	TABLE_SPARE,   /* its bucket is full: kept aside, unless there are fresh spares enough */
 	TABLE_REFUSED, /* ourselves */
 };
 
@@ -48,8 +51,12 @@ bool dht_table_down(struct dht_table *t, const struct pubkey *key);
 /* A request to it went unanswered. True when it was forgotten; *instead is then the spare that
  * became a contact, or zero. */
 bool dht_table_failed(struct dht_table *t, const struct pubkey *key, struct pubkey *instead);
-/* Whether a stranger who writes to us is worth a ping: unknown, and there is room in its bucket. */
-bool dht_table_wants(const struct dht_table *t, const struct pubkey *key);
+/* Whether a key that is neither contact nor spare would become one. */
+bool dht_table_wants(const struct dht_table *t, const struct pubkey *key, usec_t now);
+/* Whether its bucket has room for another contact. */
+bool dht_table_has_room(const struct dht_table *t, const struct pubkey *key);
+/* Whether it is a contact or a spare. */
+bool dht_table_knows(const struct dht_table *t, const struct pubkey *key);
 const struct contact *dht_table_get(const struct dht_table *t, const struct pubkey *key);
 /* The nearest to target, nearest first, suspects left out. Returns how many (<= max <= 64). */
 size_t dht_table_nearest(const struct dht_table *t, const struct node_id *target,

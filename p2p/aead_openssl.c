@@ -1,8 +1,8 @@
-/* aead_openssl.c - see aead.h. libcrypto does the bulk: measured twice as fast as libsodium here.
+/* aead_openssl.c - see aead.h. libcrypto does the bulk: measured faster than libsodium (DESIGN 8).
  *
  * One EVP context a direction is made when the key arrives and kept; a packet costs it a new IV
  * and nothing else, so nothing is allocated on a frame's way. A context is state: one thread uses
- * a struct aead at a time (docs/protocol.md 4.1: lanes have keys of their own in memory).
+ * a struct aead at a time; lanes that share a key have one each.
  *
  * With a cipher, a key and lengths that are right, libcrypto can only fail by a bug; the calls
  * that seal end the process then rather than send a packet that is not sealed. */

@@ -70,6 +70,15 @@ bool attach_any(const struct attachments *as)
 	return as->count > 0;
 }
 
+bool attach_tells(const struct session *s)
+{
+	for (size_t i = 0; i < s->attachments.count; i++)
+		if (s->attachments.list[i].state == ATTACH_UP &&
+		    s->p->ns[s->attachments.list[i].ns].revocation)
+			return true;
+	return false;
+}
+
 static struct attachment *add(struct attachments *as, uint16_t ns)
 {
 	assert(as->count < P2P_NAMESPACES_MAX && !attach_find(as, ns));
@@ -436,9 +445,10 @@ void attach_tick(struct session *s, usec_t now)
 	for (size_t i = s->attachments.count; i-- > 0;) {
 		struct attachment *a = &s->attachments.list[i];
 
-		if (a->until <= now) {
-			if (a->state == ATTACH_WAITING)
-				send_id(s, TYPE_REFUSE, a->id, now);
+		if (a->until <= now && a->state == ATTACH_WAITING) {
+			send_id(s, TYPE_REFUSE, a->id, now);
+			take(s, a);
+		} else if (a->until <= now) {
 			refused(s, a);
 		} else if (a->state == ATTACH_WANTED && a->next <= now) {
 			propose(s, a, now);

@@ -41,6 +41,8 @@ struct attachments {
 void attach_init(struct attachments *as, const uint8_t fresh[8]);
 void attach_clear(struct attachments *as);
 struct attachment *attach_find(const struct attachments *as, uint16_t ns);
+/* Is there a revocation number that keepalives of this session should carry? */
+bool attach_tells(const struct session *s);
 bool attach_any(const struct attachments *as);
 
 void attach_want(struct session *s, uint16_t ns, usec_t now);

@@ -32,8 +32,10 @@ struct boots {
 void boot_tick(struct p2p *p, usec_t now);
 usec_t boot_deadline(const struct p2p *p);
 void boot_whois_answer(struct p2p *p, const uint8_t *pkt, size_t len, usec_t now);
+bool boot_claims(const struct p2p *p, const uint8_t *pkt, size_t len); /* answers our WHOIS? */
 /* Facts about sessions with bootstraps. */
 void boot_up(struct p2p *p, const struct session *s);
+void boot_down(struct p2p *p, const struct session *s, usec_t now);
 void boot_unanswered(struct p2p *p, const struct session *s, unsigned tries);
 usec_t boot_gap(unsigned tries); /* back-off after this many tries */
 

@@ -15,7 +15,7 @@ struct cookie_query { /* a received INIT whose mac1 fits */
 	const uint8_t *pkt;
 	size_t len;
 	const struct addr *from;
-	const uint8_t *fresh_secret; /* 32 random bytes, the jar's next secret should its own be old */
+	const uint8_t *fresh_secret; /* 32 random bytes: the next secret if the jar's is old */
 };
 struct cookie_args {
 	const uint8_t *overlay_key; /* 32: the one whose mac1 fits */

@@ -31,7 +31,7 @@ struct header {
 static struct header header_read(const uint8_t *pkt, size_t len)
 {
 	struct rd r = rd_of(pkt, len);
-	struct header h = { .type = rd_u8(&r), .tag = rd_u24(&r) };
+	struct header h = { .type = rd_u8(&r) & 63, .tag = rd_u24(&r) };
 
 	h.index = rd_u32(&r);
 	h.counter = rd_u64(&r);
@@ -134,7 +134,7 @@ void p2p_seal(const struct p2p_view *v, struct p2p_lane *l, struct frame *frames
 		why = seal_one(v, l, frames[i], now);
 		if (!why)
 			continue;
-		drop_add(&l->drops, why);
+		drop_add(l->drops, why);
 		frame_drop(frames[i], why);
 	}
 }
@@ -232,7 +232,7 @@ void p2p_open(const struct p2p_view *v, struct p2p_lane *l, struct frame *frames
 
 		if (!why)
 			continue;
-		drop_add(&l->drops, why);
+		drop_add(l->drops, why);
 		frame_drop(frames[i], why);
 	}
 }

@@ -51,13 +51,14 @@ bool handshake_self_init(struct handshake_self *s, const struct key_pair *pair)
 	key_dh_secret(s->dh_secret, pair);
 	noise_dh_base(derived, s->dh_secret);
 	ok = key_valid(&pair->pub) && key_dh_public(s->dh_public, &pair->pub) &&
-	     memcmp(derived, s->dh_public, 32) == 0; /* the two halves of the pair belong together */
+	     memcmp(derived, s->dh_public, 32) == 0; /* the halves belong together */
 	if (!ok)
 		sodium_memzero(s, sizeof(*s));
 	return ok;
 }
 
-static struct noise_self noise_self_of(const struct handshake_self *self, const struct handshake *hs)
+static struct noise_self noise_self_of(const struct handshake_self *self,
+				       const struct handshake *hs)
 {
 	return (struct noise_self){
 		.s_secret = self->dh_secret,
@@ -73,7 +74,8 @@ static struct noise_self noise_self_of(const struct handshake_self *self, const 
 /* Writes the Noise message behind the header; what the initiator must remember goes to hs. */
 static bool init_seal(struct handshake *hs, struct wr *w, const struct handshake_init_args *a)
 {
-	const struct offer_init offer = { a->start_counter, a->boottime, a->self->pair.pub, a->own };
+	const struct offer_init offer = { a->start_counter, a->boottime, a->self->pair.pub,
+					  a->own };
 	struct noise_self ns = noise_self_of(a->self, hs);
 	uint8_t plain[OFFER_MAX], remote_s[32], *at;
 	struct wr p = wr_of(plain, sizeof(plain));
@@ -94,7 +96,8 @@ static bool init_seal(struct handshake *hs, struct wr *w, const struct handshake
 	return ok;
 }
 
-size_t handshake_init_create(struct handshake *hs, uint8_t *out, const struct handshake_init_args *a)
+size_t handshake_init_create(struct handshake *hs, uint8_t *out,
+			     const struct handshake_init_args *a)
 {
 	struct wr w = wr_of(out, PACKET_HANDSHAKE_MAX);
 

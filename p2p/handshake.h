@@ -63,7 +63,8 @@ struct handshake_init_args {
 /* False when the pair is not of the accepted form or its halves do not belong together. */
 bool handshake_self_init(struct handshake_self *s, const struct key_pair *pair);
 /* Writes an INIT to out (PACKET_HANDSHAKE_MAX); its length, or 0 if the remote key is unusable. */
-size_t handshake_init_create(struct handshake *hs, uint8_t *out, const struct handshake_init_args *a);
+size_t handshake_init_create(struct handshake *hs, uint8_t *out,
+			     const struct handshake_init_args *a);
 
 struct handshake_respond_args {
 	const struct handshake_self *self;
@@ -89,7 +90,7 @@ size_t handshake_respond(struct handshake_incoming *in, uint8_t *out,
 bool handshake_response_consume(struct handshake *hs, const struct handshake_self *self,
 				const uint8_t *pkt, size_t len, struct handshake_result *out);
 
-/* First checks, before any curve arithmetic. Which of the keys fits: index or -1. Constant memory. */
+/* First check, before any curve arithmetic. Which of the keys fits: index or -1. */
 int handshake_mac1_match(const uint8_t *pkt, size_t len, const struct pubkey *self,
 			 const uint8_t (*overlay_keys)[32], size_t count);
 /* Receiver index of a RESPONSE or COOKIE; sender index of an INIT; 0 when too short. */

@@ -4,7 +4,8 @@
  *              the way in use; again every second. Or nothing heard at all for 16 s.
  *   handshake  2 s: perhaps the other side restarted and knows our keys no more
  *   switch     3 s: another path; again every 3 s
- *   keepalive  nothing sent for 15 s (less jitter)
+ *   keepalive  nothing sent for 15 s (less jitter), or no keepalive for so long that tells
+ *              revocation numbers
  *   down       nothing heard for 15 s on any way, and probes unanswered for 4.5 s
  *
  * Acknowledgements, probe responses and keepalives do not ask for an answer: if they did, two idle
@@ -36,6 +37,11 @@ static usec_t switch_at(const struct keepalive *k, const struct keepalive_marks 
 	return m->waiting ? later(m->waiting, k->switched) + KEEPALIVE_SWITCH : USEC_NEVER;
 }
 
+static usec_t keepalive_at(const struct keepalive *k, const struct keepalive_marks *m)
+{
+	return (k->tells ? usec_min(k->told, m->sent) : m->sent) + k->idle;
+}
+
 static usec_t down_at(const struct keepalive_marks *m)
 {
 	return m->waiting ? later(m->heard + KEEPALIVE_DEAD, m->waiting + KEEPALIVE_UNANSWERED) :
@@ -58,14 +64,16 @@ unsigned keepalive_needs(struct keepalive *k, const struct keepalive_marks *m, u
 		needs |= NEED_SWITCH;
 		k->switched = now;
 	}
-	if (now >= m->sent + k->idle)
+	if (now >= keepalive_at(k, m)) {
 		needs |= NEED_KEEPALIVE;
+		k->told = now;
+	}
 	return needs;
 }
 
 usec_t keepalive_deadline(const struct keepalive *k, const struct keepalive_marks *m)
 {
-	usec_t at = usec_min(probe_at(k, m), m->sent + k->idle);
+	usec_t at = usec_min(probe_at(k, m), keepalive_at(k, m));
 
 	return usec_min(at, usec_min(switch_at(k, m), down_at(m)));
 }

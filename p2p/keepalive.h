@@ -30,6 +30,8 @@ struct keepalive_marks {
 
 struct keepalive {
 	usec_t probed, switched, idle; /* idle: KEEPALIVE_IDLE less the session's own jitter */
+	bool tells; /* our keepalives say something (revocation numbers): busy sessions too */
+	usec_t told;
 };
 
 static inline void keepalive_sent(struct keepalive_marks *m, bool asks, usec_t now)

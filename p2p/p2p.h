@@ -11,6 +11,7 @@
 #include "base/key.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "p2p/event.h"
 #include "p2p/packet.h"
 
 #define P2P_MESSAGE_MAX 65536 /* bytes of one control message */
@@ -23,33 +24,6 @@
 struct p2p;
 struct p2p_view; /* what the fast path reads: sessions by index and handle */
 struct p2p_lane; /* what one worker owns: counters, replay windows, usage marks */
-
-enum p2p_event_type {
-	P2P_SESSION_UP,	  /* peer, session */
-	P2P_SESSION_DOWN, /* peer, session; all its attachments are gone too (no DETACHED each) */
-	P2P_MESSAGE,	  /* peer (authenticated), service, msg: a whole control message */
-	P2P_ROUTED,	  /* peer, agent (both claimed, not proven), service, msg */
-	P2P_ATTACHED,	  /* ns, peer, session, tag (for sending to it), msg = its membership grant */
-	P2P_DETACHED,	  /* ns, peer, session */
-	P2P_REFUSED,	  /* ns, peer: it refused to attach */
-	P2P_UNREACHABLE,  /* peer: a wanted session could not be made; tried again with back-off */
-	P2P_REVOCATION,	  /* ns, peer, number: it knows of a revocation list above ours */
-	P2P_WRONG_KEY,	  /* addr: a bootstrap address that answers nothing to our overlay key */
-	P2P_DATA,	  /* ns, peer, session, tag, service = packet type, msg: data that came routed */
-};
-
-struct p2p_event {
-	enum p2p_event_type type;
-	struct pubkey peer;
-	struct node_id agent;
-	struct addr addr;
-	uint32_t session, tag;
-	uint16_t ns;
-	uint8_t service;
-	uint64_t number;
-	const uint8_t *msg; /* valid during the call only */
-	size_t len;
-};
 
 struct p2p_env {
 	void *ctx;
@@ -98,6 +72,8 @@ int p2p_connect(struct p2p *p, const struct pubkey *peer, usec_t now);
 /* One reliable message. -ENOTCONN without a session, -ENOBUFS when its queue is full. */
 int p2p_send(struct p2p *p, const struct pubkey *peer, uint8_t service, const uint8_t *msg,
 	     size_t len, usec_t now);
+/* The machine may be a restored snapshot: every key is forgotten at once, sessions are made anew. */
+void p2p_drop_keys(struct p2p *p, usec_t now);
 bool p2p_has_session(const struct p2p *p, const struct pubkey *peer);
 /* One unreliable datagram along the ring (or over the session there is), <= P2P_ROUTED_MAX. */
 int p2p_route(struct p2p *p, const struct node_id *to, const struct node_id *agent, uint8_t service,
@@ -127,8 +103,6 @@ void p2p_send_routed(struct p2p *p, const struct frame *f, usec_t now);
 
 /* Is this packet meant for this overlay? For a node in several: by receiver index, else by mac1. */
 bool p2p_claims(const struct p2p *p, const uint8_t *pkt, size_t len);
-/* All keys at once, because a restored snapshot might repeat nonces (DESIGN 12.13). */
-void p2p_drop_keys(struct p2p *p, usec_t now);
 
 /* For status. Iterate with *at = 0 until false; p2p/status.h describes what is told. */
 struct p2p_peer_info;

@@ -55,7 +55,8 @@ int paths_add(struct paths *ps, const struct addr *a, uint8_t socket, bool invit
 		at = place_for_new(ps);
 		if (at < 0)
 			return -1;
-		ps->list[at] = (struct path){ .addr = *a, .socket = socket, .next = now };
+		ps->list[at] = (struct path){ .addr = *a, .socket = socket,
+					      .found = now, .next = now };
 	}
 	ps->list[at].invited |= invited;
 	return at;

@@ -20,6 +20,7 @@ struct path {
 	bool proven;
 	bool invited; /* the peer or our owner named it: probing it is not answering a stranger */
 	unsigned tries; /* challenges since the last response */
+	usec_t found;	/* when it became a candidate */
 	usec_t next;	/* of the next challenge */
 	usec_t rtt;	/* 0 = unknown */
 	usec_t sent_at[PATH_SENT_MAX];

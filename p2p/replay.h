@@ -1,7 +1,7 @@
 /* replay.h - a growing replay window, one per (key, sender's lane). docs/protocol.md 4.1.
  *
  * Starts at 128 bits; when a packet arrives that is older than the window but within twice its
- * size, the window doubles, up to 8192, and treats everything older than its former edge as seen. */
+ * size, the window doubles, up to 8192; everything older than its former edge counts as seen. */
 #ifndef P2P_REPLAY_H
 #define P2P_REPLAY_H
 

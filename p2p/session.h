@@ -25,6 +25,7 @@
 #define CONTROL_PLAIN_MAX 1650	/* a control plaintext: ROUTED around a data packet */
 
 struct p2p;
+struct way;
 
 /* The handshake that we initiate, if any, and the plan for the next. */
 struct attempt {
@@ -69,6 +70,7 @@ struct session {
 	bool bootstrap;
 	bool asked; /* by p2p_connect or p2p_attach: UNREACHABLE is owed */
 	usec_t up_since, used_at, made;
+	usec_t check; /* when to ask next whether anybody wants it */
 	struct limit routed_inits, addresses; /* from this link; from this peer */
 };
 
@@ -94,6 +96,8 @@ void session_answered(struct session *s, struct key_slot *slot, usec_t now);
 void session_confirm(struct session *s, struct key_slot *slot, usec_t now);
 /* Looks at paths again: used one, ring, or none. */
 void session_choose(struct session *s);
+/* Something of this session's was opened; it came by `w`, pkt_len bytes. */
+void session_heard(struct session *s, const struct way *w, size_t pkt_len, usec_t now);
 usec_t session_active_at(const struct session *s); /* last use by data or by the owner */
 
 struct key_slot *slot_new(struct session *s, usec_t now); /* with an index of its own */

@@ -135,6 +135,23 @@ static void respond(struct session *s, const struct way *w, const uint8_t *nonce
 		transmit_to(s->p, w->socket, &w->from, pkt, n);
 }
 
+/* A peer that roams is followed: its packets came from the new address, none since then from the
+ * one in use. */
+static void proven(struct session *s, const struct way *w, int place, usec_t now)
+{
+	struct path *path = &s->paths.list[place];
+	int used = s->paths.used;
+
+	if (!w->routed && addr_equal(&path->addr, &w->from))
+		path->socket = w->socket;
+	channel_set_rtt_hint(s->channel, path->rtt);
+	if (used >= 0 && used != place && !path->invited && s->use.heard[used] < path->found)
+		paths_fail(&s->paths, used, now);
+	path->invited = true;
+	s->stale_view = true;
+	session_choose(s);
+}
+
 void transmit_probe_input(struct session *s, const struct way *w, struct rd r, usec_t now)
 {
 	uint8_t kind = rd_u8(&r);
@@ -156,13 +173,10 @@ void transmit_probe_input(struct session *s, const struct way *w, struct rd r, u
 		return;
 	}
 	place = paths_response(&s->paths, nonce, now);
-	if (place >= 0 && !w->routed && addr_equal(&s->paths.list[place].addr, &w->from))
-		s->paths.list[place].socket = w->socket;
-	if (place >= 0 && s->channel)
-		channel_set_rtt_hint(s->channel, s->paths.list[place].rtt);
+	if (place >= 0)
+		proven(s, w, place, now);
 	if (seen.port)
 		addresses_observed(s->p, &seen, now);
-	session_choose(s);
 }
 
 void transmit_keepalive(struct session *s, usec_t now)

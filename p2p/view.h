@@ -69,7 +69,7 @@ struct p2p_view {
 };
 
 struct p2p_lane {
-	struct drops drops;
+	struct drops *drops; /* with one lane, the same that control counts in */
 	usec_t used; /* first use since the tick last looked; 0 = none */
 };
 

@@ -27,6 +27,7 @@ struct dns_question {
 	uint16_t id;
 	uint16_t type; /* 1 A, 28 AAAA, 12 PTR */
 	bool recursion_desired;
+	bool edns; /* it spoke EDNS, so the reply does */
 	char host[64];
 	struct ip ip;
 	uint8_t wire[280]; /* the question section as it came */

@@ -25,7 +25,7 @@ struct pass {
 static bool is_own(const struct vnet_view *v, const struct ip *ip)
 {
 	for (unsigned i = 0; i < v->own_count; i++)
-		if (ip_equal(&v->own[i], ip))
+		if (ip_same(&v->own[i], ip))
 			return true;
 	return false;
 }
@@ -57,12 +57,11 @@ static void packet_from_port(struct pass *s)
 	struct frame *f = s->f;
 	const struct flow *flow;
 
-	if (is_link_source(&s->p.src)) {
-		upcall(s);
-		return;
-	}
 	if (!is_own(s->v, &s->p.src)) {
-		drop(s, DROP_SPOOF_PORT);
+		if (is_link_source(&s->p.src))
+			upcall(s);
+		else
+			drop(s, DROP_SPOOF_PORT);
 		return;
 	}
 	flow = flow_find(s->v->flows, &s->p.dst);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "vnet/ip.h"
 
 #define SIZE_START 16
 #define EXAMINED 64
@@ -32,7 +33,7 @@ static size_t find(const struct flows *t, const struct ip *ip)
 {
 	size_t i = home_of(t, ip);
 
-	while (t->slots[i] && !ip_equal(&t->slots[i]->ip, ip))
+	while (t->slots[i] && !ip_same(&t->slots[i]->ip, ip))
 		i = (i + 1) & t->mask;
 	return i;
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/addr.h"
 
@@ -65,6 +66,16 @@ uint32_t ip_sum_pseudo(const struct ip *src, const struct ip *dst, uint8_t proto
 uint16_t ip_checksum_fold(uint32_t sum); /* host order, complemented */
 /* True when the body's checksum (ICMP, ICMPv6, UDP, TCP) is right. */
 bool packet_checksum_ok(const struct packet *p);
+
+/* ip_equal for the fast path: a call less, and two comparisons of words. */
+static inline bool ip_same(const struct ip *a, const struct ip *b)
+{
+	uint64_t x[2], y[2];
+
+	memcpy(x, a->b, sizeof(x));
+	memcpy(y, b->b, sizeof(y));
+	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (uint64_t)(a->len ^ b->len)) == 0;
+}
 
 /* All zero: 0.0.0.0 or ::. */
 bool ip_is_unspecified(const struct ip *ip);

@@ -61,7 +61,7 @@ static void set_session(struct flow *f, uint32_t session, uint32_t tag)
 }
 
 /* Who asked by ARP is answered as soon as there is an owner; frames need its session as well. */
-static void settle(struct vnet *v, struct flow *f, usec_t now)
+static void serve_waiting(struct vnet *v, struct flow *f, usec_t now)
 {
 	struct ip asker = f->asker;
 
@@ -86,26 +86,23 @@ static struct flow *install(struct vnet *v, const struct ip *ip, struct peer *p,
 		f->until = 0;
 	}
 	p->pinned = false;
-	if (f->state != FLOW_OWNED)
-		f->until = 0;
 	f->state = FLOW_OWNED;
 	set_session(f, p->session, p->tag);
 	return f;
 }
 
-/* A binding that passed the fence. The same one shown again never shortens itself: an older copy
- * of a grant may arrive after a newer one. */
-static void bind(struct vnet *v, const struct ip *ip, struct peer *p, uint64_t generation,
-		 usec_t until, usec_t now)
+/* A binding that passed the fence, for a flow of its owner. The same one shown again never shortens
+ * itself: an older copy of a grant may arrive after a newer one. */
+static void settle(struct vnet *v, struct flow *f, uint64_t generation, usec_t until, usec_t now)
 {
-	struct flow *f = install(v, ip, p, now);
+	struct peer *p = f->owner;
 
 	if (generation > f->generation || until > f->until)
 		f->until = until;
 	f->generation = generation;
 	f->refresh = refresh_at(f->until, now);
 	resolve_timer(f, now);
-	settle(v, f, now);
+	serve_waiting(v, f, now);
 	if (p->held.count)
 		guard_release(v, p, now);
 }
@@ -165,7 +162,7 @@ void vnet_resolved(struct vnet *v, const struct ip *ip, const struct pubkey *own
 	p = peer_wanted(v, owner);
 	if (!p)
 		return;
-	bind(v, ip, p, generation, until, now);
+	settle(v, install(v, ip, p, now), generation, until, now);
 	resolve_attach(v, p, now);
 }
 
@@ -178,7 +175,7 @@ bool vnet_bind(struct vnet *v, const struct ip *ip, const struct pubkey *owner, 
 		return false;
 	p = peer_wanted(v, owner);
 	if (p)
-		bind(v, ip, p, generation, until, now);
+		settle(v, install(v, ip, p, now), generation, until, now);
 	return p != NULL;
 }
 
@@ -199,7 +196,7 @@ void vnet_peer_up(struct vnet *v, const struct pubkey *peer, uint32_t session, u
 	for (struct list *l = p->flows.next; l != &p->flows; l = l->next)
 		set_session(container_of(l, struct flow, of_owner), session, tag);
 	for (struct list *l = p->flows.next; l != &p->flows; l = l->next)
-		settle(v, container_of(l, struct flow, of_owner), now);
+		serve_waiting(v, container_of(l, struct flow, of_owner), now);
 }
 
 void vnet_peer_down(struct vnet *v, const struct pubkey *peer, usec_t now)

@@ -3,13 +3,15 @@
  * The fast path (fast.c) has checked the source of what comes up from the port and the form of
  * everything. The tables below say who handles it; the first row that matches does. Packets from a
  * session come up for two reasons: their source is not proven yet, or they answer our own ping. */
-#include "vnet/state.h"
+#include "vnet/vnet.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "vnet/state.h"
 
 #define HELD_FOR SEC(3)
 #define UNPROVEN_FOR MSEC(500)
@@ -51,9 +53,10 @@ void vnet_to_port(struct vnet *v, const uint8_t *pkt, size_t len)
 {
 	uint8_t out[ETH_HEADER_LEN + FRAME_LEN_MAX];
 	struct wr w = wr_of(out, sizeof(out));
-	bool v4 = len && rd_u8(&(struct rd){ pkt, pkt + len, false }) >> 4 == 4;
+	struct rd r = rd_of(pkt, len);
+	uint16_t type = rd_u8(&r) >> 4 == 4 ? ETH_IPV4 : ETH_IPV6;
 
-	eth_write(&w, v->cfg.port_mac, v->view.proxy_mac, v4 ? ETH_IPV4 : ETH_IPV6);
+	eth_write(&w, v->cfg.port_mac, v->view.proxy_mac, type);
 	wr_copy(&w, pkt, len);
 	if (wr_ok(&w))
 		v->env.to_port(v->env.ctx, VNET_PORT, out, wr_len(&w));

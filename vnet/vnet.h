@@ -4,8 +4,7 @@
  * fast path, no lookup elsewhere, no allocation, no lock) or is an upcall (vnet_upcall): ARP, ND,
  * DNS, an unknown address. Upcalls ask the owner through events; the answers (vnet_resolved,
  * vnet_peer_up, ...) install flows. A flow is also the receiver's fence: an inner source is accepted
- * only from the session of the key that owns it, never at a lower generation than seen before.
- * Rules I7, D3, D6 of the papers; docs/architecture.md, "the way of a frame". */
+ * only from the session of the key that owns it, never at a lower generation than seen (I7 D3 D6). */
 #ifndef VNET_VNET_H
 #define VNET_VNET_H
 
@@ -23,8 +22,8 @@
 #define VNET_PORT 0		/* the one port of interface mode */
 
 struct vnet;
-struct vnet_view; /* read by the fast path */
-struct vnet_lane;
+struct vnet_view; /* what the fast path reads */
+struct vnet_lane; /* what one worker owns */
 
 enum vnet_event_type {
 	VNET_RESOLVE,	   /* ip: who owns it? -> vnet_resolved */
@@ -58,8 +57,7 @@ struct vnet_env {
 struct vnet_config {
 	uint16_t ns;	     /* local namespace number, put into frames */
 	char name[33], domain[65], host[64];
-	struct prefix subnet;	/* IPv4 */
-	struct prefix subnet6;	/* derived addresses, /64 */
+	struct prefix subnet, subnet6; /* IPv4; derived addresses, /64 */
 	struct ip dns4, dns6;	/* the lowest addresses: DNS, answered here */
 	uint8_t port_mac[6];	/* MAC of the TAP's kernel side */
 	uint16_t mtu;		/* of the port */
@@ -97,14 +95,14 @@ void vnet_peer_forget(struct vnet *v, const struct pubkey *peer, usec_t now); /*
 void vnet_own(struct vnet *v, const struct ip *ip, usec_t now);	   /* may be used from now on */
 void vnet_disown(struct vnet *v, const struct ip *ip, usec_t now); /* must not be used any more */
 void vnet_set_host(struct vnet *v, const char *host);
-struct vnet_name { /* answer to a name */
-	struct ip v4, v6; /* len 0 = none */
+struct vnet_name { /* answer to a name; len 0 = none */
+	struct ip v4, v6;
 };
 void vnet_name_resolved(struct vnet *v, uint64_t op, const struct vnet_name *found, usec_t now);
 void vnet_host_resolved(struct vnet *v, uint64_t op, const char *host, usec_t now); /* NULL = none */
 /* One ICMP echo over the data path from our own address; VNET_PONG follows within 2 s. */
 int vnet_ping(struct vnet *v, uint64_t op, const struct ip *to, usec_t now);
-/* The addresses a host name stands for if known without asking: our own name, "dns". */
+/* The addresses of a name that is known without asking: our own, "dns", mechanical ones. */
 bool vnet_local_name(const struct vnet *v, const char *host, struct vnet_name *out);
 
 struct vnet_flow_info {

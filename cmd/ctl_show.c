@@ -1,0 +1,454 @@
+/* ctl_show.c - commands that tell: from the node's questions to JSON.
+ *
+ * Units stand in the field's name (rtt_us, left_s); a field that is not known is left out. */
+#include "cmd/ctl_request.h"
+
+#include <string.h>
+
+#include "base/drop.h"
+#include "base/list.h"
+
+static void set_text(json_t *o, const char *key, const char *text)
+{
+	if (text[0])
+		json_object_set_new(o, key, json_string(text));
+}
+
+static void set_ip(json_t *o, const char *key, const struct ip *ip)
+{
+	char text[IP_TEXT_LEN];
+
+	if (!ip->len)
+		return;
+	ip_text(text, ip);
+	json_object_set_new(o, key, json_string(text));
+}
+
+static void set_prefix(json_t *o, const char *key, const struct prefix *p)
+{
+	char text[PREFIX_TEXT_LEN];
+
+	if (!p->ip.len)
+		return;
+	prefix_text(text, p);
+	json_object_set_new(o, key, json_string(text));
+}
+
+static void set_key(json_t *o, const char *name, const struct pubkey *k)
+{
+	char text[KEY_TEXT_LEN];
+
+	key_text(text, k);
+	json_object_set_new(o, name, json_string(text));
+}
+
+static void set_number(json_t *o, const char *key, uint64_t v)
+{
+	json_object_set_new(o, key, json_integer((json_int_t)v));
+}
+
+static const char *state_text(enum node_ns_state s)
+{
+	static const char *const text[] = { [NODE_NS_JOINING] = "joining",
+					    [NODE_NS_ENROLLED] = "claiming",
+					    [NODE_NS_READY] = "ready",
+					    [NODE_NS_REFUSED] = "refused",
+					    [NODE_NS_OUT] = "revoked" };
+
+	return s < ARRAY_LEN(text) ? text[s] : "?";
+}
+
+static json_t *ns_json(const struct node_ns_info *i)
+{
+	json_t *o = json_object();
+
+	set_text(o, "name", i->name);
+	set_text(o, "state", state_text(i->state));
+	set_text(o, "zone", i->zone);
+	set_text(o, "host", i->host);
+	set_text(o, "interface", i->ifname);
+	set_ip(o, "ipv4", &i->v4);
+	set_ip(o, "ipv6", &i->v6);
+	set_ip(o, "dns", &i->dns4);
+	set_prefix(o, "subnet", &i->subnet);
+	set_prefix(o, "subnet6", &i->subnet6);
+	set_key(o, "root", &i->root);
+	json_object_set_new(o, "root_here", json_boolean(i->creator));
+	json_object_set_new(o, "keeper", json_boolean(i->keeper));
+	set_number(o, "keepers", i->keepers);
+	set_number(o, "quorum", i->quorum);
+	set_number(o, "era", i->era);
+	set_number(o, "epoch", i->epoch);
+	set_number(o, "attached", i->attached);
+	set_number(o, "revocation_list", i->revocations);
+	set_number(o, "overlay", i->overlay);
+	if (i->member_until)
+		set_number(o, "member_until_unix_s", i->member_until);
+	set_text(o, "trouble", i->trouble);
+	set_text(o, "refused", i->refused);
+	return o;
+}
+
+static json_t *namespaces_json(const struct request *r)
+{
+	json_t *list = json_array();
+	struct node_ns_info i;
+	size_t at = 0;
+
+	while (node_ns_next(r->node, &at, &i, r->now))
+		if (!r->ns || strcmp(r->ns, i.name) == 0)
+			json_array_append_new(list, ns_json(&i));
+	return list;
+}
+
+static json_t *drops_json(const struct request *r)
+{
+	json_t *o = json_object();
+	struct drops d;
+
+	node_drops(r->node, &d);
+	for (size_t i = 1; i < DROP_REASON_COUNT; i++)
+		if (d.count[i])
+			set_number(o, drop_name((enum drop)i), d.count[i]);
+	return o;
+}
+
+static void run_namespaces(struct request *r)
+{
+	request_reply(r, json_pack("{s:o}", "namespaces", namespaces_json(r)));
+}
+
+static void run_status(struct request *r)
+{
+	struct node_cursor at = { 0, 0 };
+	struct node_peer_info p;
+	json_t *o = json_object();
+	size_t up = 0;
+
+	while (node_peer_next(r->node, &at, &p, r->now))
+		up += p.p2p.up;
+	set_key(o, "key", node_key(r->node));
+	set_text(o, "vpnd", daemon_version(r->daemon));
+	set_number(o, "uptime_s", daemon_uptime(r->daemon) / SEC(1));
+	set_number(o, "port", daemon_port(r->daemon));
+	set_number(o, "peers", up);
+	json_object_set_new(o, "namespaces", namespaces_json(r));
+	json_object_set_new(o, "drops", drops_json(r));
+	request_reply(r, o);
+}
+
+static const char *path_text(const struct p2p_peer_info *p)
+{
+	if (!p->up)
+		return "connecting";
+	return p->kind == P2P_PATH_DIRECT ? "direct" : p->kind == P2P_PATH_RING ? "ring" : "none";
+}
+
+static json_t *path_json(const struct p2p_path_info *p)
+{
+	char text[ADDR_TEXT_LEN];
+	json_t *o = json_object();
+
+	addr_text(text, &p->addr);
+	set_text(o, "address", text);
+	json_object_set_new(o, "proven", json_boolean(p->proven));
+	json_object_set_new(o, "used", json_boolean(p->used));
+	if (p->rtt)
+		set_number(o, "rtt_us", p->rtt);
+	if (p->heard != USEC_NEVER)
+		set_number(o, "heard_ms", p->heard / 1000);
+	return o;
+}
+
+static json_t *peer_json(const struct node_peer_info *i)
+{
+	const struct p2p_peer_info *p = &i->p2p;
+	json_t *o = json_object(), *paths = json_array();
+
+	set_key(o, "key", &p->key);
+	set_text(o, "name", i->name);
+	set_ip(o, "ipv4", &i->v4);
+	set_text(o, "path", path_text(p));
+	json_object_set_new(o, "near", json_boolean(p->near));
+	json_object_set_new(o, "attached", json_boolean(p->ns_attached != 0));
+	if (p->rtt)
+		set_number(o, "rtt_us", p->rtt);
+	if (p->up) {
+		set_number(o, "up_s", p->since / SEC(1));
+		set_text(o, "cipher", p->suite == 1 ? "aes-256-gcm" : "chacha20-poly1305");
+	}
+	if (p->heard != USEC_NEVER)
+		set_number(o, "heard_ms", p->heard / 1000);
+	set_number(o, "sent_packets", p->tx_packets);
+	set_number(o, "sent_bytes", p->tx_bytes);
+	set_number(o, "received_packets", p->rx_packets);
+	set_number(o, "received_bytes", p->rx_bytes);
+	for (size_t k = 0; k < p->path_count; k++) {
+		json_array_append_new(paths, path_json(&p->paths[k]));
+		if (p->paths[k].used)
+			json_object_set(o, "address",
+					json_object_get(json_array_get(paths, k), "address"));
+	}
+	json_object_set_new(o, "paths", paths);
+	return o;
+}
+
+static void run_peers(struct request *r)
+{
+	struct node_cursor at = { 0, 0 };
+	struct node_peer_info p;
+	json_t *list = json_array();
+
+	while (node_peer_next(r->node, &at, &p, r->now))
+		json_array_append_new(list, peer_json(&p));
+	request_reply(r, json_pack("{s:o}", "peers", list));
+}
+
+/* Runs `add` for each namespace asked for; its rows carry the namespace's name. */
+static void each_ns(struct request *r, const char *key,
+		    void (*add)(struct request *r, const struct node_ns_info *i, json_t *list))
+{
+	json_t *list = json_array();
+	struct node_ns_info i;
+	size_t at = 0, from;
+	bool any = false;
+
+	while (node_ns_next(r->node, &at, &i, r->now)) {
+		if (r->ns && strcmp(r->ns, i.name) != 0)
+			continue;
+		any = true;
+		from = json_array_size(list);
+		add(r, &i, list);
+		for (size_t k = from; k < json_array_size(list); k++)
+			json_object_set_new(json_array_get(list, k), "namespace", json_string(i.name));
+	}
+	if (!any && r->ns) {
+		json_decref(list);
+		request_refuse(r, "no namespace '%s' here; `vpnctl namespaces` lists them", r->ns);
+		return;
+	}
+	request_reply(r, json_pack("{s:o}", key, list));
+}
+
+static void reg_text(const struct reg_name *n, char out[2 * REG_NAME_MAX + 1])
+{
+	struct ip ip = { .len = n->len };
+	struct pubkey key;
+
+	out[0] = 0;
+	if (n->kind == REG_ADDRESS) {
+		memcpy(ip.b, n->b, n->len <= 16 ? n->len : 16);
+		ip_text(out, &ip);
+	} else if (n->kind == REG_HOST_NAME) {
+		memcpy(out, n->b, n->len);
+		out[n->len] = 0;
+	} else if (n->len == KEY_LEN) {
+		memcpy(key.b, n->b, KEY_LEN);
+		key_text(out, &key);
+	}
+}
+
+static void add_addresses(struct request *r, const struct node_ns_info *i, json_t *list)
+{
+	char text[2 * REG_NAME_MAX + 1];
+	struct lease_info li;
+	size_t at = 0;
+	json_t *o;
+
+	while (node_lease_next(r->node, i->ns, &at, &li, r->now)) {
+		reg_text(&li.name, text);
+		o = json_object();
+		set_text(o, "kind", li.name.kind == REG_ADDRESS ? "address" : "name");
+		set_text(o, "value", text);
+		set_text(o, "state", lease_state_text(li.state));
+		set_number(o, "generation", li.generation);
+		set_number(o, "left_s", li.left / SEC(1));
+		json_array_append_new(list, o);
+	}
+	if (i->v6.len) {
+		o = json_object();
+		set_text(o, "kind", "derived");
+		set_ip(o, "value", &i->v6);
+		set_text(o, "state", "held");
+		json_array_append_new(list, o);
+	}
+}
+
+static void run_addresses(struct request *r)
+{
+	each_ns(r, "addresses", add_addresses);
+}
+
+static void add_flows(struct request *r, const struct node_ns_info *i, json_t *list)
+{
+	struct vnet_flow_info f;
+	char name[64];
+	size_t at = 0;
+
+	while (node_flow_next(r->node, i->ns, &at, &f, r->now)) {
+		json_t *o = json_object();
+
+		set_ip(o, "address", &f.ip);
+		set_text(o, "state", f.active ? "active" : f.has_owner ? "known" : "nobody");
+		if (f.has_owner) {
+			set_key(o, "owner", &f.owner);
+			node_member_name(r->node, i->ns, &f.owner, name);
+			set_text(o, "name", name);
+			set_number(o, "generation", f.generation);
+		}
+		set_number(o, "packets", f.packets);
+		set_number(o, "idle_s", f.idle / SEC(1));
+		if (f.left < DAYS(3650))
+			set_number(o, "left_s", f.left / SEC(1));
+		json_array_append_new(list, o);
+	}
+}
+
+static void run_flows(struct request *r)
+{
+	each_ns(r, "flows", add_flows);
+}
+
+static void add_keepers(struct request *r, const struct node_ns_info *i, json_t *list)
+{
+	const struct config *cf = node_keepers(r->node, i->ns);
+	char name[64];
+
+	for (size_t k = 0; cf && k < cf->count; k++) {
+		json_t *o = json_object();
+		bool self = key_equal(&cf->members[k].node, node_key(r->node));
+
+		set_key(o, "key", &cf->members[k].node);
+		node_member_name(r->node, i->ns, &cf->members[k].node, name);
+		set_text(o, "name", name);
+		json_object_set_new(o, "self", json_boolean(self));
+		set_number(o, "era", cf->era);
+		set_number(o, "epoch", cf->epoch);
+		set_number(o, "quorum", cf->quorum);
+		set_number(o, "of", cf->count);
+		json_array_append_new(list, o);
+	}
+}
+
+static void run_keepers(struct request *r)
+{
+	each_ns(r, "keepers", add_keepers);
+}
+
+static json_t *rights_json(uint32_t rights)
+{
+	json_t *list = json_array();
+
+	for (uint32_t bit = 1; bit; bit <<= 1)
+		if (rights & bit && right_text(bit))
+			json_array_append_new(list, json_string(right_text(bit)));
+	return list;
+}
+
+static void add_member(json_t *o, const struct reg_value *v)
+{
+	struct member_payload mp;
+
+	if (!member_payload_read(&mp, v->payload, v->payload_len))
+		return;
+	set_text(o, "name", mp.host);
+	json_object_set_new(o, "rights", rights_json(mp.rights));
+	set_number(o, "until_unix_s", mp.not_after);
+	json_object_set_new(o, "revoked", json_boolean(mp.revoked));
+}
+
+static void add_token(json_t *o, const struct reg_value *v)
+{
+	struct token_payload tp;
+
+	if (!token_payload_read(&tp, v->payload, v->payload_len))
+		return;
+	set_number(o, "uses", tp.uses);
+	set_number(o, "used", tp.used);
+	set_number(o, "expires_unix_s", tp.expires);
+	json_object_set_new(o, "rights", rights_json(tp.rights));
+	json_object_set_new(o, "revoked", json_boolean(tp.revoked));
+}
+
+static void add_registers(struct request *r, const struct node_ns_info *i, enum reg_kind kind,
+			  json_t *list)
+{
+	char hex[2 * KEY_LEN + 1], key[2 * REG_NAME_MAX + 1];
+	struct reg_name name;
+	struct reg_value v;
+	size_t at = 0;
+
+	while (regs_next(node_regs(r->node, i->ns), &at, &name, &v)) {
+		json_t *o;
+
+		if (name.kind != kind)
+			continue;
+		o = json_object();
+		if (kind == REG_MEMBER) {
+			reg_text(&name, key);
+			set_text(o, "key", key);
+			add_member(o, &v);
+		} else {
+			sodium_bin2hex(hex, sizeof(hex), name.b, KEY_LEN);
+			set_text(o, "id", hex);
+			add_token(o, &v);
+		}
+		json_array_append_new(list, o);
+	}
+}
+
+static void add_members(struct request *r, const struct node_ns_info *i, json_t *list)
+{
+	add_registers(r, i, REG_MEMBER, list);
+}
+
+static void add_tokens(struct request *r, const struct node_ns_info *i, json_t *list)
+{
+	add_registers(r, i, REG_TOKEN, list);
+}
+
+/* Registers are listed where they are kept. */
+static bool at_keeper(struct request *r)
+{
+	const char *error;
+	int ns = node_ns_find(r->node, r->ns, &error);
+
+	if (ns < 0)
+		request_refuse(r, "%s", error);
+	else if (!regs_is_keeper(node_regs(r->node, (uint16_t)ns)))
+		request_refuse(r, "this node is no keeper; `vpnctl keepers` names those who know");
+	else
+		return true;
+	return false;
+}
+
+static void run_member_list(struct request *r)
+{
+	if (at_keeper(r))
+		each_ns(r, "members", add_members);
+}
+
+static void run_token_list(struct request *r)
+{
+	if (at_keeper(r))
+		each_ns(r, "tokens", add_tokens);
+}
+
+static void run_name_list(struct request *r)
+{
+	each_ns(r, "addresses", add_addresses);
+}
+
+const struct ctl_command ctl_shows[] = {
+	{ "status", run_status },
+	{ "namespaces", run_namespaces },
+	{ "peers", run_peers },
+	{ "paths", run_peers },
+	{ "addresses", run_addresses },
+	{ "flows", run_flows },
+	{ "keepers", run_keepers },
+	{ "member list", run_member_list },
+	{ "token list", run_token_list },
+	{ "name list", run_name_list },
+	{ NULL, NULL },
+};

@@ -1,0 +1,114 @@
+/* node_lease.c - what follows from owning, or no longer owning, an address or a name.
+ *
+ * An owned address goes onto the port, into vnet's fence, into the DHT and to every attached peer;
+ * a lost one leaves the same places before anything else happens. */
+#include "cmd/node.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/node_internal.h"
+
+static struct ip address_of(const struct reg_name *name)
+{
+	struct ip ip = { .len = name->len };
+
+	memcpy(ip.b, name->b, name->len <= 16 ? name->len : 16);
+	return ip;
+}
+
+static void publish_grant(struct ns *s, const struct lease_event *e, usec_t now)
+{
+	bool address = e->name.kind == REG_ADDRESS;
+	struct dht_topic t = ns_topic(s, address ? DHT_ADDRESS : DHT_NAME, e->name.b, e->name.len);
+
+	dht_publish(s->o->dht, &t, e->grant, e->len, NODE_PUBLISH_SECONDS, now);
+	if (address)
+		ns_show_all(s, now);
+}
+
+static void lease_gained(struct ns *s, const struct lease_event *e, usec_t now)
+{
+	if (e->name.kind == REG_ADDRESS) {
+		s->v4 = address_of(&e->name);
+		vnet_own(s->vnet, &s->v4, now);
+		s->n->env.port_address(s->n->env.ctx, s->number, &s->v4,
+				       regs_settings(s->regs)->subnet.bits, true);
+	} else if (!s->held_host[0] || strcmp(s->held_host, s->host) != 0) {
+		char zone[100];
+
+		snprintf(s->held_host, sizeof(s->held_host), "%.*s", e->name.len, e->name.b);
+		vnet_set_host(s->vnet, s->held_host);
+		snprintf(zone, sizeof(zone), "%s.%s", s->name,
+			 regs_settings(s->regs)->domain[0] ? regs_settings(s->regs)->domain :
+							     "internal");
+		s->n->env.port_dns(s->n->env.ctx, s->number, &s->dns4, zone);
+	}
+	publish_grant(s, e, now);
+	ns_check_ready(s, now);
+}
+
+static void lease_gone(struct ns *s, const struct lease_event *e, usec_t now)
+{
+	bool address = e->name.kind == REG_ADDRESS;
+	struct dht_topic t = ns_topic(s, address ? DHT_ADDRESS : DHT_NAME, e->name.b, e->name.len);
+	struct ip ip = address_of(&e->name);
+
+	dht_withdraw(s->o->dht, &t, now);
+	if (!address) {
+		s->held_host[0] = 0;
+		return;
+	}
+	if (!s->port_up)
+		return;
+	vnet_disown(s->vnet, &ip, now);
+	s->n->env.port_address(s->n->env.ctx, s->number, &ip, regs_settings(s->regs)->subnet.bits,
+			       false);
+	if (ip_equal(&ip, &s->v4))
+		s->v4.len = 0;
+	ns_check_ready(s, now);
+}
+
+/* What somebody else owns: said by name, and we go on with the next candidate. */
+static void lease_refused(struct ns *s, const struct lease_event *e, usec_t now)
+{
+	char holder[64] = "", text[72], key[KEY_TEXT_LEN];
+	struct ip ip = address_of(&e->name);
+
+	(void)now;
+	if (e->name.kind == REG_ADDRESS)
+		ip_text(text, &ip);
+	else
+		snprintf(text, sizeof(text), "%.*s", e->name.len, e->name.b);
+	node_member_name(s->n, s->number, &e->holder, holder);
+	key_text(key, &e->holder);
+	log_warn(s->n->cfg.log, "%s: %s %s is owned by %s%s%s; taking another", s->name,
+		 e->name.kind == REG_ADDRESS ? "address" : "name", text, holder,
+		 holder[0] ? ", key " : "key ", key);
+	snprintf(s->refused, sizeof(s->refused), "%.72s is owned by %.63s%s%.43s", text, holder,
+		 holder[0] ? ", key " : "key ", key);
+}
+
+void ns_lease_event(struct ns *s, const struct lease_event *e, usec_t now)
+{
+	if (!s->vnet)
+		return;
+	switch (e->type) {
+	case LEASE_GAINED:
+		lease_gained(s, e, now);
+		break;
+	case LEASE_RENEWED:
+		publish_grant(s, e, now);
+		break;
+	case LEASE_GONE:
+		lease_gone(s, e, now);
+		break;
+	case LEASE_REFUSED:
+		lease_refused(s, e, now);
+		break;
+	case LEASE_FAILED:
+		ns_trouble(s, "no address or name: %s", reg_status_text(e->status));
+		break;
+	}
+}

@@ -1,0 +1,46 @@
+/* node_verbs.h - what a person asks of a node. Implemented in node_verbs.c and node_root.c. */
+#ifndef CMD_NODE_VERBS_H
+#define CMD_NODE_VERBS_H
+
+#include "cmd/node.h"
+
+/* Verbs. `ns` is a namespace name; NULL = the only one. Each ends in one notice. */
+struct node_create {
+	const char *name, *domain, *host, *ifname;
+	bool has_subnet; /* false: auto */
+	struct prefix subnet;
+	bool open;
+	const char *overlay; /* share the overlay of this namespace; NULL = a new one */
+};
+void node_create(struct node *n, uint64_t op, const struct node_create *c, usec_t now);
+struct node_invite {
+	uint16_t uses;
+	uint32_t expires; /* seconds from now */
+	uint32_t rights;
+	struct reg_groups groups;
+	bool ephemeral;
+};
+void node_invite(struct node *n, uint64_t op, const char *ns, const struct node_invite *i, usec_t now);
+struct node_join {
+	const char *token, *host, *ifname;
+	bool has_address;
+	struct ip address;
+};
+void node_join(struct node *n, uint64_t op, const struct node_join *j, usec_t now);
+void node_leave(struct node *n, uint64_t op, const char *ns, usec_t now);
+void node_delete(struct node *n, uint64_t op, const char *ns, usec_t now);
+void node_wait(struct node *n, uint64_t op, const char *ns, usec_t timeout, usec_t now);
+void node_resolve(struct node *n, uint64_t op, const char *ns, const char *host, usec_t now);
+void node_ping(struct node *n, uint64_t op, const char *ns, const char *host, usec_t now);
+void node_token_revoke(struct node *n, uint64_t op, const char *ns, const char *id, bool members,
+		       usec_t now);
+void node_member_revoke(struct node *n, uint64_t op, const char *ns, const char *who, usec_t now);
+void node_member_set(struct node *n, uint64_t op, const char *ns, const char *who, uint32_t add,
+		     uint32_t remove, usec_t now);
+void node_name_add(struct node *n, uint64_t op, const char *ns, const char *host, usec_t now);
+void node_name_del(struct node *n, uint64_t op, const char *ns, const char *host, usec_t now);
+void node_root_backup(struct node *n, uint64_t op, const char *ns, usec_t now);
+void node_root_restore(struct node *n, uint64_t op, const char *text, usec_t now);
+void node_add_admin(struct node *n, uint64_t op, const char *ns, const char *who, usec_t now);
+
+#endif

@@ -1,0 +1,157 @@
+/* sim_disk.c - the durable map: pairs in an array, writes under way in a list, in order.
+ *
+ * Like the real journal: writes reach the disk in the order in which they were begun. */
+#include "cmd/sim_disk.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+struct pair {
+	uint64_t op;
+	size_t key_len, len;
+	uint8_t *key, *value;
+};
+
+struct pairs {
+	struct pair *at;
+	size_t count, size;
+};
+
+struct sim_store {
+	struct pairs live, under_way;
+};
+
+struct sim_store *sim_store_new(void)
+{
+	return mem_new(sizeof(struct sim_store));
+}
+
+static void pair_free(struct pair *p)
+{
+	free(p->key);
+	free(p->value);
+}
+
+static void pairs_free(struct pairs *ps)
+{
+	for (size_t i = 0; i < ps->count; i++)
+		pair_free(&ps->at[i]);
+	free(ps->at);
+	*ps = (struct pairs){ 0 };
+}
+
+void sim_store_free(struct sim_store *d)
+{
+	pairs_free(&d->live);
+	pairs_free(&d->under_way);
+	free(d);
+}
+
+static void append(struct pairs *ps, const struct pair *p)
+{
+	if (ps->count == ps->size) {
+		ps->size = ps->size ? 2 * ps->size : 16;
+		ps->at = mem_resize(ps->at, ps->size * sizeof(*ps->at));
+	}
+	ps->at[ps->count++] = *p;
+}
+
+static void remove_at(struct pairs *ps, size_t i)
+{
+	memmove(&ps->at[i], &ps->at[i + 1], (--ps->count - i) * sizeof(*ps->at));
+}
+
+static bool same_key(const struct pair *a, const struct pair *b)
+{
+	return a->key_len == b->key_len && memcmp(a->key, b->key, a->key_len) == 0;
+}
+
+/* Takes the pair over. */
+static void apply(struct sim_store *d, struct pair *p)
+{
+	for (size_t i = 0; i < d->live.count; i++)
+		if (same_key(&d->live.at[i], p)) {
+			pair_free(&d->live.at[i]);
+			remove_at(&d->live, i);
+			break;
+		}
+	if (p->len)
+		append(&d->live, p);
+	else
+		pair_free(p);
+}
+
+void sim_store_begin(struct sim_store *d, uint64_t op, const uint8_t *key, size_t key_len,
+		     const uint8_t *value, size_t len)
+{
+	append(&d->under_way, &(struct pair){ op, key_len, len, mem_copy(key, key_len),
+					      len ? mem_copy(value, len) : NULL });
+}
+
+void sim_store_end(struct sim_store *d, uint64_t op)
+{
+	bool known = false;
+
+	for (size_t i = 0; i < d->under_way.count; i++)
+		known |= d->under_way.at[i].op == op;
+	while (known) {
+		struct pair p = d->under_way.at[0];
+
+		remove_at(&d->under_way, 0);
+		known = p.op != op;
+		apply(d, &p);
+	}
+}
+
+void sim_store_crash(struct sim_store *d, uint64_t luck)
+{
+	size_t keep = d->under_way.count ? luck % (d->under_way.count + 1) : 0;
+
+	for (size_t i = 0; i < keep; i++) {
+		struct pair p = d->under_way.at[0];
+
+		remove_at(&d->under_way, 0);
+		apply(d, &p);
+	}
+	pairs_free(&d->under_way);
+}
+
+static size_t place(const char *order, const struct pair *p)
+{
+	const char *at = strchr(order, p->key[0]);
+
+	return at ? (size_t)(at - order) : strlen(order);
+}
+
+static bool comes_before(const char *order, const struct pair *a, const struct pair *b)
+{
+	size_t x = place(order, a), y = place(order, b), n;
+	int c;
+
+	if (x != y)
+		return x < y;
+	n = a->key_len < b->key_len ? a->key_len : b->key_len;
+	c = memcmp(a->key, b->key, n);
+	return c ? c < 0 : a->key_len < b->key_len;
+}
+
+void sim_store_each(struct sim_store *d, const char *order,
+		    void (*each)(void *ctx, const uint8_t *key, size_t key_len,
+				 const uint8_t *value, size_t len),
+		    void *ctx)
+{
+	struct pairs *ps = &d->live;
+
+	for (size_t i = 1; i < ps->count; i++)
+		for (size_t j = i; j && comes_before(order, &ps->at[j], &ps->at[j - 1]); j--) {
+			struct pair t = ps->at[j];
+
+			ps->at[j] = ps->at[j - 1];
+			ps->at[j - 1] = t;
+		}
+	for (size_t i = 0; i < ps->count; i++)
+		each(ctx, ps->at[i].key, ps->at[i].key_len, ps->at[i].value, ps->at[i].len);
+}

@@ -1,0 +1,327 @@
+/* vpnctl_print.c - tables: a list of columns for each view, one printer for all. */
+#include "cmd/vpnctl_print.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/list.h"
+
+#define CELL_LEN 128
+#define COLUMNS_MAX 10
+#define KEY_SHOWN 10 /* characters of a key in a table */
+
+enum format { TEXT, KEY, NUMBER, RTT, SECONDS, BYTES, DATE, FLAG, LIST };
+
+struct column {
+	const char *title, *field;
+	enum format format;
+};
+
+static void cell_seconds(char *out, json_int_t s)
+{
+	if (s < 120)
+		snprintf(out, CELL_LEN, "%" JSON_INTEGER_FORMAT " s", s);
+	else if (s < 7200)
+		snprintf(out, CELL_LEN, "%" JSON_INTEGER_FORMAT " min", s / 60);
+	else if (s < 172800)
+		snprintf(out, CELL_LEN, "%" JSON_INTEGER_FORMAT " h", s / 3600);
+	else
+		snprintf(out, CELL_LEN, "%" JSON_INTEGER_FORMAT " days", s / 86400);
+}
+
+static void cell_bytes(char *out, json_int_t n)
+{
+	static const char *const unit[] = { "B", "kB", "MB", "GB", "TB" };
+	double v = (double)n;
+	size_t u = 0;
+
+	for (; v >= 1000 && u + 1 < ARRAY_LEN(unit); u++)
+		v /= 1000;
+	snprintf(out, CELL_LEN, u ? "%.1f %s" : "%.0f %s", v, unit[u]);
+}
+
+static void cell_date(char *out, json_int_t at)
+{
+	time_t t = (time_t)at;
+	struct tm tm;
+
+	if (at && gmtime_r(&t, &tm))
+		strftime(out, CELL_LEN, "%Y-%m-%d %H:%M UTC", &tm);
+}
+
+static void cell_list(char *out, const json_t *list)
+{
+	const json_t *v;
+	size_t i, len = 0;
+
+	json_array_foreach(list, i, v)
+		if (len < CELL_LEN)
+			len += (size_t)snprintf(out + len, CELL_LEN - len, "%s%s", i ? "," : "",
+						json_string_value(v));
+}
+
+static void cell(char out[CELL_LEN], const json_t *v, enum format f)
+{
+	const char *text = json_string_value(v);
+	json_int_t n = json_integer_value(v);
+
+	snprintf(out, CELL_LEN, "-");
+	if (!v)
+		return;
+	switch (f) {
+	case TEXT:
+		snprintf(out, CELL_LEN, "%s", text ? text : "-");
+		break;
+	case KEY:
+		snprintf(out, CELL_LEN, "%.*s", KEY_SHOWN, text ? text : "-");
+		break;
+	case NUMBER:
+		snprintf(out, CELL_LEN, "%" JSON_INTEGER_FORMAT, n);
+		break;
+	case RTT:
+		snprintf(out, CELL_LEN, "%.2f ms", (double)n / 1000);
+		break;
+	case SECONDS:
+		cell_seconds(out, n);
+		break;
+	case BYTES:
+		cell_bytes(out, n);
+		break;
+	case DATE:
+		cell_date(out, n);
+		break;
+	case FLAG:
+		snprintf(out, CELL_LEN, "%s", json_is_true(v) ? "yes" : "-");
+		break;
+	case LIST:
+		if (json_array_size(v))
+			cell_list(out, v);
+		break;
+	}
+}
+
+static void print_row(const json_t *row, const struct column *cols, size_t n, const size_t *width)
+{
+	for (size_t c = 0; c < n; c++) {
+		char text[CELL_LEN];
+
+		if (row)
+			cell(text, json_object_get(row, cols[c].field), cols[c].format);
+		else
+			snprintf(text, sizeof(text), "%s", cols[c].title);
+		if (c + 1 < n)
+			printf("%-*s  ", (int)width[c], text);
+		else
+			printf("%s\n", text);
+	}
+}
+
+static void print_table(const json_t *list, const struct column *cols, size_t n, const char *none)
+{
+	size_t width[COLUMNS_MAX], i;
+	const json_t *row;
+
+	if (!json_array_size(list)) {
+		puts(none);
+		return;
+	}
+	for (size_t c = 0; c < n; c++) {
+		width[c] = strlen(cols[c].title);
+		json_array_foreach(list, i, row) {
+			char text[CELL_LEN];
+
+			cell(text, json_object_get(row, cols[c].field), cols[c].format);
+			if (strlen(text) > width[c])
+				width[c] = strlen(text);
+		}
+	}
+	print_row(NULL, cols, n, width);
+	json_array_foreach(list, i, row)
+		print_row(row, cols, n, width);
+}
+
+#define TABLE(list, cols, none) print_table(list, cols, ARRAY_LEN(cols), none)
+
+void print_namespaces(const json_t *reply)
+{
+	static const struct column cols[] = {
+		{ "NAMESPACE", "name", TEXT },	  { "STATE", "state", TEXT },
+		{ "ADDRESS", "ipv4", TEXT },	  { "NAME", "host", TEXT },
+		{ "INTERFACE", "interface", TEXT }, { "SUBNET", "subnet", TEXT },
+		{ "MEMBERS HERE", "attached", NUMBER }, { "KEEPERS", "keepers", NUMBER },
+	};
+
+	TABLE(json_object_get(reply, "namespaces"), cols,
+	      "in no namespace; `vpnctl create NAME` makes one, `vpnd join` takes a token");
+}
+
+static const char *text_of(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "-";
+}
+
+/* Health, one line each, only what deserves attention. */
+static void print_health(const json_t *ns)
+{
+	json_int_t keepers = json_integer_value(json_object_get(ns, "keepers"));
+	const char *trouble = json_string_value(json_object_get(ns, "trouble"));
+	const char *refused = json_string_value(json_object_get(ns, "refused"));
+
+	if (trouble)
+		printf("    ! %s\n", trouble);
+	if (refused)
+		printf("    ! %s; another was taken\n", refused);
+	if (keepers > 0 && keepers < 3)
+		printf("    %" JSON_INTEGER_FORMAT " keeper%s: fragile; new addresses need %s\n", keepers,
+		       keepers == 1 ? "" : "s", keepers == 1 ? "that node" : "both of those nodes");
+}
+
+void print_status(const json_t *reply)
+{
+	const json_t *ns, *drops = json_object_get(reply, "drops"), *v;
+	const char *reason;
+	char up[CELL_LEN];
+	size_t i;
+
+	cell_seconds(up, json_integer_value(json_object_get(reply, "uptime_s")));
+	printf("vpnd %s, up %s, UDP port %" JSON_INTEGER_FORMAT ", %" JSON_INTEGER_FORMAT
+	       " peers\nkey  %s\n",
+	       text_of(reply, "vpnd"), up, json_integer_value(json_object_get(reply, "port")),
+	       json_integer_value(json_object_get(reply, "peers")), text_of(reply, "key"));
+	json_array_foreach(json_object_get(reply, "namespaces"), i, ns) {
+		printf("\n%s: %s\n", text_of(ns, "name"), text_of(ns, "state"));
+		printf("    address    %s  %s\n", text_of(ns, "ipv4"), text_of(ns, "ipv6"));
+		printf("    name       %s.%s\n", text_of(ns, "host"), text_of(ns, "zone"));
+		printf("    interface  %s, %s\n", text_of(ns, "interface"), text_of(ns, "subnet"));
+		printf("    DNS        %s\n", text_of(ns, "dns"));
+		print_health(ns);
+	}
+	if (!json_object_size(drops))
+		return;
+	printf("\ndropped:");
+	json_object_foreach((json_t *)drops, reason, v)
+		printf(" %s %" JSON_INTEGER_FORMAT, reason, json_integer_value(v));
+	putchar('\n');
+}
+
+void print_peers(const json_t *reply)
+{
+	static const struct column cols[] = {
+		{ "PEER", "name", TEXT },     { "ADDRESS", "ipv4", TEXT },
+		{ "PATH", "path", TEXT },     { "AT", "address", TEXT },
+		{ "RTT", "rtt_us", RTT },     { "SENT", "sent_bytes", BYTES },
+		{ "RECEIVED", "received_bytes", BYTES }, { "UP", "up_s", SECONDS },
+		{ "KEY", "key", KEY },
+	};
+
+	TABLE(json_object_get(reply, "peers"), cols, "no peers");
+}
+
+void print_paths(const json_t *reply)
+{
+	static const struct column cols[] = {
+		{ "PATH", "address", TEXT }, { "PROVEN", "proven", FLAG },
+		{ "USED", "used", FLAG },    { "RTT", "rtt_us", RTT },
+	};
+	const json_t *peer;
+	size_t i;
+
+	json_array_foreach(json_object_get(reply, "peers"), i, peer) {
+		printf("%s%s (%.10s), %s\n", i ? "\n" : "", text_of(peer, "name"),
+		       text_of(peer, "key"), text_of(peer, "path"));
+		TABLE(json_object_get(peer, "paths"), cols, "no direct path");
+	}
+}
+
+void print_addresses(const json_t *reply)
+{
+	static const struct column cols[] = {
+		{ "NAMESPACE", "namespace", TEXT }, { "KIND", "kind", TEXT },
+		{ "VALUE", "value", TEXT },	    { "STATE", "state", TEXT },
+		{ "GENERATION", "generation", NUMBER }, { "LEFT", "left_s", SECONDS },
+	};
+
+	TABLE(json_object_get(reply, "addresses"), cols, "no addresses");
+}
+
+void print_flows(const json_t *reply)
+{
+	static const struct column cols[] = {
+		{ "NAMESPACE", "namespace", TEXT }, { "ADDRESS", "address", TEXT },
+		{ "OWNER", "name", TEXT },	    { "STATE", "state", TEXT },
+		{ "PACKETS", "packets", NUMBER },   { "IDLE", "idle_s", SECONDS },
+		{ "KEY", "owner", KEY },
+	};
+
+	TABLE(json_object_get(reply, "flows"), cols, "no flows");
+}
+
+void print_keepers(const json_t *reply)
+{
+	static const struct column cols[] = {
+		{ "NAMESPACE", "namespace", TEXT }, { "KEEPER", "name", TEXT },
+		{ "SELF", "self", FLAG },	    { "ERA", "era", NUMBER },
+		{ "EPOCH", "epoch", NUMBER },	    { "QUORUM", "quorum", NUMBER },
+		{ "OF", "of", NUMBER },		    { "KEY", "key", KEY },
+	};
+
+	TABLE(json_object_get(reply, "keepers"), cols, "no keepers known");
+}
+
+void print_members(const json_t *reply)
+{
+	static const struct column cols[] = {
+		{ "NAMESPACE", "namespace", TEXT }, { "MEMBER", "name", TEXT },
+		{ "RIGHTS", "rights", LIST },	    { "UNTIL", "until_unix_s", DATE },
+		{ "REVOKED", "revoked", FLAG },	    { "KEY", "key", TEXT },
+	};
+
+	TABLE(json_object_get(reply, "members"), cols, "no members");
+}
+
+void print_tokens(const json_t *reply)
+{
+	static const struct column cols[] = {
+		{ "NAMESPACE", "namespace", TEXT }, { "TOKEN", "id", KEY },
+		{ "USED", "used", NUMBER },	    { "OF", "uses", NUMBER },
+		{ "EXPIRES", "expires_unix_s", DATE }, { "RIGHTS", "rights", LIST },
+		{ "REVOKED", "revoked", FLAG },
+	};
+
+	TABLE(json_object_get(reply, "tokens"), cols, "no tokens");
+}
+
+void print_text(const json_t *reply)
+{
+	puts(text_of(reply, "text"));
+}
+
+void print_token(const json_t *reply)
+{
+	puts(text_of(reply, "token"));
+	fputs("Paste this line into `vpnd join -` on the new machine. Who has it can join.\n", stderr);
+}
+
+void print_ready(const json_t *reply)
+{
+	puts(text_of(reply, "ipv4"));
+}
+
+void print_resolved(const json_t *reply)
+{
+	static const char *const keys[] = { "ipv4", "ipv6" };
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (json_object_get(reply, keys[i]))
+			puts(text_of(reply, keys[i]));
+}
+
+void print_ping(const json_t *reply)
+{
+	printf("%.2f ms\n", (double)json_integer_value(json_object_get(reply, "rtt_us")) / 1000);
+}

@@ -1,0 +1,376 @@
+/* keeper_task.c - what was asked of this keeper, as a chain of changes with one answer.
+ *
+ * Most operations are one change. Three are chains, every link of which may be repeated, so that a
+ * chain broken by a crash is finished by asking again:
+ *   enrolment            TOKEN_USE on token:ID, then MEMBER_ENROL on member:KEY
+ *   MEMBER_REVOKE        the member; then REVOKE_ADD on the list; then TOKEN_REVOKE of its token
+ *   TOKEN_REVOKE (all)   the token; then for every member it admitted MEMBER_REVOKE, REVOKE_ADD
+ * The answer is the status of the link that failed, else ok; its grant is that of the register that
+ * was asked about (of an enrolment, of the member).
+ * With several keepers a signer that is unknown here is read through a quorum first. */
+#include "dht/keeper_impl.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "dht/regs.h"
+
+#define LINKS_MAX (2 * REG_USES_MAX + 8) /* of one chain */
+
+struct task {
+	struct task_key key;
+	struct pubkey to;
+	uint64_t request;
+	uint8_t *bytes; /* the operation, or NULL of an internal task */
+	size_t len;
+	struct reg_op op; /* points into bytes */
+	char host[64];
+	struct change next; /* the link that runs */
+	bool fetches; /* it reads the signer's membership */
+	unsigned links;
+	uint8_t token[32];	    /* whose members go, TOKEN_REVOKE */
+	struct member_payload gift; /* what the token gives, of an enrolment */
+	struct outcome outcome;	    /* of the link that answers */
+	uint8_t *grant;		    /* owned; outcome.grant points here */
+};
+
+void tasks_init(struct keeper_role *k, const uint8_t seed[16])
+{
+	map_init(&k->tasks, offsetof(struct task, key), sizeof(struct task_key), TASKS_MAX, seed);
+}
+
+static void task_free(struct task *t)
+{
+	free(t->bytes);
+	free(t->grant);
+	free(t);
+}
+
+void tasks_fini(struct keeper_role *k)
+{
+	struct task *t;
+	size_t at = 0;
+
+	while ((t = map_next(&k->tasks, &at)))
+		task_free(t);
+	map_fini(&k->tasks);
+}
+
+static struct task_key key_of(enum task_kind kind, const struct pubkey *who, uint64_t request)
+{
+	struct task_key key = { .kind = (uint8_t)kind };
+	struct wr w = wr_of(key.request, sizeof(key.request));
+
+	memcpy(key.who, who->b, KEY_LEN);
+	wr_u64(&w, request);
+	return key;
+}
+
+static void result_send(struct keeper_role *k, const struct task *t, const struct keeper_answer *a)
+{
+	const struct config *cf = k->env.config(k->env.ctx);
+	uint8_t msg[REGMSG_MAX];
+	struct regmsg m = { .type = REGMSG_RESULT, .request = t->request, .holder = a->holder,
+			    .status = (uint8_t)a->status, .bytes = a->grant, .len = a->len };
+	size_t n;
+
+	memcpy(m.nsid, k->nsid, NSID_LEN);
+	if (cf && a->status == REG_OTHER_EPOCH) {
+		m.config = cf->bytes;
+		m.config_len = cf->len;
+	}
+	n = regmsg_write(msg, sizeof(msg), &m);
+	assert(n);
+	k->env.send(k->env.ctx, &t->to, REGS_SERVICE_REGISTER, msg, n);
+}
+
+static void task_end(struct keeper_role *k, struct task *t, enum reg_status status)
+{
+	struct keeper_answer a = { status, t->outcome.holder, t->outcome.detail,
+				   t->outcome.grant, t->outcome.len };
+	struct cell *c;
+
+	map_take(&k->tasks, &t->key);
+	switch ((enum task_kind)t->key.kind) {
+	case TASK_REMOTE: result_send(k, t, &a); break;
+	case TASK_LOCAL: k->env.result(k->env.ctx, t->request, &a); break;
+	case TASK_ENROL: k->env.enrolled(k->env.ctx, &t->to, t->request, &a); break;
+	case TASK_INTERNAL:
+		c = keeper_cell(k, &t->next.name);
+		if (c)
+			c->is_refreshing = false;
+		if (t->next.verb == OP_REVOKE_ADD && status == REG_OK)
+			keeper_repair(k);
+		break;
+	}
+	task_free(t);
+}
+
+/* The link that carries the operation itself. */
+static struct change own_link(const struct task *t)
+{
+	struct change c = { .verb = t->op.verb, .name = t->op.name, .op = &t->op,
+			    .proof = t->bytes, .proof_len = t->len };
+
+	return c;
+}
+
+static bool enrol_next(struct keeper_role *k, struct task *t)
+{
+	(void)k;
+	if (t->links != 1)
+		return false;
+	t->next = (struct change){ .verb = OP_MEMBER_ENROL, .member = t->gift,
+				   .name = reg_name_key(REG_MEMBER, t->op.signer.b, KEY_LEN) };
+	return true;
+}
+
+static void revoke_add(struct task *t, const struct reg_name *member)
+{
+	struct pubkey key;
+
+	memcpy(key.b, member->b, KEY_LEN);
+	t->next = (struct change){ .verb = OP_REVOKE_ADD, .revoked = revoked_hash(&key),
+				   .name = reg_name_key(REG_REVOCATION, NULL, 0) };
+}
+
+static bool member_revoke_next(struct keeper_role *k, struct task *t)
+{
+	struct member_payload m;
+	struct pubkey key;
+
+	memcpy(key.b, t->op.name.b, KEY_LEN);
+	if (t->links == 1) {
+		revoke_add(t, &t->op.name);
+		return true;
+	}
+	if (t->links != 2 || !keeper_member(k, &key, &m) ||
+	    sodium_is_zero(m.token, sizeof(m.token)))
+		return false;
+	t->next = (struct change){ .verb = OP_TOKEN_REVOKE,
+				   .name = reg_name_key(REG_TOKEN, m.token, sizeof(m.token)) };
+	return true;
+}
+
+static bool token_revoke_next(struct keeper_role *k, struct task *t)
+{
+	struct member_payload m;
+	struct reg_name name;
+
+	if (t->op.payload[0] == 0 || t->links >= LINKS_MAX ||
+	    !keeper_find_victim(k, t->op.name.b, &name, &m))
+		return false;
+	if (m.revoked)
+		revoke_add(t, &name);
+	else
+		t->next = (struct change){ .verb = OP_MEMBER_REVOKE, .name = name };
+	return true;
+}
+
+static bool (*const nexts[])(struct keeper_role *k, struct task *t) = {
+	[OP_TOKEN_USE] = enrol_next,
+	[OP_MEMBER_REVOKE] = member_revoke_next,
+	[OP_TOKEN_REVOKE] = token_revoke_next,
+};
+
+static bool task_next(struct keeper_role *k, struct task *t)
+{
+	return t->bytes && t->op.verb < ARRAY_LEN(nexts) && nexts[t->op.verb] &&
+	       nexts[t->op.verb](k, t);
+}
+
+/* What a used token gives: rights and groups as the admin signed them. */
+static bool gift_take(struct task *t)
+{
+	struct token_payload p;
+	struct grant g;
+
+	if (!t->outcome.grant || !grant_read(&g, t->outcome.grant, t->outcome.len) ||
+	    !token_payload_read(&p, g.payload, g.payload_len))
+		return false;
+	t->gift.rights = p.rights;
+	t->gift.groups = p.groups;
+	t->gift.ephemeral = p.ephemeral;
+	memcpy(t->gift.token, t->op.name.b, sizeof(t->gift.token));
+	memcpy(t->gift.host, t->host, sizeof(t->gift.host));
+	return true;
+}
+
+static void outcome_keep(struct task *t, const struct outcome *o)
+{
+	free(t->grant);
+	t->grant = o->len ? mem_copy(o->grant, o->len) : NULL;
+	t->outcome = *o;
+	t->outcome.grant = t->grant;
+}
+
+static void task_start(struct keeper_role *k, struct task *t)
+{
+	if (proposer_start(&k->proposer, &t->next, t, k->now) < 0)
+		task_end(k, t, REG_BUSY);
+}
+
+/* The token's refusal answers an enrolment, but the token's grant is nobody else's business. */
+static void outcome_hide(struct task *t)
+{
+	if (t->key.kind != TASK_ENROL || t->next.verb == OP_MEMBER_ENROL)
+		return;
+	t->outcome.grant = NULL;
+	t->outcome.len = 0;
+	memset(&t->outcome.holder, 0, sizeof(t->outcome.holder));
+}
+
+static bool link_answers(const struct task *t)
+{
+	return t->links == 0 || t->next.verb == OP_MEMBER_ENROL;
+}
+
+void task_done(void *ctx, void *tag, const struct outcome *o, usec_t now)
+{
+	struct keeper_role *k = ctx;
+	struct task *t = tag;
+
+	(void)now;
+	keeper_keep_grant(k, &t->next.name, o);
+	if (t->fetches) {
+		t->fetches = false;
+		t->next = own_link(t);
+		task_start(k, t);
+		return;
+	}
+	if (link_answers(t))
+		outcome_keep(t, o);
+	if (o->status == REG_OK && t->key.kind == TASK_ENROL && t->links == 0 && !gift_take(t)) {
+		task_end(k, t, REG_MALFORMED);
+		return;
+	}
+	t->links++;
+	if (o->status == REG_OK && task_next(k, t)) {
+		task_start(k, t);
+		return;
+	}
+	outcome_hide(t);
+	task_end(k, t, o->status);
+}
+
+/* One keeper knows all there is. Several: this one may have missed the signer's membership. */
+static bool must_fetch(const struct keeper_role *k, const struct task *t)
+{
+	const struct config *cf = k->env.config(k->env.ctx);
+	struct member_payload m;
+
+	return cf && cf->count > 1 && t->op.verb != OP_TOKEN_USE &&
+	       !settings_is_admin(k->env.settings(k->env.ctx), &t->op.signer) &&
+	       !keeper_member(k, &t->op.signer, &m);
+}
+
+/* Nothing to agree about when the only keeper has never heard of it. */
+static bool is_unknown(const struct keeper_role *k, const struct task *t)
+{
+	const struct config *cf = k->env.config(k->env.ctx);
+	struct cell *c = keeper_cell(k, &t->op.name);
+
+	return cf && cf->count == 1 && (!c || !c->value) &&
+	       (t->op.verb == OP_READ || t->op.verb == OP_TOKEN_USE);
+}
+
+static struct task *task_new(struct keeper_role *k, enum task_kind kind,
+			     const struct keeper_ask *ask)
+{
+	struct task *t = mem_new(sizeof(*t));
+
+	t->key = key_of(kind, &ask->from, ask->request);
+	t->to = ask->from;
+	t->request = ask->request;
+	if (map_put(&k->tasks, t) == 0)
+		return t;
+	free(t);
+	return NULL;
+}
+
+static enum reg_status task_read(struct keeper_role *k, struct task *t,
+				 const struct keeper_ask *ask)
+{
+	bool enrols = t->key.kind == TASK_ENROL;
+
+	t->bytes = mem_copy(ask->op, ask->len);
+	t->len = ask->len;
+	if (ask->host && strlen(ask->host) < sizeof(t->host))
+		memcpy(t->host, ask->host, strlen(ask->host));
+	if (!reg_op_read(&t->op, t->bytes, t->len) ||
+	    memcmp(t->op.nsid, k->nsid, NSID_LEN) != 0 ||
+	    (t->host[0] && !reg_host_valid(t->host, strlen(t->host))))
+		return REG_MALFORMED;
+	if (enrols == (t->op.verb == OP_TOKEN_USE) &&
+	    (!enrols || key_equal(&ask->from, &t->op.signer)) &&
+	    reg_op_verify(&t->op, t->bytes, t->len, k->cfg.crypto))
+		return REG_OK;
+	drop_add(&k->drops, DROP_SIGNATURE);
+	return REG_REFUSED;
+}
+
+/* May be answered within the call. */
+static void task_begin(struct keeper_role *k, struct task *t)
+{
+	enum reg_status status;
+
+	t->next = own_link(t);
+	t->fetches = must_fetch(k, t);
+	if (t->fetches) {
+		t->next = (struct change){ .verb = OP_READ,
+					   .name = reg_name_key(REG_MEMBER, t->op.signer.b,
+								KEY_LEN) };
+		task_start(k, t);
+		return;
+	}
+	status = rules_allowed(k, &t->next);
+	if (status == REG_OK && is_unknown(k, t))
+		status = REG_UNKNOWN;
+	if (status == REG_OK)
+		task_start(k, t);
+	else
+		task_end(k, t, status);
+}
+
+/* 0, also when the same is under way. -EBUSY, and -EINVAL of a local one, are not answered. */
+int task_operation(struct keeper_role *k, enum task_kind kind, const struct keeper_ask *ask)
+{
+	struct task_key key = key_of(kind, &ask->from, ask->request);
+	enum reg_status status;
+	struct task *t;
+
+	if (map_get(&k->tasks, &key))
+		return 0;
+	t = task_new(k, kind, ask);
+	if (!t)
+		return -EBUSY;
+	status = task_read(k, t, ask);
+	if (status == REG_OK) {
+		task_begin(k, t);
+	} else if (kind == TASK_LOCAL) {
+		map_take(&k->tasks, &key);
+		task_free(t);
+		return -EINVAL;
+	} else {
+		task_end(k, t, status);
+	}
+	return 0;
+}
+
+/* A change that this keeper derives by itself, or a READ of its own. */
+int task_internal(struct keeper_role *k, enum reg_verb verb, const struct reg_name *name,
+		  const struct node_id *revoked)
+{
+	struct keeper_ask ask = { .from = k->cfg.self.pub, .request = k->next_request++ };
+	struct task *t = task_new(k, TASK_INTERNAL, &ask);
+
+	if (!t)
+		return -EBUSY;
+	t->next = (struct change){ .verb = (uint8_t)verb, .name = *name };
+	if (revoked)
+		t->next.revoked = *revoked;
+	task_start(k, t);
+	return 0;
+}

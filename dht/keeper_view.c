@@ -1,0 +1,202 @@
+/* keeper_view.c - what this keeper knows: registers, members, and the grants it keeps for others.
+ *
+ * The last grant of every governed register is kept in memory and told by env.changed. After a
+ * restart there is none: who asks for one starts a READ, which proposes the same value again. */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "dht/keeper_impl.h"
+
+struct cell *keeper_cell(const struct keeper_role *k, const struct reg_name *name)
+{
+	return acceptor_cell(&k->acceptor, name);
+}
+
+bool keeper_next(const struct keeper_role *k, size_t *at, struct reg_name *name,
+		 struct reg_value *v)
+{
+	struct cell *c;
+
+	while ((c = map_next(&k->acceptor.cells, at))) {
+		if (!cell_value(c, v))
+			continue;
+		*name = c->name;
+		return true;
+	}
+	return false;
+}
+
+bool keeper_member(const struct keeper_role *k, const struct pubkey *key,
+		   struct member_payload *out)
+{
+	struct reg_name name = reg_name_key(REG_MEMBER, key->b, KEY_LEN);
+	struct reg_value v;
+
+	return cell_value(keeper_cell(k, &name), &v) &&
+	       member_payload_read(out, v.payload, v.payload_len);
+}
+
+static bool is_governed(const struct reg_name *name)
+{
+	return name->kind == REG_TOKEN || name->kind == REG_MEMBER ||
+	       name->kind == REG_REVOCATION;
+}
+
+static uint64_t grant_generation(const struct cell *c)
+{
+	struct grant g;
+
+	return c->grant_len && grant_read(&g, c->grant, c->grant_len) ? g.generation : 0;
+}
+
+void keeper_keep_grant(struct keeper_role *k, const struct reg_name *name,
+		       const struct outcome *o)
+{
+	struct cell *c = keeper_cell(k, name);
+	uint64_t before;
+
+	if (!c || !o->len || !is_governed(name))
+		return;
+	before = grant_generation(c);
+	free(c->grant);
+	c->grant = mem_copy(o->grant, o->len);
+	c->grant_len = o->len;
+	if (grant_generation(c) != before)
+		k->env.changed(k->env.ctx, name, o->grant, o->len);
+}
+
+static void refresh(struct keeper_role *k, struct cell *c, enum reg_verb verb)
+{
+	if (c->is_refreshing)
+		return;
+	c->is_refreshing = true;
+	if (task_internal(k, verb, &c->name, NULL) < 0)
+		c->is_refreshing = false;
+}
+
+/* The kept one, if there is one; a newer one is on its way when the value has gone on. */
+static size_t grant_of_cell(struct keeper_role *k, struct cell *c, const uint8_t **grant)
+{
+	struct reg_value v;
+
+	if (!cell_value(c, &v) || !is_governed(&c->name))
+		return 0;
+	if (grant_generation(c) != v.generation)
+		refresh(k, c, OP_READ);
+	*grant = c->grant;
+	return c->grant_len;
+}
+
+size_t keeper_grant(struct keeper_role *k, const struct reg_name *name, const uint8_t **grant,
+		    usec_t now)
+{
+	struct cell *c = keeper_cell(k, name);
+	size_t len = 0;
+
+	*grant = NULL;
+	if (c && keeper_enter(k, now)) {
+		len = grant_of_cell(k, c, grant);
+		keeper_leave(k, now);
+	}
+	return len;
+}
+
+static bool is_past_half(const struct keeper_role *k, const struct member_payload *m)
+{
+	uint64_t life = m->ephemeral ? MEMBER_SECONDS_EPHEMERAL : MEMBER_SECONDS;
+
+	return !m->revoked && m->not_after < keeper_wall(k) + life / 2;
+}
+
+size_t keeper_member_grant(struct keeper_role *k, const struct pubkey *key, const uint8_t **grant,
+			   usec_t now)
+{
+	struct reg_name name = reg_name_key(REG_MEMBER, key->b, KEY_LEN);
+	struct cell *c = keeper_cell(k, &name);
+	struct member_payload m;
+
+	if (c && keeper_enter(k, now)) {
+		if (keeper_member(k, key, &m) && is_past_half(k, &m))
+			refresh(k, c, OP_MEMBER_RENEW);
+		keeper_leave(k, now);
+	}
+	return keeper_grant(k, &name, grant, now);
+}
+
+size_t keeper_revocation_grant(struct keeper_role *k, const uint8_t **grant, usec_t now)
+{
+	struct reg_name name = reg_name_key(REG_REVOCATION, NULL, 0);
+
+	return keeper_grant(k, &name, grant, now);
+}
+
+static bool is_listed(const struct keeper_role *k, const struct reg_name *member)
+{
+	struct reg_name name = reg_name_key(REG_REVOCATION, NULL, 0);
+	struct revocation_payload p;
+	struct reg_value v;
+	struct pubkey key;
+
+	memcpy(key.b, member->b, KEY_LEN);
+	return cell_value(keeper_cell(k, &name), &v) &&
+	       revocation_payload_read(&p, v.payload, v.payload_len) && revocation_has(&p, &key);
+}
+
+static bool is_keeper(const struct keeper_role *k, const struct reg_name *member)
+{
+	const struct config *cf = k->env.config(k->env.ctx);
+	struct pubkey key;
+
+	memcpy(key.b, member->b, KEY_LEN);
+	return cf && config_member(cf, &key) >= 0;
+}
+
+/* Revoked, not past its end, and missing from the list. */
+static bool is_unlisted(const struct keeper_role *k, const struct reg_name *member,
+			const struct member_payload *m)
+{
+	return m->revoked && m->not_after > keeper_wall(k) && !is_listed(k, member);
+}
+
+static bool is_victim(const struct keeper_role *k, const struct reg_name *name,
+		      const struct member_payload *m)
+{
+	return m->revoked ? is_unlisted(k, name, m) : !is_keeper(k, name);
+}
+
+bool keeper_find_victim(const struct keeper_role *k, const uint8_t token[32],
+			struct reg_name *name, struct member_payload *m)
+{
+	struct reg_value v;
+	size_t at = 0;
+
+	while (keeper_next(k, &at, name, &v))
+		if (name->kind == REG_MEMBER &&
+		    member_payload_read(m, v.payload, v.payload_len) &&
+		    memcmp(m->token, token, sizeof(m->token)) == 0 && is_victim(k, name, m))
+			return true;
+	return false;
+}
+
+void keeper_repair(struct keeper_role *k)
+{
+	struct reg_name list = reg_name_key(REG_REVOCATION, NULL, 0), name;
+	struct member_payload m;
+	struct reg_value v;
+	struct pubkey key;
+	struct node_id who;
+	size_t at = 0;
+
+	while (keeper_next(k, &at, &name, &v)) {
+		if (name.kind != REG_MEMBER ||
+		    !member_payload_read(&m, v.payload, v.payload_len) ||
+		    !is_unlisted(k, &name, &m))
+			continue;
+		memcpy(key.b, name.b, KEY_LEN);
+		who = revoked_hash(&key);
+		task_internal(k, OP_REVOKE_ADD, &list, &who);
+		return; /* its end looks for the next */
+	}
+}
+
+const struct drops *keeper_drops(const struct keeper_role *k) { return &k->drops; }

@@ -1,0 +1,195 @@
+/* lease_want.c - what the owner wants: candidates, one after the other.
+ *
+ * Each candidate is a struct lease (lease_op.c) until it is refused or gained. What is held stays
+ * held while another is asked for and is given back once that is gained. The name waits for the
+ * address, so that its register can carry it from the start. At most TRIES_MAX candidates in a
+ * row, then a pause of PAUSE. */
+#include "dht/lease_impl.h"
+
+#include <assert.h>
+
+#include "base/list.h"
+
+#define TRIES_MAX 64
+#define PAUSE SEC(30)
+
+bool lease_is_asked_for(const struct lease *e)
+{
+	const struct lease_want *w = &e->of->want[e->role];
+	struct reg_name name;
+
+	if (!w->active || w->ask.len == 0)
+		return false;
+	name = reg_name_address(&w->ask);
+	return reg_name_equal(&name, &e->name);
+}
+
+bool lease_may_start(const struct lease *e)
+{
+	const struct leases *l = e->of;
+	const struct lease *address = lease_current(l, ROLE_ADDRESS);
+
+	if (e->role != ROLE_NAME)
+		return true;
+	return address ? lease_holding(address) : !l->want[ROLE_ADDRESS].active;
+}
+
+static void claim(struct leases *l, const struct reg_name *name, enum lease_role role, usec_t now)
+{
+	struct lease *e = lease_find(l, name);
+
+	if (!e)
+		e = lease_add(l, name, role);
+	if (!e)
+		return;
+	if (e->releasing || e->state == LEASE_LOST) { /* wanted again: a newer operation */
+		e->releasing = false;
+		e->state = LEASE_CLAIMING;
+		e->phase = PHASE_IDLE;
+		e->op = e->disk_op = 0;
+	}
+	if (e->phase == PHASE_IDLE && !lease_holding(e))
+		lease_arm(e, now);
+}
+
+static bool candidate(struct lease_want *w, struct reg_name *name)
+{
+	if (w->role == ROLE_NAME)
+		return lease_host_candidate(w->host, w->attempt++, name);
+	return w->tried++ < TRIES_MAX && lease_candidate(w->of, w->attempt++, name);
+}
+
+static void no_candidate(struct lease_want *w, usec_t now)
+{
+	struct leases *l = w->of;
+	struct lease_event ev = { .type = LEASE_FAILED, .status = REG_FULL };
+
+	if (w->role == ROLE_NAME)
+		reg_name_host(&ev.name, w->host);
+	else
+		ev.name = (struct reg_name){ .kind = REG_ADDRESS };
+	l->env.event(l->env.ctx, &ev);
+	lease_pause(l, w->role, now);
+}
+
+/* The next candidate that is not being given back right now. */
+static void want_next(struct lease_want *w, usec_t now)
+{
+	struct reg_name name;
+	const struct lease *e;
+
+	do {
+		if (!candidate(w, &name)) {
+			no_candidate(w, now);
+			return;
+		}
+		e = lease_find(w->of, &name);
+	} while (e && e->releasing);
+	claim(w->of, &name, w->role, now);
+}
+
+void lease_pause(struct leases *l, enum lease_role role, usec_t now)
+{
+	struct lease_want *w = &l->want[role];
+
+	if (!w->active)
+		return;
+	w->tried = 0;
+	if (role == ROLE_NAME)
+		w->attempt = 0;
+	timer_set(&l->timers, &w->timer, now + PAUSE + lease_random(l, PAUSE / 10));
+}
+
+void lease_want_fire(struct timer *t, usec_t now)
+{
+	struct lease_want *w = container_of(t, struct lease_want, timer);
+
+	if (w->active && !lease_current(w->of, w->role))
+		want_next(w, now);
+}
+
+void lease_gained(struct lease *e, usec_t now)
+{
+	struct leases *l = e->of;
+	struct lease *name = lease_current(l, ROLE_NAME);
+	enum lease_role role = e->role;
+
+	for (size_t i = l->count; i > 0; i--) {
+		struct lease *other = l->slot[i - 1];
+
+		if (other != e && other->role == role && !other->releasing && !lease_is_asked_for(other))
+			lease_give_back(other, now);
+	}
+	if (role == ROLE_ADDRESS && name && name->phase == PHASE_IDLE && !lease_holding(name))
+		lease_arm(name, now);
+}
+
+void lease_refused(struct lease *e, enum reg_status status, const struct pubkey *holder,
+		   usec_t now)
+{
+	struct leases *l = e->of;
+	enum lease_role role = e->role;
+
+	lease_tell(e, LEASE_REFUSED, status, holder);
+	if (lease_is_asked_for(e))
+		l->want[role].ask.len = 0;
+	lease_drop(e, now);
+	if (l->want[role].active && !lease_current(l, role))
+		want_next(&l->want[role], now);
+}
+
+void leases_want_address(struct leases *l, const struct ip *ask, usec_t now)
+{
+	struct lease_want *w = &l->want[ROLE_ADDRESS];
+	struct reg_name name;
+
+	w->active = true;
+	w->attempt = w->tried = 0;
+	w->ask = (struct ip){ 0 };
+	timer_cancel(&l->timers, &w->timer);
+	if (ask && lease_usable(l, ask)) {
+		w->ask = *ask;
+		name = reg_name_address(ask);
+		claim(l, &name, ROLE_ADDRESS, now);
+		return;
+	}
+	if (ask) {
+		struct lease_event ev = { .type = LEASE_REFUSED, .status = REG_REFUSED };
+
+		ev.name = reg_name_address(ask);
+		l->env.event(l->env.ctx, &ev);
+	}
+	if (!lease_current(l, ROLE_ADDRESS))
+		want_next(w, now);
+}
+
+/* Is this the wanted name or one of its numbered forms? */
+static bool answers(const char *host, const struct lease *e)
+{
+	struct reg_name name;
+
+	for (uint32_t i = 0; lease_host_candidate(host, i, &name); i++)
+		if (reg_name_equal(&name, &e->name))
+			return true;
+	return false;
+}
+
+void leases_want_name(struct leases *l, const char *host, usec_t now)
+{
+	struct lease_want *w = &l->want[ROLE_NAME];
+	const struct lease *e = lease_current(l, ROLE_NAME);
+
+	lease_host_clean(w->host, host);
+	w->active = true;
+	w->attempt = w->tried = 0;
+	timer_cancel(&l->timers, &w->timer);
+	if (!e || !answers(w->host, e))
+		want_next(w, now);
+}
+
+void leases_set_v6(struct leases *l, const struct ip *v6, usec_t now)
+{
+	assert(v6->len == 16 || v6->len == 0);
+	l->v6 = *v6;
+	lease_retell(l, now);
+}

@@ -1,0 +1,397 @@
+/* proposer.c - proposals on registers (rules R3, R4, R6, R9, R10; CASPaxos, arXiv:1802.07000).
+ *
+ * A proposal goes WAITING -> PREPARING -> ACCEPTING -> done. One is in flight per register here,
+ * the others wait in the register's lane. PREPARING ends when a quorum has promised: the value of
+ * the highest ballot among the promises, with the smallest age reported for it, goes through the
+ * change function; what comes out (a new value with age 0, or the old one with its age) is offered
+ * to all for acceptance, and the signatures of a quorum make the grant. A refusal is answered at
+ * once if all promises showed the same ballot or none; otherwise the value is proposed again
+ * before, lest two readers see two values (R10).
+ *
+ * When so many refuse that no quorum is left, the proposal backs off (jittered) and tries again
+ * with a ballot past the one in its way. Messages are repeated until answered. Grants are only as
+ * new as the value: a repeated value keeps its beacon, so reading never prolongs. */
+#include "dht/proposer.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/list.h"
+#include "base/mem.h"
+
+enum phase { WAITING, PREPARING, ACCEPTING, BACKING_OFF };
+
+struct lane {
+	struct reg_name name;
+	struct list queue; /* of struct proposal; the first one is in flight */
+	size_t count;
+};
+
+struct proposal {
+	uint64_t id;
+	struct proposer *owner;
+	struct timer timer;
+	struct list in_lane;
+	struct lane *lane;
+	struct change change;
+	void *tag;
+	usec_t deadline;
+	enum phase phase;
+	uint8_t tries;
+	uint8_t yes, no; /* members that agreed, refused in this phase: bits */
+	struct ballot ballot;
+	uint64_t seen; /* highest counter that stood in the way */
+	struct ballot best;	/* the highest accepted ballot promised */
+	uint8_t best_count;	/* promises that reported it */
+	uint64_t age, beacon;	/* of `value` */
+	uint8_t *value;		/* of `best`, then the one to accept; encoded */
+	size_t value_len;
+	struct outcome outcome;
+	uint8_t sigs[KEEPERS_MAX][SIG_LEN];
+};
+
+static void proposal_fire(struct timer *t, usec_t now);
+
+void proposer_init(struct proposer *p, const struct proposer_env *env, const struct pubkey *self)
+{
+	uint8_t seed[16];
+
+	memset(p, 0, sizeof(*p));
+	p->env = *env;
+	p->self = *self;
+	env->random(env->ctx, seed, sizeof(seed));
+	map_init(&p->proposals, offsetof(struct proposal, id), sizeof(uint64_t), PROPOSALS_MAX,
+		 seed);
+	map_init(&p->lanes, offsetof(struct lane, name), sizeof(struct reg_name), PROPOSALS_MAX,
+		 seed);
+	timers_init(&p->timers);
+	env->random(env->ctx, &p->next_id, sizeof(p->next_id));
+}
+
+void proposer_fini(struct proposer *p)
+{
+	struct proposal *q;
+	struct lane *l;
+	size_t at = 0;
+
+	timers_fini(&p->timers); /* touches the proposals' timers */
+	while ((q = map_next(&p->proposals, &at))) {
+		free(q->value);
+		free(q);
+	}
+	for (at = 0; (l = map_next(&p->lanes, &at));)
+		free(l);
+	map_fini(&p->proposals);
+	map_fini(&p->lanes);
+}
+
+static size_t bits(uint8_t mask) { return (size_t)__builtin_popcount(mask); }
+
+static struct regmsg message(const struct proposal *q, uint8_t type)
+{
+	struct regmsg m = { .type = type, .request = q->id, .name = q->change.name,
+			    .ballot = q->ballot };
+
+	memcpy(m.nsid, q->owner->nsid, NSID_LEN);
+	if (type == REGMSG_ACCEPT) {
+		m.age = q->age;
+		m.beacon = q->beacon;
+		m.bytes = q->value;
+		m.len = q->value_len;
+	}
+	return m;
+}
+
+/* To all that have not answered in this phase. */
+static void phase_send(struct proposal *q, const struct config *cf, usec_t now)
+{
+	struct regmsg m = message(q, q->phase == PREPARING ? REGMSG_PREPARE : REGMSG_ACCEPT);
+	struct proposer *p = q->owner;
+
+	for (uint8_t i = 0; i < cf->count; i++)
+		if (!((q->yes | q->no) & 1u << i))
+			p->env.send(p->env.ctx, i, &m, now);
+	timer_set(&p->timers, &q->timer, usec_min(now + PROPOSAL_RESEND, q->deadline));
+}
+
+static void phase_begin(struct proposal *q, enum phase phase, const struct config *cf, usec_t now)
+{
+	q->phase = phase;
+	q->yes = q->no = 0;
+	phase_send(q, cf, now);
+}
+
+static void lane_next(struct proposer *p, struct lane *l, usec_t now);
+
+/* Out of all tables first: env.done may start the next proposal on the same register. */
+static void proposal_finish(struct proposal *q, usec_t now)
+{
+	struct proposer *p = q->owner;
+	struct lane *l = q->lane;
+	bool was_in_flight = q->phase != WAITING;
+
+	timer_cancel(&p->timers, &q->timer);
+	map_take(&p->proposals, &q->id);
+	list_del(&q->in_lane);
+	l->count--;
+	if (was_in_flight)
+		lane_next(p, l, now);
+	p->env.done(p->env.ctx, q->tag, &q->outcome, now);
+	free(q->value);
+	free(q);
+}
+
+static void proposal_fail(struct proposal *q, enum reg_status status, usec_t now)
+{
+	q->outcome = (struct outcome){ .status = status };
+	proposal_finish(q, now);
+}
+
+static void round_begin(struct proposal *q, usec_t now)
+{
+	struct proposer *p = q->owner;
+	const struct config *cf = p->env.config(p->env.ctx);
+	int self = cf ? config_member(cf, &p->self) : -1;
+	uint64_t counter = p->env.counter(p->env.ctx, &q->change.name);
+
+	if (self < 0) {
+		proposal_fail(q, REG_OTHER_EPOCH, now);
+		return;
+	}
+	q->ballot = (struct ballot){ cf->era, cf->epoch,
+				     1 + (counter > q->seen ? counter : q->seen), (uint8_t)self };
+	q->best = (struct ballot){ 0 };
+	q->best_count = 0;
+	free(q->value);
+	q->value = NULL;
+	q->value_len = 0;
+	memset(&q->outcome, 0, sizeof(q->outcome));
+	phase_begin(q, PREPARING, cf, now);
+}
+
+static void lane_next(struct proposer *p, struct lane *l, usec_t now)
+{
+	if (list_is_empty(&l->queue)) {
+		map_take(&p->lanes, &l->name);
+		free(l);
+	} else {
+		round_begin(container_of(l->queue.next, struct proposal, in_lane), now);
+	}
+}
+
+static struct lane *lane_get(struct proposer *p, const struct reg_name *name)
+{
+	struct lane *l = map_get(&p->lanes, name);
+
+	if (l)
+		return l->count < PROPOSALS_PER_REGISTER_MAX ? l : NULL;
+	l = mem_new(sizeof(*l));
+	l->name = *name;
+	list_init(&l->queue);
+	if (map_put(&p->lanes, l) < 0) {
+		free(l);
+		return NULL;
+	}
+	return l;
+}
+
+int proposer_start(struct proposer *p, const struct change *c, void *tag, usec_t now)
+{
+	struct lane *l;
+	struct proposal *q;
+	int err;
+
+	if (p->proposals.count >= PROPOSALS_MAX || !(l = lane_get(p, &c->name)))
+		return -EBUSY;
+	q = mem_new(sizeof(*q));
+	q->id = p->next_id++;
+	q->owner = p;
+	q->lane = l;
+	q->change = *c;
+	q->tag = tag;
+	q->deadline = now + PROPOSAL_TIMEOUT;
+	timer_init(&q->timer, proposal_fire);
+	list_add_tail(&l->queue, &q->in_lane);
+	err = map_put(&p->proposals, q);
+	assert(!err);
+	(void)err;
+	if (l->count++ == 0)
+		round_begin(q, now);
+	else
+		timer_set(&p->timers, &q->timer, q->deadline);
+	return 0;
+}
+
+static void back_off(struct proposal *q, usec_t now)
+{
+	struct proposer *p = q->owner;
+	uint32_t draw;
+	usec_t wait;
+
+	if (++q->tries >= PROPOSAL_TRIES_MAX) {
+		proposal_fail(q, REG_BUSY, now);
+		return;
+	}
+	p->env.random(p->env.ctx, &draw, sizeof(draw));
+	wait = draw % ((PROPOSAL_BACKOFF << (q->tries - 1)) + 1);
+	q->phase = BACKING_OFF;
+	timer_set(&p->timers, &q->timer, usec_min(now + wait, q->deadline));
+}
+
+static void proposal_fire(struct timer *t, usec_t now)
+{
+	struct proposal *q = container_of(t, struct proposal, timer);
+	const struct config *cf = q->owner->env.config(q->owner->env.ctx);
+
+	if (now >= q->deadline)
+		proposal_fail(q, REG_NO_QUORUM, now);
+	else if (!cf || q->phase == BACKING_OFF)
+		round_begin(q, now);
+	else
+		phase_send(q, cf, now);
+}
+
+/* Keeps the value of the highest ballot; of equal ones the smallest age. */
+static void promise_take(struct proposal *q, const struct regmsg *m)
+{
+	int order = ballot_compare(&m->accepted, &q->best);
+
+	if (!m->len || order < 0)
+		return;
+	if (order == 0) {
+		q->best_count++;
+		q->age = m->age < q->age ? m->age : q->age;
+		return;
+	}
+	free(q->value);
+	q->value = mem_copy(m->bytes, m->len);
+	q->value_len = m->len;
+	q->best = m->accepted;
+	q->best_count = 1;
+	q->age = m->age;
+	q->beacon = m->beacon;
+}
+
+static bool is_well_formed(const struct regmsg *m)
+{
+	struct rd r = rd_of(m->bytes, m->len);
+	struct reg_value v;
+
+	return m->type != REGMSG_PROMISE || !m->len || (rd_reg_value(&r, &v) && rd_done(&r));
+}
+
+static bool value_of(const struct proposal *q, struct reg_value *v)
+{
+	struct rd r = rd_of(q->value, q->value_len);
+
+	return q->value && rd_reg_value(&r, v) && rd_done(&r);
+}
+
+static void value_replace(struct proposal *q, const struct reg_value *v, uint64_t wall)
+{
+	uint8_t buf[REG_VALUE_MAX];
+	struct wr w = wr_of(buf, sizeof(buf));
+
+	wr_reg_value(&w, v);
+	assert(wr_ok(&w));
+	free(q->value);
+	q->value = mem_copy(buf, wr_len(&w));
+	q->value_len = wr_len(&w);
+	q->age = 0;
+	q->beacon = wall;
+}
+
+/* A quorum has promised: what becomes of the value? */
+static void proposal_decide(struct proposal *q, const struct config *cf, usec_t now)
+{
+	struct proposer *p = q->owner;
+	struct change_world world;
+	struct change_result r;
+	struct reg_value old;
+	bool had = value_of(q, &old);
+
+	p->env.world(p->env.ctx, &world, now);
+	memset(&r, 0, offsetof(struct change_result, payload));
+	r.status = p->env.allowed(p->env.ctx, &q->change, now);
+	if (r.status == REG_OK)
+		change_apply(&r, &q->change, &world, had ? &old : NULL, q->age);
+	q->outcome.status = r.status;
+	q->outcome.holder = r.holder;
+	q->outcome.detail = r.detail;
+	if (r.status == REG_OK && !r.same)
+		value_replace(q, &r.value, world.wall);
+	else if (r.status != REG_OK && (!had || q->best_count == bits(q->yes))) {
+		proposal_finish(q, now);
+		return;
+	}
+	phase_begin(q, ACCEPTING, cf, now);
+}
+
+static void proposal_grant(struct proposal *q, usec_t now)
+{
+	uint8_t buf[GRANT_MAX];
+	struct reg_value v;
+	struct grant g;
+
+	if (!value_of(q, &v)) {
+		proposal_fail(q, REG_MALFORMED, now);
+		return;
+	}
+	g = grant_of(q->owner->nsid, &q->change.name, &v);
+	g.ballot = q->ballot;
+	g.beacon = q->beacon;
+	q->outcome.len = grant_write(buf, sizeof(buf), &g, q->yes,
+				     (const uint8_t(*)[SIG_LEN])q->sigs);
+	q->outcome.grant = q->outcome.len ? buf : NULL;
+	proposal_finish(q, now);
+}
+
+static void refusal_take(struct proposal *q, uint8_t member, const struct regmsg *m, usec_t now)
+{
+	const struct config *cf = q->owner->env.config(q->owner->env.ctx);
+
+	if (m->status == REG_BUSY && ballot_compare(&m->ballot, &q->ballot) < 0)
+		return; /* of an earlier round */
+	q->no |= (uint8_t)(1u << member);
+	if (m->ballot.counter > q->seen)
+		q->seen = m->ballot.counter;
+	if (!cf || bits(q->no) <= (size_t)(cf->count - cf->quorum))
+		return;
+	if (m->status == REG_BUSY)
+		back_off(q, now);
+	else
+		proposal_fail(q, m->status, now);
+}
+
+void proposer_input(struct proposer *p, uint8_t member, const struct regmsg *m, usec_t now)
+{
+	struct proposal *q = map_get(&p->proposals, &m->request);
+	const struct config *cf = p->env.config(p->env.ctx);
+	uint8_t bit = (uint8_t)(1u << member);
+
+	if (!q || !cf || q->phase != (m->type == REGMSG_PROMISE ? PREPARING : ACCEPTING) ||
+	    ((q->yes | q->no) & bit))
+		return;
+	if (m->status != REG_OK) {
+		refusal_take(q, member, m, now);
+		return;
+	}
+	if (ballot_compare(&m->ballot, &q->ballot) != 0 || !is_well_formed(m))
+		return;
+	q->yes |= bit;
+	if (m->type == REGMSG_PROMISE)
+		promise_take(q, m);
+	else
+		memcpy(q->sigs[member], m->sig, SIG_LEN);
+	if (bits(q->yes) < cf->quorum)
+		return;
+	if (m->type == REGMSG_PROMISE)
+		proposal_decide(q, cf, now);
+	else
+		proposal_grant(q, now);
+}
+
+void proposer_tick(struct proposer *p, usec_t now) { timers_run(&p->timers, now); }
+
+usec_t proposer_deadline(const struct proposer *p) { return timers_next(&p->timers); }

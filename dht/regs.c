@@ -1,0 +1,317 @@
+/* regs.c - the registers of one namespace on one node: the parts put together.
+ *
+ * Facts (what is known and durable), client (own operations), member (joining, keeping up), serve
+ * (the keeper's side towards members) and, when the keeper set names us, the keeper role. Every
+ * entry notes `now`, hands the input on, and ends in regs_settle, which does what callbacks of the
+ * keeper only noted and what waits for the disk: callbacks themselves never call back. */
+#include "dht/regs.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/list.h"
+#include "base/mem.h"
+#include "dht/regs_impl.h"
+
+void regs_tell(struct regs *r, const struct regs_event *e) { r->env.event(r->env.ctx, e); }
+
+uint64_t regs_random64(const struct regs *r)
+{
+	uint64_t v = 0;
+
+	while (v == 0)
+		r->env.random(r->env.ctx, &v, sizeof(v));
+	return v;
+}
+
+usec_t regs_jitter(const struct regs *r, usec_t below)
+{
+	return below ? regs_random64(r) % below : 0;
+}
+
+/* --- the keeper role's surroundings --- */
+
+static void keeper_random(void *ctx, void *out, size_t len)
+{
+	struct regs *r = ctx;
+
+	r->env.random(r->env.ctx, out, len);
+}
+
+static void keeper_send(void *ctx, const struct pubkey *to, uint8_t service, const uint8_t *msg,
+			size_t len)
+{
+	struct regs *r = ctx;
+
+	r->env.send(r->env.ctx, to, service, msg, len);
+}
+
+static void keeper_persist(void *ctx, uint64_t op, const uint8_t *key, size_t key_len,
+			   const uint8_t *value, size_t len)
+{
+	struct regs *r = ctx;
+
+	assert(op & KEEPER_OP);
+	r->env.persist(r->env.ctx, op, key, key_len, value, len);
+}
+
+static const struct settings *keeper_settings(void *ctx) { return regs_settings(ctx); }
+
+static const struct config *keeper_config(void *ctx) { return regs_keepers(ctx); }
+
+static void keeper_result(void *ctx, uint64_t request, const struct keeper_answer *a)
+{
+	struct regs *r = ctx;
+
+	client_local_result(r, request, a, r->now);
+}
+
+static void keeper_enrolled(void *ctx, const struct pubkey *to, uint64_t request,
+			    const struct keeper_answer *a)
+{
+	serve_enrolled(ctx, to, request, a);
+}
+
+static void keeper_changed(void *ctx, const struct reg_name *name, const uint8_t *grant, size_t len)
+{
+	serve_changed(ctx, name, grant, len);
+}
+
+struct keeper_role *regs_keeper(struct regs *r)
+{
+	struct keeper_config cfg = { .self = r->cfg.self, .root = r->cfg.root,
+				     .crypto = r->cfg.crypto, .log = r->cfg.log,
+				     .wall = r->cfg.wall };
+	struct keeper_env env = { .ctx = r, .random = keeper_random, .send = keeper_send,
+				  .persist = keeper_persist, .settings = keeper_settings,
+				  .config = keeper_config, .result = keeper_result,
+				  .enrolled = keeper_enrolled, .changed = keeper_changed };
+
+	if (r->keeper)
+		return r->keeper;
+	r->keeper = keeper_new(&cfg, &env, r->now);
+	sodium_memzero(&cfg.self, sizeof(cfg.self));
+	if (r->started)
+		keeper_started(r->keeper, r->now);
+	return r->keeper;
+}
+
+bool regs_judges(const struct regs *r)
+{
+	return r->keeper && r->facts.has_config && keeper_is_active(r->keeper);
+}
+
+void regs_settle(struct regs *r, usec_t now)
+{
+	static const struct regs_event updated = { .type = REGS_UPDATED };
+
+	if (r->updated) {
+		r->updated = false;
+		serve_secrets(r, now);
+		r->push_all |= regs_judges(r);
+		r->updated = false;
+		regs_tell(r, &updated);
+		member_check_revoked(r, false);
+	}
+	if (r->push_all) {
+		r->push_all = false;
+		serve_push_all(r, now);
+	}
+	member_settle(r, now);
+	create_settle(r, now);
+}
+
+/* --- messages --- */
+
+static void not_here(struct regs *r, const struct pubkey *to, uint64_t request)
+{
+	struct regmsg m = { .type = REGMSG_RESULT, .request = request, .status = REG_OTHER_EPOCH };
+	uint8_t msg[REGMSG_MAX];
+	size_t n;
+
+	m.config = r->facts.config.bytes;
+	m.config_len = r->facts.config.len;
+	memcpy(m.nsid, r->nsid, NSID_LEN);
+	n = regmsg_write(msg, sizeof(msg), &m);
+	if (n)
+		r->env.send(r->env.ctx, to, REGS_SERVICE_REGISTER, msg, n);
+}
+
+static void register_input(struct regs *r, const struct pubkey *from, const uint8_t *msg,
+			   size_t len, usec_t now)
+{
+	struct regmsg m;
+
+	if (!regmsg_read(&m, msg, len) || memcmp(m.nsid, r->nsid, NSID_LEN) != 0)
+		drop_add(&r->drops, DROP_MALFORMED);
+	else if (m.type == REGMSG_RESULT)
+		client_result(r, from, &m, now);
+	else if (r->keeper)
+		keeper_input(r->keeper, from, msg, len, now);
+	else if (m.type == REGMSG_OPERATION && r->facts.has_config &&
+		 limit_take(&r->sync_limit, now))
+		not_here(r, from, m.request); /* the asker's keeper set is old */
+	else
+		drop_add(&r->drops, DROP_UNKNOWN);
+}
+
+static void sync_input(struct regs *r, const struct pubkey *from, const struct membermsg *m,
+		       usec_t now)
+{
+	serve_sync(r, from, m, now);
+}
+
+static void (*const member_rows[])(struct regs *r, const struct pubkey *from,
+				   const struct membermsg *m, usec_t now) = {
+	[MEMBERMSG_ENROL] = serve_enrol,
+	[MEMBERMSG_ENROLLED] = member_enrolled,
+	[MEMBERMSG_SYNC] = sync_input,
+	[MEMBERMSG_UPDATE] = member_update,
+};
+_Static_assert(ARRAY_LEN(member_rows) == MEMBERMSG_TYPE_COUNT, "every message type has a row");
+
+static void member_input(struct regs *r, const struct pubkey *from, const uint8_t *msg, size_t len,
+			 usec_t now)
+{
+	struct membermsg m;
+
+	if (!membermsg_read(&m, msg, len) || memcmp(m.nsid, r->nsid, NSID_LEN) != 0)
+		drop_add(&r->drops, DROP_MALFORMED);
+	else
+		member_rows[m.type](r, from, &m, now);
+	sodium_memzero(m.secrets, sizeof(m.secrets));
+}
+
+void regs_input(struct regs *r, const struct pubkey *from, bool attached, uint8_t service,
+		const uint8_t *msg, size_t len, usec_t now)
+{
+	(void)attached; /* membership is judged by registers, not by attachments */
+	assert(r->started);
+	r->now = now;
+	if (service == REGS_SERVICE_REGISTER)
+		register_input(r, from, msg, len, now);
+	else if (service == REGS_SERVICE_MEMBER)
+		member_input(r, from, msg, len, now);
+	else
+		drop_add(&r->drops, DROP_UNKNOWN);
+	regs_settle(r, now);
+}
+
+/* --- life --- */
+
+bool regs_restore(struct regs *r, const uint8_t *key, size_t key_len, const uint8_t *value,
+		  size_t len)
+{
+	assert(!r->started);
+	return facts_restore(r, key, key_len, value, len) ||
+	       keeper_restore(regs_keeper(r), key, key_len, value, len);
+}
+
+void regs_started(struct regs *r, usec_t now)
+{
+	r->now = now;
+	if (!r->keeper && r->facts.has_config &&
+	    config_member(&r->facts.config, &r->cfg.self.pub) >= 0)
+		regs_keeper(r); /* its state is lost: it will stay silent and say so */
+	if (r->keeper)
+		keeper_started(r->keeper, now);
+	r->started = true;
+	client_started(r, now);
+	member_started(r, now);
+	regs_settle(r, now);
+}
+
+void regs_persisted(struct regs *r, uint64_t op, int result, usec_t now)
+{
+	r->now = now;
+	if (!(op & KEEPER_OP))
+		facts_persisted(r, op, result, now);
+	else if (r->keeper)
+		keeper_persisted(r->keeper, op, result, now);
+	regs_settle(r, now);
+}
+
+void regs_tick(struct regs *r, usec_t now)
+{
+	r->now = now;
+	timers_run(&r->timers, now);
+	if (r->keeper)
+		keeper_tick(r->keeper, now);
+	regs_settle(r, now);
+}
+
+usec_t regs_deadline(const struct regs *r)
+{
+	usec_t next = timers_next(&r->timers);
+
+	return r->keeper ? usec_min(next, keeper_deadline(r->keeper)) : next;
+}
+
+void regs_trust(struct regs *r, const struct checkpoint *cp, const struct pubkey *keepers,
+		size_t count)
+{
+	r->has_trust = true;
+	r->trust = *cp;
+	r->trusted_count = count < TRUSTED_MAX ? count : TRUSTED_MAX;
+	if (r->trusted_count)
+		memcpy(r->trusted, keepers, r->trusted_count * sizeof(*keepers));
+}
+
+int regs_submit(struct regs *r, uint64_t op, const struct reg_op *req, const struct key_pair *admin,
+		usec_t now)
+{
+	struct client_ask ask = { .id = op, .req = req, .signer = admin ? admin : &r->cfg.self };
+	int rc;
+
+	assert(r->started);
+	r->now = now;
+	rc = client_submit(r, &ask, now);
+	regs_settle(r, now);
+	return rc;
+}
+
+void regs_peer_attached(struct regs *r, const struct pubkey *peer, usec_t now)
+{
+	r->now = now;
+	serve_attached(r, peer, now);
+	member_sync(r, peer, now);
+}
+
+void regs_peer_gone(struct regs *r, const struct pubkey *peer, usec_t now)
+{
+	r->now = now;
+	serve_gone(r, peer);
+}
+
+struct regs *regs_new(const struct regs_config *cfg, const struct regs_env *env, usec_t now)
+{
+	struct regs *r = mem_new(sizeof(*r));
+
+	r->cfg = *cfg;
+	r->env = *env;
+	r->now = now;
+	nsid_of(r->nsid, &cfg->root);
+	timers_init(&r->timers);
+	facts_init(r);
+	client_init(r);
+	member_init(r);
+	serve_init(r);
+	create_init(r);
+	return r;
+}
+
+void regs_free(struct regs *r)
+{
+	if (!r)
+		return;
+	create_fini(r);
+	serve_fini(r);
+	member_fini(r);
+	client_fini(r);
+	facts_fini(r);
+	keeper_free(r->keeper);
+	timers_fini(&r->timers);
+	sodium_memzero(r, sizeof(*r));
+	free(r);
+}

@@ -1,0 +1,241 @@
+/* connect.c - handshakes that we begin, and their retries. docs/protocol.md 3.3.
+ *
+ * One INIT goes to every address known and, at the same time, along the ring; whichever way the
+ * RESPONSE takes first counts. Again every second with jitter, for a round of 20 s; then, if the
+ * session is not up but still wanted, UNREACHABLE and another round after 5 s, doubling to 60 s.
+ * Bootstraps are tried without end, after 1 s doubling to 30 s.
+ *
+ * Collision: both began within a second. The INIT of the smaller node id has the right of way, but
+ * only its first: if that one is lost, the other side's retry must not be ignored for ever. */
+#include "p2p/connect.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "p2p/addresses.h"
+#include "p2p/cookie.h"
+#include "p2p/route.h"
+#include "p2p/transmit.h"
+
+#define RETRY SEC(1)
+#define RETRY_JITTER MSEC(333)
+#define ROUND SEC(20)
+#define BACK_OFF SEC(5)
+#define BACK_OFF_DOUBLINGS 4 /* 80 s, cut to BACK_OFF_MAX */
+#define BACK_OFF_MAX SEC(60)
+#define COOKIE_LIFE SEC(115) /* a little less than the responder's secret lives */
+#define COOKIE_GAP MSEC(500) /* an INIT repeated because of a COOKIE, at most so often */
+
+static bool is_boot(const struct session *s)
+{
+	return s->bootstrap && !s->up;
+}
+
+static void drop_handshake(struct attempt *a)
+{
+	if (!a->hs)
+		return;
+	sodium_memzero(a->hs, sizeof(*a->hs));
+	free(a->hs);
+	slot_free(a->slot);
+	a->hs = NULL;
+	a->slot = NULL;
+}
+
+void connect_want(struct session *s, usec_t now)
+{
+	struct attempt *a = &s->attempt;
+
+	if (a->hs || a->next != USEC_NEVER)
+		return;
+	a->next = a->started = now;
+	a->tries = a->rounds = 0;
+	session_touch(s);
+}
+
+void connect_stop(struct session *s)
+{
+	drop_handshake(&s->attempt);
+	s->attempt.next = USEC_NEVER;
+	s->attempt.tries = s->attempt.rounds = 0;
+	session_touch(s);
+}
+
+static usec_t jitter(const struct p2p *p)
+{
+	return p2p_random32(p) % RETRY_JITTER;
+}
+
+static size_t create(struct session *s, uint8_t pkt[PACKET_HANDSHAKE_MAX], usec_t now)
+{
+	struct p2p *p = s->p;
+	struct attempt *a = &s->attempt;
+	struct handshake_init_args args = {
+		.self = &p->self, .psk = p->cfg.overlay_keys[0], .remote = &s->peer,
+		.start_counter = p->cfg.start_counter, .own = p2p_offer(p, s->instance),
+	};
+	size_t len;
+
+	a->slot = slot_new(s, now);
+	a->hs = mem_new(sizeof(*a->hs));
+	args.index = a->slot->index;
+	p->boottime = now > p->boottime ? now : p->boottime + 1;
+	args.boottime = p->boottime;
+	if (a->cookie_set && now - a->cookie_at < COOKIE_LIFE)
+		args.cookie = a->cookie;
+	p2p_random(p, args.ephemeral, sizeof(args.ephemeral));
+	len = handshake_init_create(a->hs, pkt, &args);
+	sodium_memzero(args.ephemeral, sizeof(args.ephemeral));
+	return len;
+}
+
+static void send_init(struct session *s, usec_t now)
+{
+	struct attempt *a = &s->attempt;
+	uint8_t pkt[PACKET_HANDSHAKE_MAX];
+	struct routed m = { .service = ROUTED_HANDSHAKE, .to = s->id, .agent = s->agent,
+			    .body = pkt };
+
+	drop_handshake(a);
+	m.len = create(s, pkt, now);
+	if (!m.len) {
+		connect_stop(s);
+		return;
+	}
+	a->sent = now;
+	a->tries++;
+	a->next = now + (is_boot(s) ? boot_gap(a->tries) : RETRY) + jitter(s->p);
+	for (int i = 0; i < P2P_PATHS_MAX; i++)
+		if (s->paths.list[i].addr.ip.len)
+			transmit_to(s->p, s->paths.list[i].socket, &s->paths.list[i].addr, pkt,
+				    m.len);
+	route_send(s->p, &m, now); /* no way there is no news */
+}
+
+static void end_round(struct session *s, usec_t now)
+{
+	struct attempt *a = &s->attempt;
+	unsigned rounds = a->rounds + 1;
+	usec_t gap = BACK_OFF << (rounds < BACK_OFF_DOUBLINGS ? rounds - 1 : BACK_OFF_DOUBLINGS);
+
+	connect_stop(s);
+	if (s->up)
+		return;
+	if (!s->asked)
+		return;
+	p2p_emit(s->p, &(struct p2p_event){ .type = P2P_UNREACHABLE, .peer = s->peer });
+	if (!attach_any(&s->attachments) && now >= session_active_at(s) + SESSION_USE) {
+		s->asked = false;
+		return;
+	}
+	a->rounds = rounds;
+	a->next = now + usec_min(gap, BACK_OFF_MAX) + jitter(s->p);
+}
+
+void connect_tick(struct session *s, usec_t now)
+{
+	struct attempt *a = &s->attempt;
+
+	session_touch(s);
+	if (!a->tries)
+		a->started = now;
+	else if (is_boot(s))
+		boot_unanswered(s->p, s, a->tries);
+	else if (now >= a->started + ROUND) {
+		end_round(s, now);
+		return;
+	}
+	send_init(s, now);
+}
+
+bool connect_prevails(const struct session *s, usec_t now)
+{
+	const struct attempt *a = &s->attempt;
+
+	return a->hs && a->tries == 1 && now - a->sent < RETRY &&
+	       memcmp(s->p->id.b, s->id.b, ID_LEN) < 0;
+}
+
+/* The session whose INIT this packet answers, or NULL. */
+static struct session *asker(struct p2p *p, const struct way *w, const uint8_t *pkt, size_t len)
+{
+	const struct key_slot *k = index_get(&p->view.slots, handshake_receiver_index(pkt, len));
+
+	if (!k || !k->session->attempt.hs || k->session->attempt.slot != k ||
+	    (w->routed && !key_equal(&w->source, &k->session->peer))) {
+		p2p_drop(p, DROP_INDEX);
+		return NULL;
+	}
+	return k->session;
+}
+
+/* The RESPONSE is the answer to an INIT that went to this very address. */
+static void prove_way(struct session *s, const struct way *w, usec_t rtt, usec_t now)
+{
+	int place;
+
+	if (w->routed) {
+		s->agent = w->agent;
+		return;
+	}
+	place = paths_find(&s->paths, &w->from);
+	if (place >= 0) {
+		s->paths.list[place].socket = w->socket;
+		paths_prove(&s->paths, place, rtt, now);
+	} else {
+		paths_add(&s->paths, &w->from, w->socket, false, now);
+	}
+}
+
+void connect_response(struct p2p *p, const struct way *w, uint8_t *pkt, size_t len, usec_t now)
+{
+	struct session *s = asker(p, w, pkt, len);
+	struct handshake_result r;
+	struct key_slot *k;
+	usec_t rtt;
+
+	if (!s)
+		return;
+	if (!handshake_response_consume(s->attempt.hs, &p->self, pkt, len, &r)) {
+		p2p_drop(p, DROP_HANDSHAKE);
+		return;
+	}
+	k = s->attempt.slot;
+	rtt = now > s->attempt.sent ? now - s->attempt.sent : 1;
+	s->attempt.slot = NULL;
+	free(s->attempt.hs); /* wiped by consume */
+	s->attempt.hs = NULL;
+	connect_stop(s);
+	k->initiator = true;
+	k->made = now;
+	slot_set_keys(k, &r);
+	sodium_memzero(&r.send_key, sizeof(r.send_key));
+	sodium_memzero(&r.receive_key, sizeof(r.receive_key));
+	prove_way(s, w, rtt, now);
+	session_initiated(s, k, now);
+	channel_set_rtt_hint(s->channel, rtt);
+	session_heard(s, w, len, now);
+	if (r.theirs.observed.ip.len)
+		addresses_observed(p, &r.theirs.observed, now);
+}
+
+void connect_cookie(struct p2p *p, const struct way *w, uint8_t *pkt, size_t len, usec_t now)
+{
+	struct session *s = asker(p, w, pkt, len);
+	struct attempt *a;
+
+	if (!s)
+		return;
+	a = &s->attempt;
+	if (!cookie_consume(a->hs, pkt, len, a->cookie)) {
+		p2p_drop(p, DROP_HANDSHAKE);
+		return;
+	}
+	if (!a->cookie_set || now - a->cookie_at >= COOKIE_GAP)
+		a->next = now;
+	a->cookie_set = true;
+	a->cookie_at = now;
+	session_touch(s);
+}

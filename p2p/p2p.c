@@ -1,0 +1,347 @@
+/* p2p.c - one overlay as an object: its tables, its verbs, its clock.
+ *
+ * The public face; the work is done in (in the order of a packet's way) dispatch, respond and
+ * connect, slot and fast, control, later, attach, addresses, route; session.c holds it together.
+ * Every entry notes `now`, does its work, and settles: what was put off is run, deadlines are
+ * computed, views published. Env callbacks never call back in, so no entry is re-entered. */
+#include "p2p/p2p.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "p2p/addresses.h"
+#include "p2p/connect.h"
+#include "p2p/core.h"
+#include "p2p/later.h"
+#include "p2p/route.h"
+#include "p2p/session.h"
+#include "p2p/transmit.h"
+
+#define INITS_A_SECOND 20 /* more than that is load: cookies */
+#define WHOIS_A_SECOND 10
+
+uint32_t p2p_random32(const struct p2p *p)
+{
+	uint8_t b[4];
+	struct rd r = rd_of(b, sizeof(b));
+
+	p2p_random(p, b, sizeof(b));
+	return rd_u32(&r);
+}
+
+void p2p_emit(struct p2p *p, const struct p2p_event *e)
+{
+	if (!p->closing)
+		p->env.event(p->env.ctx, e);
+}
+
+struct handshake_offer p2p_offer(const struct p2p *p, uint64_t instance)
+{
+	return (struct handshake_offer){ .features = p->cfg.aes ? HANDSHAKE_FEATURE_AES : 0,
+					 .instance = instance, .lanes = 1 };
+}
+
+static void tables_init(struct p2p *p)
+{
+	uint8_t seed[16];
+
+	p2p_random(p, seed, sizeof(seed));
+	map_init(&p->sessions, offsetof(struct session, peer), KEY_LEN, P2P_SESSIONS_MAX, seed);
+	map_init(&p->sessions_by_id, offsetof(struct session, id), ID_LEN, P2P_SESSIONS_MAX, seed);
+	stamps_init(&p->stamps, seed);
+	index_init(&p->view.slots);
+	index_init(&p->view.peers);
+	timers_init(&p->timers);
+	p->lane.drops = &p->drops;
+	list_init(&p->dirty);
+	list_init(&p->later);
+	limit_init(&p->inits, INITS_A_SECOND, INITS_A_SECOND);
+	limit_init(&p->whois, WHOIS_A_SECOND, WHOIS_A_SECOND);
+	for (size_t i = 0; i < SOURCES; i++)
+		limit_init(&p->sources[i], 20, 5);
+}
+
+struct p2p *p2p_new(const struct p2p_config *cfg, const struct p2p_env *env, usec_t now)
+{
+	struct p2p *p = mem_new(sizeof(*p));
+	struct ring_env ring_env = later_ring_env(p);
+
+	assert(cfg->overlay_key_count >= 1 && cfg->overlay_key_count <= P2P_OVERLAY_KEYS_MAX);
+	assert(env->send && env->random && env->event && env->grant_ok && env->own_grant);
+	p->cfg = *cfg;
+	p->env = *env;
+	p->now = now;
+	p->id = id_of(&cfg->self.pub);
+	if (!handshake_self_init(&p->self, &cfg->self)) {
+		free(p);
+		return NULL;
+	}
+	tables_init(p);
+	p->ring = ring_new(&cfg->self.pub, &ring_env, now);
+	return p;
+}
+
+void p2p_free(struct p2p *p, usec_t now)
+{
+	struct session *s;
+	size_t at = 0;
+
+	if (!p)
+		return;
+	p->now = now;
+	ring_leave(p->ring, now);
+	session_settle(p, now);
+	p->closing = true;
+	while ((s = map_next(&p->sessions, &at)))
+		session_close(s, now);
+	later_clear(p);
+	for (at = 0; (s = map_next(&p->sessions, &at)); at = 0)
+		session_free(s);
+	ring_free(p->ring);
+	stamps_fini(&p->stamps);
+	map_fini(&p->sessions);
+	map_fini(&p->sessions_by_id);
+	index_fini(&p->view.slots);
+	index_fini(&p->view.peers);
+	timers_fini(&p->timers);
+	sodium_memzero(p, sizeof(*p));
+	free(p);
+}
+
+/* What the fast path marked: those sessions' deadlines are other ones now. */
+static void poll_lane(struct p2p *p, usec_t now)
+{
+	struct session *s;
+	size_t at = 0;
+
+	if (!p->lane.used || now < p->lane.used + POLL_GAP)
+		return;
+	p->lane.used = 0;
+	while ((s = map_next(&p->sessions, &at)))
+		if (s->use.marked) {
+			s->use.marked = false;
+			session_touch(s);
+		}
+	session_settle(p, now);
+}
+
+void p2p_tick(struct p2p *p, usec_t now)
+{
+	p->now = now;
+	poll_lane(p, now);
+	boot_tick(p, now);
+	if (ring_deadline(p->ring) <= now)
+		ring_tick(p->ring, now);
+	session_settle(p, now);
+	timers_run(&p->timers, now);
+	session_settle(p, now);
+}
+
+usec_t p2p_deadline(const struct p2p *p)
+{
+	usec_t at = usec_min(timers_next(&p->timers), ring_deadline(p->ring));
+
+	if (p->later_count)
+		return p->now;
+	if (p->lane.used)
+		at = usec_min(at, p->lane.used + POLL_GAP);
+	return usec_min(at, boot_deadline(p));
+}
+
+void p2p_set_addresses(struct p2p *p, const struct addr *addrs, size_t count, usec_t now)
+{
+	p->now = now;
+	p->address_count = count < P2P_ADDRESSES_MAX ? count : P2P_ADDRESSES_MAX;
+	memcpy(p->addresses, addrs, p->address_count * sizeof(*addrs));
+	addresses_tell_all(p, now);
+	session_settle(p, now);
+}
+
+/* A session that the owner wants; NULL when there can be none. */
+static struct session *ask_for(struct p2p *p, const struct pubkey *peer, usec_t now)
+{
+	struct session *s = session_want(p, peer, now);
+
+	if (!s)
+		return NULL;
+	s->used_at = now;
+	if (!s->up) {
+		s->asked = true;
+		connect_want(s, now);
+	}
+	session_touch(s);
+	return s;
+}
+
+int p2p_connect(struct p2p *p, const struct pubkey *peer, usec_t now)
+{
+	struct session *s;
+
+	p->now = now;
+	s = ask_for(p, peer, now);
+	if (!s)
+		return -ENOSPC;
+	if (s->up)
+		p2p_emit(p, &(struct p2p_event){ .type = P2P_SESSION_UP, .peer = s->peer,
+						 .session = s->handle });
+	session_settle(p, now);
+	return 0;
+}
+
+int p2p_send(struct p2p *p, const struct pubkey *peer, uint8_t service, const uint8_t *msg,
+	     size_t len, usec_t now)
+{
+	struct session *s = session_find(p, peer);
+	int r;
+
+	p->now = now;
+	if (!s || !s->up)
+		return -ENOTCONN;
+	r = channel_send(s->channel, service, msg, len, now);
+	s->used_at = now;
+	session_touch(s);
+	session_settle(p, now);
+	return r;
+}
+
+bool p2p_has_session(const struct p2p *p, const struct pubkey *peer)
+{
+	const struct session *s = session_find(p, peer);
+
+	return s && s->up;
+}
+
+int p2p_route(struct p2p *p, const struct node_id *to, const struct node_id *agent, uint8_t service,
+	      const uint8_t *msg, size_t len, usec_t now)
+{
+	struct routed m = { .service = service, .to = *to, .body = msg, .len = len };
+	int r;
+
+	if (len == 0 || len > P2P_ROUTED_MAX)
+		return -EMSGSIZE;
+	p->now = now;
+	if (agent)
+		m.agent = *agent;
+	r = route_send(p, &m, now);
+	session_settle(p, now);
+	return r;
+}
+
+int p2p_namespace_set(struct p2p *p, uint16_t ns, const struct p2p_secret *secrets, size_t count,
+		      usec_t now)
+{
+	(void)now;
+	if (ns >= P2P_NAMESPACES_MAX || count < 1 || count > ARRAY_LEN(p->ns[ns].secrets))
+		return -EINVAL;
+	p->ns[ns].set = true;
+	p->ns[ns].secret_count = (uint8_t)count;
+	memcpy(p->ns[ns].secrets, secrets, count * sizeof(*secrets));
+	return 0;
+}
+
+void p2p_namespace_del(struct p2p *p, uint16_t ns, usec_t now)
+{
+	struct session *s;
+	size_t at = 0;
+
+	if (ns >= P2P_NAMESPACES_MAX)
+		return;
+	p->now = now;
+	while ((s = map_next(&p->sessions, &at)))
+		attach_drop(s, ns, now);
+	sodium_memzero(&p->ns[ns], sizeof(p->ns[ns]));
+	session_settle(p, now);
+}
+
+void p2p_namespace_revocation(struct p2p *p, uint16_t ns, uint64_t number)
+{
+	struct session *s;
+	size_t at = 0;
+
+	assert(ns < P2P_NAMESPACES_MAX);
+	if (p->ns[ns].revocation == number)
+		return;
+	p->ns[ns].revocation = number;
+	while ((s = map_next(&p->sessions, &at)))
+		if (attach_find(&s->attachments, ns)) {
+			s->keepalive.told = 0; /* at the next tick */
+			session_touch(s);
+		}
+	session_settle(p, p->now);
+}
+
+int p2p_attach(struct p2p *p, uint16_t ns, const struct pubkey *peer, usec_t now)
+{
+	struct session *s;
+
+	if (ns >= P2P_NAMESPACES_MAX || !p->ns[ns].set)
+		return -EINVAL;
+	p->now = now;
+	s = ask_for(p, peer, now);
+	if (!s)
+		return -ENOSPC;
+	attach_want(s, ns, now);
+	session_settle(p, now);
+	return 0;
+}
+
+void p2p_detach(struct p2p *p, uint16_t ns, const struct pubkey *peer, usec_t now)
+{
+	struct session *s = session_find(p, peer);
+
+	p->now = now;
+	if (s)
+		attach_drop(s, ns, now);
+	session_settle(p, now);
+}
+
+void p2p_send_routed(struct p2p *p, const struct frame *f, usec_t now)
+{
+	const struct peer_view *v = index_get(&p->view.peers, f->session);
+
+	p->now = now;
+	if (v && v->send)
+		transmit_packet(v->send->session, f->data, f->len, now);
+	else
+		p2p_drop(p, DROP_NO_SESSION);
+	session_settle(p, now);
+}
+
+/* Ends all sessions, silently towards the peers (a clone may be talking to them), and makes those
+ * anew that were in use. */
+void p2p_drop_keys(struct p2p *p, usec_t now)
+{
+	struct session *s;
+	size_t at = 0;
+
+	p->now = now;
+	while ((s = map_next(&p->sessions, &at))) {
+		bool was_up = s->up;
+
+		session_down(s, now);
+		if (was_up)
+			connect_want(s, now);
+	}
+	session_settle(p, now);
+}
+
+const struct p2p_view *p2p_view(const struct p2p *p)
+{
+	return &p->view;
+}
+
+struct p2p_lane *p2p_lane(struct p2p *p, unsigned lane)
+{
+	assert(lane == 0);
+	(void)lane;
+	return &p->lane;
+}
+
+const struct drops *p2p_drops(const struct p2p *p)
+{
+	return &p->drops;
+}

@@ -1,0 +1,478 @@
+/* session.c - the life of a session.
+ *
+ *	(nothing) --want, INIT received--> known, not up --first proof of a common key--> up
+ *	up --silence, CLOSE, dead channel, expired keys, new instance of the peer--> known, not up
+ *	known --not wanted by anybody for SESSION_USE--> (nothing)
+ *
+ * Keys: a responder's new key waits in `next` until something arrives under it; then, and for an
+ * initiator at once, it becomes `current` and the old one `previous`, under which packets that
+ * are still on their way are received. Everything else about two instances (channel, tags)
+ * survives a rekey. Deadlines and the fast path's view are brought up to date once, at the end of
+ * each call into p2p (session_settle), and objects are freed only there. */
+#include "p2p/session.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "p2p/addresses.h"
+#include "p2p/connect.h"
+#include "p2p/control.h"
+#include "p2p/core.h"
+#include "p2p/later.h"
+#include "p2p/publish.h"
+#include "p2p/route.h"
+#include "p2p/transmit.h"
+
+#define CHECK_GAP MINUTES(1)
+#define ACTIVE_FOR MINUTES(1) /* after the last data packet, other paths are kept warm */
+
+static void fire(struct timer *t, usec_t now)
+{
+	session_tick(container_of(t, struct session, timer), now);
+}
+
+struct session *session_find(const struct p2p *p, const struct pubkey *key)
+{
+	return map_get(&p->sessions, key);
+}
+
+struct session *session_find_id(const struct p2p *p, const struct node_id *id)
+{
+	return map_get(&p->sessions_by_id, id);
+}
+
+/* Room for one more: forgets one that is only remembered. */
+static bool make_room(struct p2p *p, usec_t now)
+{
+	struct session *s;
+	size_t at = 0;
+
+	if (p->sessions.count < P2P_SESSIONS_MAX)
+		return true;
+	while ((s = map_next(&p->sessions, &at)))
+		if (!s->up && !s->next && !s->attempt.hs && !s->is_dirty &&
+		    !session_is_wanted(s, now)) {
+			session_free(s);
+			return true;
+		}
+	return false;
+}
+
+static struct session *session_new(struct p2p *p, const struct pubkey *key, usec_t now)
+{
+	struct session *s = mem_new(sizeof(*s));
+	uint8_t fresh[8];
+
+	s->p = p;
+	s->peer = *key;
+	s->id = id_of(key);
+	s->made = s->check = now;
+	s->attempt.next = USEC_NEVER;
+	timer_init(&s->timer, fire);
+	list_init(&s->dirty);
+	paths_init(&s->paths);
+	p2p_random(p, &s->instance, sizeof(s->instance));
+	p2p_random(p, fresh, sizeof(fresh));
+	attach_init(&s->attachments, fresh);
+	limit_init(&s->routed_inits, 10, 20);
+	limit_init(&s->addresses, 1, 5);
+	if (map_put(&p->sessions_by_id, s) < 0) { /* two keys with one id */
+		free(s);
+		return NULL;
+	}
+	map_put(&p->sessions, s);
+	session_touch(s);
+	return s;
+}
+
+struct session *session_want(struct p2p *p, const struct pubkey *key, usec_t now)
+{
+	struct session *s = session_find(p, key);
+
+	if (s)
+		return s;
+	if (key_equal(key, &p->cfg.self.pub) || !key_valid(key) || !make_room(p, now))
+		return NULL;
+	return session_new(p, key, now);
+}
+
+void session_touch(struct session *s)
+{
+	if (s->is_dirty)
+		return;
+	s->is_dirty = true;
+	list_add_tail(&s->p->dirty, &s->dirty);
+}
+
+/* Everything that belongs to one pair of instances. */
+static void forget_pair(struct session *s, usec_t now)
+{
+	slot_free(s->previous);
+	slot_free(s->current);
+	slot_free(s->next);
+	s->previous = s->current = s->next = NULL;
+	if (!s->up)
+		return;
+	s->up = false;
+	channel_free(s->channel);
+	s->channel = NULL;
+	s->kind = P2P_PATH_NONE;
+	attach_clear(&s->attachments);
+	publish_remove(s);
+	p2p_emit(s->p, &(struct p2p_event){ .type = P2P_SESSION_DOWN, .peer = s->peer,
+					    .session = s->handle });
+	s->handle = 0;
+	ring_link_down(s->p->ring, &s->peer, now);
+	session_touch(s);
+}
+
+void session_down(struct session *s, usec_t now)
+{
+	forget_pair(s, now);
+	connect_stop(s);
+	for (int i = 0; i < P2P_PATHS_MAX; i++)
+		if (s->paths.list[i].proven)
+			paths_fail(&s->paths, i, now);
+	s->paths.used = -1;
+	s->asked = false;
+	s->made = now; /* remembered from now on */
+	boot_down(s->p, s, now);
+	p2p_random(s->p, &s->instance, sizeof(s->instance));
+}
+
+void session_close(struct session *s, usec_t now)
+{
+	const uint8_t plain[] = { CONTROL_CLOSE, 0 };
+
+	if (s->up)
+		transmit_control(s, plain, sizeof(plain), false, now);
+	session_down(s, now);
+}
+
+void session_free(struct session *s)
+{
+	struct p2p *p = s->p;
+
+	assert(!s->up);
+	connect_stop(s);
+	slot_free(s->next);
+	attach_clear(&s->attachments);
+	timer_cancel(&p->timers, &s->timer);
+	list_del(&s->dirty);
+	map_take(&p->sessions, &s->peer);
+	map_take(&p->sessions_by_id, &s->id);
+	free(s);
+}
+
+usec_t session_active_at(const struct session *s)
+{
+	usec_t at = s->use.data > s->used_at ? s->use.data : s->used_at;
+	usec_t since = s->up ? s->up_since : s->made;
+
+	return at > since ? at : since;
+}
+
+bool session_is_wanted(const struct session *s, usec_t now)
+{
+	return s->bootstrap || attach_any(&s->attachments) || (s->asked && !s->up) ||
+	       (s->up && ring_keeps(s->p->ring, &s->peer)) ||
+	       now < session_active_at(s) + SESSION_USE;
+}
+
+/* --- handshakes done --- */
+
+static void bring_up(struct session *s, const struct key_slot *k, usec_t now)
+{
+	uint32_t jitter = p2p_random32(s->p);
+
+	s->stale_view = true;
+	session_touch(s);
+	if (s->up)
+		return;
+	s->up = true;
+	s->initiator = k->initiator;
+	s->remote_instance = k->remote_instance;
+	s->handle = ++s->p->last_handle;
+	s->asked = false;
+	s->up_since = now;
+	s->check = now + SESSION_USE;
+	s->use = (struct peer_use){ 0 };
+	keepalive_init(&s->keepalive, &s->use.marks, jitter, now);
+	s->channel = control_channel(s);
+	p2p_emit(s->p, &(struct p2p_event){ .type = P2P_SESSION_UP, .peer = s->peer,
+					    .session = s->handle });
+	boot_up(s->p, s);
+	ring_link_up(s->p->ring, &s->peer, now);
+}
+
+static void greet(struct session *s, usec_t now)
+{
+	session_choose(s);
+	if (s->initiator)
+		transmit_keepalive(s, now); /* so that the responder may use the key */
+	addresses_tell(s, now);
+	attach_tick(s, now);
+}
+
+static bool is_new_instance(const struct session *s, const struct key_slot *k)
+{
+	return s->up && s->remote_instance != k->remote_instance;
+}
+
+void session_initiated(struct session *s, struct key_slot *k, usec_t now)
+{
+	bool was_up;
+
+	if (is_new_instance(s, k))
+		forget_pair(s, now);
+	was_up = s->up;
+	slot_free(s->previous);
+	s->previous = s->current;
+	if (s->next) { /* the peer may be sending under it already */
+		slot_free(s->previous);
+		s->previous = s->next;
+		s->next = NULL;
+	}
+	s->current = k;
+	bring_up(s, k, now);
+	if (was_up) {
+		session_choose(s);
+		transmit_keepalive(s, now);
+	} else {
+		greet(s, now);
+	}
+}
+
+void session_answered(struct session *s, struct key_slot *k, usec_t now)
+{
+	(void)now;
+	slot_free(s->next);
+	s->next = k;
+	session_touch(s);
+}
+
+/* The RESPONSE arrived where we sent it, or this key could not be in use. */
+static void prove_answered(struct session *s, const struct key_slot *k, usec_t now)
+{
+	int place;
+
+	if (!k->answered.ip.len)
+		return;
+	place = paths_add(&s->paths, &k->answered, 0, true, now);
+	if (place >= 0)
+		paths_prove(&s->paths, place, now > k->made ? now - k->made : 1, now);
+}
+
+void session_confirm(struct session *s, struct key_slot *k, usec_t now)
+{
+	bool was_up;
+
+	assert(s->next == k);
+	s->next = NULL;
+	if (is_new_instance(s, k))
+		forget_pair(s, now);
+	was_up = s->up;
+	slot_free(s->previous);
+	s->previous = s->current;
+	s->current = k;
+	prove_answered(s, k, now);
+	connect_stop(s);
+	bring_up(s, k, now);
+	if (was_up)
+		session_choose(s);
+	else
+		greet(s, now);
+}
+
+/* --- paths --- */
+
+void session_choose(struct session *s)
+{
+	int best = paths_best(&s->paths), used = s->paths.used;
+	enum p2p_path_kind kind = P2P_PATH_DIRECT;
+
+	if (!s->up)
+		return;
+	if (best < 0 && route_exists(s->p, s))
+		kind = P2P_PATH_RING;
+	else if (best < 0 && used < 0)
+		kind = P2P_PATH_NONE;
+	else if (best < 0)
+		best = used; /* nothing better: perhaps it comes back */
+	if (kind == s->kind && best == used)
+		return;
+	s->kind = kind;
+	s->paths.used = best;
+	s->stale_view = true;
+	session_touch(s);
+}
+
+void session_heard(struct session *s, const struct way *w, size_t pkt_len, usec_t now)
+{
+	int place = -1;
+
+	s->use.rx_packets++;
+	s->use.rx_bytes += pkt_len;
+	if (w->routed) {
+		s->agent = w->agent;
+		s->ring_hops = (uint8_t)(RING_HOPS - w->hops + 1);
+	} else {
+		place = paths_find(&s->paths, &w->from);
+		if (place < 0) {
+			place = paths_add(&s->paths, &w->from, w->socket, false, now);
+			s->stale_view = true;
+		}
+	}
+	if (place >= 0) {
+		s->use.heard[place] = now;
+		s->paths.list[place].bytes_in += pkt_len;
+	}
+	keepalive_heard(&s->use.marks, s->paths.used < 0 || place == s->paths.used, now);
+	if (s->kind == P2P_PATH_NONE)
+		session_choose(s);
+	session_touch(s);
+}
+
+/* --- time --- */
+
+static void switch_path(struct session *s, usec_t now)
+{
+	int used = s->paths.used;
+	bool other = route_exists(s->p, s);
+
+	for (int i = 0; i < P2P_PATHS_MAX; i++)
+		other |= i != used && s->paths.list[i].proven;
+	s->agent_turn++;
+	paths_hurry(&s->paths, now);
+	if (used >= 0 && other)
+		paths_fail(&s->paths, used, now);
+	session_choose(s);
+}
+
+static void mind_silence(struct session *s, usec_t now)
+{
+	unsigned needs = keepalive_needs(&s->keepalive, &s->use.marks, now);
+
+	if (needs & NEED_DOWN) {
+		log_info(s->p->cfg.log, "session %u: silent for too long", (unsigned)s->handle);
+		session_down(s, now);
+		return;
+	}
+	if (needs & NEED_PROBE)
+		transmit_challenge(s, s->kind == P2P_PATH_DIRECT ? s->paths.used : -1, now);
+	if (needs & NEED_HANDSHAKE) {
+		paths_hurry(&s->paths, now);
+		connect_want(s, now);
+	}
+	if (needs & NEED_SWITCH)
+		switch_path(s, now);
+	if (needs & NEED_KEEPALIVE) {
+		keepalive_sent(&s->use.marks, false, now); /* without a way, too: no busy loop */
+		transmit_keepalive(s, now);
+	}
+}
+
+static void mind_paths(struct session *s, usec_t now)
+{
+	bool active = s->use.data && now - s->use.data < ACTIVE_FOR;
+	int place;
+
+	if (active != s->paths.active)
+		paths_set_active(&s->paths, active, now);
+	for (int i = 0; i < P2P_PATHS_MAX && (place = paths_due(&s->paths, now)) >= 0; i++)
+		transmit_challenge(s, place, now);
+	session_choose(s);
+}
+
+static void mind_keys(struct session *s, usec_t now)
+{
+	if (s->previous && slot_is_expired(s->previous, now)) {
+		slot_free(s->previous);
+		s->previous = NULL;
+	}
+	if (slot_is_expired(s->current, now))
+		session_down(s, now);
+	else if (slot_wants_rekey(s->current, now))
+		connect_want(s, now);
+}
+
+static void mind_use(struct session *s, usec_t now)
+{
+	if (now < s->check)
+		return;
+	s->check = now + CHECK_GAP;
+	if (s->initiator && !session_is_wanted(s, now))
+		session_close(s, now);
+}
+
+static void mind_channel(struct session *s, usec_t now)
+{
+	channel_tick(s->channel, now);
+	if (channel_is_dead(s->channel)) {
+		log_info(s->p->cfg.log, "session %u: control channel dead", (unsigned)s->handle);
+		session_down(s, now);
+	}
+}
+
+static void (*const duties[])(struct session *s, usec_t now) = { mind_keys,    mind_channel,
+								 attach_tick,  mind_paths,
+								 mind_silence, mind_use };
+
+void session_tick(struct session *s, usec_t now)
+{
+	s->use.marked = false;
+	session_touch(s);
+	if (s->next && now >= s->next->made + ANSWERED_KEPT) {
+		slot_free(s->next);
+		s->next = NULL;
+	}
+	if (s->attempt.next <= now)
+		connect_tick(s, now);
+	for (size_t i = 0; s->up && i < ARRAY_LEN(duties); i++)
+		duties[i](s, now);
+}
+
+static usec_t deadline(const struct session *s, usec_t now)
+{
+	usec_t at = s->attempt.next, forget = session_active_at(s) + SESSION_USE;
+
+	if (s->next)
+		at = usec_min(at, s->next->made + ANSWERED_KEPT);
+	if (!s->up)
+		return usec_min(at, forget > now ? forget : now + CHECK_GAP);
+	at = usec_min(at, channel_deadline(s->channel));
+	at = usec_min(at, paths_deadline(&s->paths));
+	at = usec_min(at, keepalive_deadline(&s->keepalive, &s->use.marks));
+	at = usec_min(at, attach_deadline(s));
+	if (!s->attempt.hs && s->attempt.next == USEC_NEVER)
+		at = usec_min(at, slot_rekey_at(s->current));
+	return usec_min(at, s->check);
+}
+
+static bool is_forgotten(const struct session *s, usec_t now)
+{
+	return !s->up && !s->next && !s->attempt.hs && s->attempt.next == USEC_NEVER &&
+	       !session_is_wanted(s, now);
+}
+
+void session_settle(struct p2p *p, usec_t now)
+{
+	struct list *item;
+
+	later_run(p, now);
+	while ((item = list_take(&p->dirty))) {
+		struct session *s = container_of(item, struct session, dirty);
+
+		s->is_dirty = false;
+		if (is_forgotten(s, now)) {
+			session_free(s);
+			continue;
+		}
+		if (s->stale_view)
+			publish(s);
+		s->keepalive.tells = attach_tells(s);
+		timer_set(&p->timers, &s->timer, deadline(s, now));
+	}
+}

@@ -1,0 +1,70 @@
+/* What reads as a message is written back to the same bytes; and an instance takes anything. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "dht/dht.h"
+#include "dht/msg.h"
+
+#define NOW SEC(100)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static void random_bytes(void *ctx, void *out, size_t len)
+{
+	(void)ctx;
+	memset(out, 0x11, len);
+}
+
+static void send(void *ctx, const struct pubkey *to, const uint8_t *msg, size_t len)
+{
+	struct dht_msg m;
+
+	(void)ctx, (void)to;
+	assert(len <= DHT_MSG_MAX && dht_msg_read(&m, msg, len) == DROP_NONE);
+}
+
+static void event(void *ctx, const struct dht_event *e)
+{
+	(void)ctx;
+	assert(e->type == DHT_DONE); /* nobody here can sign */
+}
+
+static void feed_instance(const uint8_t *data, size_t len)
+{
+	static const struct dht_env env = { NULL, random_bytes, send, event };
+	struct wall wall = { 1800000000u, NOW };
+	struct dht_config cfg = { .crypto = &crypto_real, .wall = &wall };
+	struct dht_topic t = { .kind = DHT_NAME };
+	struct pubkey peer;
+	struct key_pair k;
+	uint8_t seed[SEED_LEN] = { 1 };
+	struct dht *d;
+
+	while (!key_from_seed(&cfg.self, seed))
+		seed[0]++;
+	do
+		seed[0]++;
+	while (!key_from_seed(&k, seed));
+	peer = k.pub;
+	d = dht_new(&cfg, &env, NOW);
+	dht_input(d, &peer, false, data, len, NOW);
+	dht_contact_up(d, &peer, NOW);
+	dht_get(d, 1, &t, NOW); /* its request id is the one that random_bytes makes */
+	dht_input(d, &peer, true, data, len, NOW);
+	dht_tick(d, NOW + SEC(4));
+	dht_free(d);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	static uint8_t out[DHT_MSG_MAX];
+	struct dht_msg m;
+
+	if (dht_msg_read(&m, data, len) == DROP_NONE) {
+		assert(len <= DHT_MSG_MAX);
+		assert(dht_msg_write(out, sizeof(out), &m) == len);
+		assert(memcmp(out, data, len) == 0);
+	}
+	feed_instance(data, len);
+	return 0;
+}

@@ -1,0 +1,156 @@
+# lib.sh - a small Internet of network namespaces on this machine, for demo and tests. POSIX sh.
+#
+#   NAME (9.9.0.x) ---+
+#   NAME (9.9.0.y) ---+--- br0 in PREFIX-net (plays the Internet; 9.9.0.0/16, and fd99::/64)
+#   NAME (9.9.0.z) ---+
+#
+# A script sources this, says `lab_begin PREFIX`, then `lab_host NAME N` (N = last octet). Every
+# namespace, process and file carries the prefix; all of it is taken away at exit, also after
+# Ctrl-C, and only processes started here are ended, by pid. Packets never leave the namespaces.
+
+lab_begin() {
+	LAB=$1
+	LAB_DIR=$(mktemp -d "/tmp/$LAB.XXXXXX")
+	LAB_PIDS=
+	LAB_HOSTS=
+	lab_sweep
+	trap lab_end EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' HUP TERM
+	ip netns add "$LAB-net"
+	at net ip link add br0 type bridge
+	at net ip link set br0 up
+	at net ip link set lo up
+}
+
+# Namespaces of a run that was killed before it could clean up.
+lab_sweep() {
+	for ns in $(ip netns list | awk -v p="$LAB-" 'index($1, p) == 1 { print $1 }'); do
+		ip netns del "$ns"
+		rm -rf "/etc/netns/$ns"
+	done
+}
+
+lab_end() {
+	lab_status=$?
+	trap - EXIT INT HUP TERM
+	for pid in $LAB_PIDS; do
+		kill -KILL "$pid" 2>/dev/null || :
+	done
+	wait 2>/dev/null || :
+	[ -n "${LAB_KEEP-}" ] && [ "$lab_status" -ne 0 ] && echo "# logs: $LAB_DIR" >&2 || rm -rf "$LAB_DIR"
+	lab_sweep
+	exit "$lab_status"
+}
+
+at() {
+	lab_ns=$1
+	shift
+	ip netns exec "$LAB-$lab_ns" "$@"
+}
+
+lab_host() {
+	LAB_HOSTS="$LAB_HOSTS $1"
+	mkdir -p "$LAB_DIR/$1" "/etc/netns/$LAB-$1"
+	: >"/etc/netns/$LAB-$1/resolv.conf"
+	ip netns add "$LAB-$1"
+	ip -n "$LAB-net" link add "p$2" type veth peer name eth0 netns "$LAB-$1"
+	ip -n "$LAB-net" link set "p$2" master br0 up
+	ip -n "$LAB-$1" link set lo up
+	ip -n "$LAB-$1" addr add "9.9.0.$2/16" dev eth0
+	ip -n "$LAB-$1" addr add "fd99::$2/64" dev eth0 nodad
+	ip -n "$LAB-$1" link set eth0 up
+}
+
+# Runs a command in the background in a host; its pid is in $LAB_PID.
+lab_spawn() {
+	lab_ns=$1 lab_log=$2
+	shift 2
+	ip netns exec "$LAB-$lab_ns" "$@" >"$lab_log.out" 2>"$lab_log.log" </dev/null &
+	LAB_PID=$!
+	LAB_PIDS="$LAB_PIDS $LAB_PID"
+}
+
+# vpnd in a host: options and words follow. Its pid is kept for vpnd_stop.
+vpnd_start() {
+	lab_name=$1
+	shift
+	lab_spawn "$lab_name" "$LAB_DIR/$lab_name/vpnd" "$VPND" --state "$LAB_DIR/$lab_name/state" \
+		--socket "$LAB_DIR/$lab_name/sock" --hostname "$lab_name" "$@"
+	eval "VPND_PID_$lab_name=$LAB_PID"
+	wait_for 5 test -S "$LAB_DIR/$lab_name/sock"
+}
+
+vpnd_pid() {
+	eval "echo \$VPND_PID_$1"
+}
+
+# vpnd_stop NAME [SIGNAL]: ends it and waits until it is gone.
+vpnd_stop() {
+	lab_pid=$(vpnd_pid "$1")
+	kill "-${2:-TERM}" "$lab_pid"
+	wait "$lab_pid" 2>/dev/null || :
+	[ "${2:-TERM}" = KILL ] && rm -f "$LAB_DIR/$1/sock" || :
+}
+
+ctl() {
+	lab_name=$1
+	shift
+	"$VPNCTL" --socket "$LAB_DIR/$lab_name/sock" "$@"
+}
+
+# Names resolve in a host through vpnd's DNS, as they would with a resolver set up.
+lab_resolver() {
+	lab_info=$(ctl "$1" --json namespaces)
+	printf 'nameserver %s\nsearch %s\noptions timeout:1 attempts:2\n' \
+		"$(echo "$lab_info" | jq -r '.namespaces[0].dns')" \
+		"$(echo "$lab_info" | jq -r '.namespaces[0].zone')" \
+		>"/etc/netns/$LAB-$1/resolv.conf"
+}
+
+# The overlay IPv4 address of a host.
+lab_address() {
+	ctl "$1" --json ${2:+-n "$2"} namespaces | jq -r ".namespaces[] | select(\"${2-}\" == \"\" or .name == \"${2-}\") | .ipv4"
+}
+
+# wait_for SECONDS COMMAND...: until the command succeeds; its failure is ours. Ten tries a second.
+wait_for() {
+	lab_left=$(($1 * 20))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		lab_left=$((lab_left - 1))
+		[ "$lab_left" -gt 0 ] || return 1
+		sleep 0.05
+	done
+}
+
+# Milliseconds of the monotonic clock.
+lab_now() {
+	awk '{ printf "%d\n", $1 * 1000 }' /proc/uptime
+}
+
+# --- TAP ---
+TEST_COUNT=0
+TEST_FAILED=0
+
+# t "a sentence" COMMAND...: one test; the command's output is shown when it fails.
+t() {
+	lab_sentence=$1
+	shift
+	TEST_COUNT=$((TEST_COUNT + 1))
+	if lab_out=$("$@" 2>&1); then
+		echo "ok $TEST_COUNT - $lab_sentence"
+	else
+		TEST_FAILED=$((TEST_FAILED + 1))
+		echo "not ok $TEST_COUNT - $lab_sentence"
+		echo "$lab_out" | tail -20 | sed 's/^/#   /'
+		for h in $LAB_HOSTS; do
+			[ -s "$LAB_DIR/$h/vpnd.log" ] && tail -8 "$LAB_DIR/$h/vpnd.log" | sed "s/^/#   $h: /"
+		done
+	fi
+}
+
+t_done() {
+	echo "1..$TEST_COUNT"
+	[ "$TEST_FAILED" -eq 0 ]
+}

@@ -1,0 +1,545 @@
+/* keeper_kit.h - keepers in a test: a disk that loses what was not yet written, a net that loses
+ * messages, settings, keys, and operations made easy. Virtual time, one generator. */
+#ifndef TESTS_KEEPER_KIT_H
+#define TESTS_KEEPER_KIT_H
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "dht/keeper.h"
+#include "dht/regmsg.h"
+#include "dht/token.h"
+#include "tests/check.h"
+
+#define KIT_WALL 1800000000
+#define KIT_RECORDS 4096
+#define KIT_WRITES 2048
+#define KIT_MESSAGES 2048
+#define KIT_ANSWERS 256
+
+struct kit_record {
+	uint8_t key[80];
+	size_t key_len, len;
+	uint8_t *value;
+};
+
+struct kit_write { /* handed to the disk, not yet durable */
+	uint64_t op;
+	struct kit_record r;
+};
+
+struct kit_message {
+	struct pubkey from, to;
+	usec_t at;
+	uint8_t *bytes;
+	size_t len;
+};
+
+struct kit_answer {
+	uint64_t request;
+	struct pubkey to;
+	enum reg_status status;
+	struct pubkey holder;
+	uint64_t detail;
+	uint8_t grant[GRANT_MAX];
+	size_t len;
+};
+
+struct kit;
+struct kit_keeper {
+	struct kit *kit;
+	struct key_pair key, epoch_key;
+	struct keeper_role *k;
+	struct kit_record records[KIT_RECORDS];
+	size_t record_count;
+	struct kit_write writes[KIT_WRITES];
+	size_t write_count;
+	bool disk_fails, is_cut_off;
+	size_t changed;
+};
+
+struct kit {
+	usec_t now;
+	struct wall wall;
+	uint32_t rng;
+	unsigned loss; /* percent of messages */
+	struct key_pair root;
+	struct settings settings;
+	struct config config;
+	bool has_config;
+	struct kit_keeper keepers[3];
+	size_t count;
+	struct kit_message messages[KIT_MESSAGES];
+	size_t message_count;
+	struct kit_answer answers[KIT_ANSWERS]; /* RESULT, local results and enrolments alike */
+	size_t answer_count;
+	uint64_t request, number;
+};
+
+static inline uint32_t kit_draw(struct kit *t)
+{
+	t->rng = t->rng * 1664525u + 1013904223u;
+	return t->rng >> 8;
+}
+
+static inline struct key_pair kit_key(uint32_t n)
+{
+	uint8_t seed[SEED_LEN] = { 7 };
+	struct key_pair k;
+
+	memcpy(seed + 1, &n, sizeof(n));
+	while (!key_from_seed(&k, seed))
+		seed[31]++;
+	return k;
+}
+
+/* Only the public key, good until the eighth call from now. */
+static inline const struct pubkey *kit_pub(uint32_t n)
+{
+	static struct pubkey kept[8];
+	static size_t next;
+
+	next = (next + 1) % ARRAY_LEN(kept);
+	kept[next] = kit_key(n).pub;
+	return &kept[next];
+}
+
+static inline void kit_random(void *ctx, void *out, size_t len)
+{
+	struct kit_keeper *kk = ctx;
+	uint8_t *b = out;
+
+	for (size_t i = 0; i < len; i++)
+		b[i] = (uint8_t)kit_draw(kk->kit);
+}
+
+static inline void kit_answer(struct kit *t, uint64_t request, const struct pubkey *to,
+			      const struct keeper_answer *a)
+{
+	struct kit_answer *x = &t->answers[t->answer_count++ % KIT_ANSWERS];
+
+	*x = (struct kit_answer){ .request = request, .to = *to, .status = a->status,
+				  .holder = a->holder, .detail = a->detail, .len = a->len };
+	if (a->len)
+		memcpy(x->grant, a->grant, a->len);
+}
+
+static inline bool kit_is_keeper(struct kit *t, const struct pubkey *key)
+{
+	for (size_t i = 0; i < t->count; i++)
+		if (key_equal(key, &t->keepers[i].key.pub))
+			return true;
+	return false;
+}
+
+static inline void kit_send(void *ctx, const struct pubkey *to, uint8_t service, const uint8_t *msg,
+			    size_t len)
+{
+	struct kit_keeper *kk = ctx;
+	struct kit *t = kk->kit;
+	struct regmsg m;
+
+	CHECK_EQ_INT(service, 4);
+	if (kit_is_keeper(t, to)) {
+		CHECK(!key_equal(to, &kk->key.pub));
+		if (kk->is_cut_off || kit_draw(t) % 100 < t->loss || t->message_count >= KIT_MESSAGES)
+			return;
+		t->messages[t->message_count++] =
+			(struct kit_message){ kk->key.pub, *to, t->now + MSEC(1 + kit_draw(t) % 30),
+					      mem_copy(msg, len), len };
+		return;
+	}
+	CHECK(regmsg_read(&m, msg, len) && m.type == REGMSG_RESULT);
+	kit_answer(t, m.request, to,
+		   &(struct keeper_answer){ .status = (enum reg_status)m.status, .holder = m.holder,
+					    .grant = m.bytes, .len = m.len });
+}
+
+static inline void kit_persist(void *ctx, uint64_t op, const uint8_t *key, size_t key_len,
+			       const uint8_t *value, size_t len)
+{
+	struct kit_keeper *kk = ctx;
+	struct kit_write *w = &kk->writes[kk->write_count++];
+
+	CHECK(op & KEEPER_OP);
+	CHECK(kk->write_count <= KIT_WRITES && key_len <= sizeof(w->r.key));
+	w->op = op;
+	w->r = (struct kit_record){ .key_len = key_len, .len = len,
+				    .value = mem_copy(value, len ? len : 1) };
+	memcpy(w->r.key, key, key_len);
+}
+
+static inline const struct settings *kit_settings(void *ctx)
+{
+	struct kit_keeper *kk = ctx;
+
+	return &kk->kit->settings;
+}
+
+static inline const struct config *kit_config(void *ctx)
+{
+	struct kit_keeper *kk = ctx;
+
+	return kk->kit->has_config ? &kk->kit->config : NULL;
+}
+
+static inline void kit_result(void *ctx, uint64_t request, const struct keeper_answer *a)
+{
+	struct kit_keeper *kk = ctx;
+
+	kit_answer(kk->kit, request, &kk->key.pub, a);
+}
+
+static inline void kit_enrolled(void *ctx, const struct pubkey *to, uint64_t request,
+				const struct keeper_answer *a)
+{
+	struct kit_keeper *kk = ctx;
+
+	kit_answer(kk->kit, request, to, a);
+}
+
+static inline void kit_changed(void *ctx, const struct reg_name *name, const uint8_t *grant,
+			       size_t len)
+{
+	struct kit_keeper *kk = ctx;
+	struct grant g;
+
+	CHECK(grant_verify(&g, grant, len, &kk->kit->config, &crypto_real));
+	CHECK(reg_name_equal(&g.name, name));
+	kk->changed++;
+}
+
+static inline void kit_keeper_new(struct kit_keeper *kk)
+{
+	struct keeper_config cfg = { .self = kk->key, .root = kk->kit->root.pub,
+				     .crypto = &crypto_real, .wall = &kk->kit->wall };
+	struct keeper_env env = { .ctx = kk, .random = kit_random, .send = kit_send,
+				  .persist = kit_persist, .settings = kit_settings,
+				  .config = kit_config, .result = kit_result,
+				  .enrolled = kit_enrolled, .changed = kit_changed };
+
+	kk->k = keeper_new(&cfg, &env, kk->kit->now);
+}
+
+static inline void kit_record_put(struct kit_keeper *kk, struct kit_record *r)
+{
+	for (size_t i = 0; i < kk->record_count; i++) {
+		struct kit_record *old = &kk->records[i];
+
+		if (old->key_len != r->key_len || memcmp(old->key, r->key, r->key_len) != 0)
+			continue;
+		free(old->value);
+		*old = *r;
+		return;
+	}
+	CHECK(kk->record_count < KIT_RECORDS);
+	kk->records[kk->record_count++] = *r;
+}
+
+/* The first write under way becomes durable (or fails), and is answered. */
+static inline bool kit_write_one(struct kit_keeper *kk)
+{
+	struct kit_write w;
+
+	if (!kk->write_count)
+		return false;
+	w = kk->writes[0];
+	memmove(&kk->writes[0], &kk->writes[1], --kk->write_count * sizeof(kk->writes[0]));
+	if (kk->disk_fails)
+		free(w.r.value);
+	else
+		kit_record_put(kk, &w.r);
+	keeper_persisted(kk->k, w.op, kk->disk_fails ? -ENOSPC : 0, kk->kit->now);
+	return true;
+}
+
+/* kill -9: what is not durable is lost. Then a new process. */
+static inline void kit_crash(struct kit_keeper *kk)
+{
+	for (size_t i = 0; i < kk->write_count; i++)
+		free(kk->writes[i].r.value);
+	kk->write_count = 0;
+	keeper_free(kk->k);
+	kit_keeper_new(kk);
+	for (size_t i = 0; i < kk->record_count; i++)
+		CHECK(keeper_restore(kk->k, kk->records[i].key, kk->records[i].key_len,
+				     kk->records[i].value, kk->records[i].len));
+	keeper_started(kk->k, kk->kit->now);
+}
+
+static inline void kit_deliver(struct kit *t)
+{
+	for (size_t i = 0; i < t->message_count;) {
+		struct kit_message m = t->messages[i];
+
+		if (m.at > t->now) {
+			i++;
+			continue;
+		}
+		memmove(&t->messages[i], &t->messages[i + 1],
+			(--t->message_count - i) * sizeof(m));
+		for (size_t j = 0; j < t->count; j++)
+			if (key_equal(&m.to, &t->keepers[j].key.pub) && !t->keepers[j].is_cut_off)
+				keeper_input(t->keepers[j].k, &m.from, m.bytes, m.len, t->now);
+		free(m.bytes);
+	}
+}
+
+/* Runs until nothing is left to do, or `span` has passed. */
+static inline void kit_run(struct kit *t, usec_t span)
+{
+	usec_t end = t->now + span;
+
+	for (;;) {
+		usec_t next = USEC_NEVER;
+		bool wrote = false;
+
+		kit_deliver(t);
+		for (size_t i = 0; i < t->count; i++) {
+			while (kit_write_one(&t->keepers[i]))
+				wrote = true;
+			if (keeper_deadline(t->keepers[i].k) <= t->now)
+				keeper_tick(t->keepers[i].k, t->now);
+			next = usec_min(next, keeper_deadline(t->keepers[i].k));
+			wrote |= t->keepers[i].write_count != 0;
+		}
+		if (wrote)
+			continue;
+		for (size_t i = 0; i < t->message_count; i++)
+			next = usec_min(next, t->messages[i].at);
+		if (next > end)
+			break;
+		t->now = next > t->now ? next : t->now;
+	}
+}
+
+static inline void kit_settings_make(struct kit *t)
+{
+	t->settings = (struct settings){ .root = t->root.pub, .number = 1, .name = "lab",
+					 .lease = 86400, .mtu = 1420 };
+	CHECK(prefix_parse(&t->settings.subnet, "10.1.0.0/16"));
+}
+
+static inline void kit_record_add(struct kit_keeper *kk, const char *key, const struct wr *w)
+{
+	struct kit_record r = { .key_len = 1, .len = wr_len(w),
+				.value = mem_copy(w->start, wr_len(w)) };
+
+	r.key[0] = (uint8_t)key[0];
+	kit_record_put(kk, &r);
+}
+
+/* Three keepers from the start: growth is later, so their records are written by hand. */
+static inline void kit_make_three(struct kit *t)
+{
+	t->config.era = 0;
+	t->config.epoch = 1;
+	t->config.root = t->root.pub;
+	t->config.count = 3;
+	t->config.quorum = 2;
+	for (size_t i = 0; i < 3; i++) {
+		struct kit_keeper *kk = &t->keepers[i];
+		struct keeper *m = &t->config.members[i];
+		uint8_t buf[64], seed[SEED_LEN] = { 99, (uint8_t)i };
+		struct wr w;
+
+		while (!key_from_seed(&kk->epoch_key, seed))
+			seed[2]++;
+		*m = (struct keeper){ .node = kk->key.pub, .incarnation = i + 1,
+				      .epoch_key = kk->epoch_key.pub };
+		keeper_certify(m, &t->config, &kk->key, &crypto_real);
+		w = wr_of(buf, sizeof(buf));
+		wr_u8(&w, 1);
+		wr_u32(&w, 0);
+		wr_u32(&w, 1);
+		wr_copy(&w, seed, SEED_LEN);
+		kit_record_add(kk, "e", &w);
+		w = wr_of(buf, sizeof(buf));
+		wr_u8(&w, 1);
+		wr_u64(&w, i + 1);
+		wr_u64(&w, 1);
+		kit_record_add(kk, "k", &w);
+	}
+	CHECK(config_genesis(&t->config, &t->root, &crypto_real));
+}
+
+static inline struct kit *kit_new(size_t keepers)
+{
+	struct kit *t = mem_new(sizeof(*t));
+
+	t->now = SEC(1000);
+	t->wall = (struct wall){ KIT_WALL, t->now };
+	t->rng = 1;
+	t->count = keepers;
+	t->root = kit_key(1000);
+	kit_settings_make(t);
+	for (size_t i = 0; i < keepers; i++) {
+		t->keepers[i].kit = t;
+		t->keepers[i].key = kit_key(2000 + (uint32_t)i);
+		kit_keeper_new(&t->keepers[i]);
+	}
+	if (keepers == 1)
+		keeper_genesis(t->keepers[0].k, &t->root, 0, &t->config, t->now);
+	else
+		kit_make_three(t);
+	t->has_config = true;
+	for (size_t i = 0; keepers > 1 && i < keepers; i++)
+		kit_crash(&t->keepers[i]);
+	return t;
+}
+
+static inline void kit_free(struct kit *t)
+{
+	for (size_t i = 0; i < t->count; i++) {
+		struct kit_keeper *kk = &t->keepers[i];
+
+		for (size_t j = 0; j < kk->write_count; j++)
+			free(kk->writes[j].r.value);
+		for (size_t j = 0; j < kk->record_count; j++)
+			free(kk->records[j].value);
+		keeper_free(kk->k);
+	}
+	for (size_t i = 0; i < t->message_count; i++)
+		free(t->messages[i].bytes);
+	free(t);
+}
+
+/* An operation as a client would make it; number 0 = the next. */
+static inline size_t kit_op(struct kit *t, uint8_t out[REG_OP_MAX], struct reg_op *op,
+			    const struct key_pair *signer, const struct key_pair *second)
+{
+	nsid_of(op->nsid, &t->root.pub);
+	if (!op->number)
+		op->number = ++t->number;
+	return reg_op_write(out, REG_OP_MAX, op, &crypto_real, signer, second);
+}
+
+static inline uint64_t kit_ask_bytes(struct kit *t, size_t keeper, const struct pubkey *from,
+				     const uint8_t *op, size_t len)
+{
+	uint8_t msg[REGMSG_MAX];
+	struct regmsg m = { .type = REGMSG_OPERATION, .request = ++t->request, .bytes = op,
+			    .len = len };
+
+	nsid_of(m.nsid, &t->root.pub);
+	keeper_input(t->keepers[keeper].k, from, msg, regmsg_write(msg, sizeof(msg), &m), t->now);
+	return t->request;
+}
+
+static inline uint64_t kit_ask(struct kit *t, struct reg_op op, const struct key_pair *signer)
+{
+	uint8_t buf[REG_OP_MAX];
+	size_t len = kit_op(t, buf, &op, signer, NULL);
+
+	CHECK(len > 0);
+	return kit_ask_bytes(t, 0, &signer->pub, buf, len);
+}
+
+static inline struct kit_answer *kit_answer_of(struct kit *t, uint64_t request)
+{
+	for (size_t i = 0; i < t->answer_count && i < KIT_ANSWERS; i++)
+		if (t->answers[i].request == request)
+			return &t->answers[i];
+	return NULL;
+}
+
+/* Asks keeper 0 and waits. The answer, or NULL. */
+static inline struct kit_answer *kit_do(struct kit *t, struct reg_op op,
+					const struct key_pair *signer)
+{
+	uint64_t request = kit_ask(t, op, signer);
+
+	kit_run(t, SEC(16));
+	return kit_answer_of(t, request);
+}
+
+static inline enum reg_status kit_status(const struct kit_answer *a)
+{
+	return a ? a->status : REG_STATUS_COUNT;
+}
+
+#define KIT_DO(t, signer, ...) kit_status(kit_do(t, (struct reg_op){ __VA_ARGS__ }, signer))
+
+static inline struct reg_name kit_address(const char *text)
+{
+	struct ip ip;
+
+	CHECK(ip_parse(&ip, text));
+	return reg_name_address(&ip);
+}
+
+static inline struct reg_name kit_host(const char *text)
+{
+	struct reg_name n;
+
+	CHECK(reg_name_host(&n, text));
+	return n;
+}
+
+static inline struct reg_name kit_member_name(const struct key_pair *k)
+{
+	return reg_name_key(REG_MEMBER, k->pub.b, KEY_LEN);
+}
+
+/* The root makes this key a member with these rights, at this very keeper. */
+static inline enum reg_status kit_member_add(struct kit *t, const struct key_pair *k,
+					     uint32_t rights)
+{
+	struct member_payload m = { .rights = rights };
+	uint8_t payload[300], buf[REG_OP_MAX];
+	struct wr w = wr_of(payload, sizeof(payload));
+	struct reg_op op = { .verb = OP_MEMBER_SET, .name = kit_member_name(k) };
+
+	wr_member_payload(&w, &m);
+	op.payload = payload;
+	op.payload_len = wr_len(&w);
+	CHECK_EQ_INT(keeper_submit_local(t->keepers[0].k, ++t->request, buf,
+					 kit_op(t, buf, &op, &t->root, NULL), t->now), 0);
+	kit_run(t, SEC(6));
+	return kit_status(kit_answer_of(t, t->request));
+}
+
+static inline struct reg_name kit_token_name(const struct key_pair *token)
+{
+	uint8_t id[32];
+
+	token_id(id, &token->pub);
+	return reg_name_key(REG_TOKEN, id, sizeof(id));
+}
+
+static inline enum reg_status kit_token_add(struct kit *t, const struct key_pair *token,
+					    uint16_t uses)
+{
+	struct token_payload p = { .uses = uses, .expires = KIT_WALL + 3600,
+				   .groups = { 1, { "servers" } } };
+	uint8_t payload[400];
+	struct wr w = wr_of(payload, sizeof(payload));
+
+	wr_token_payload(&w, &p);
+	return KIT_DO(t, &t->root, .verb = OP_TOKEN_CREATE, .name = kit_token_name(token),
+		      .payload = payload, .payload_len = wr_len(&w));
+}
+
+static inline uint64_t kit_enrol_ask(struct kit *t, const struct key_pair *node,
+				     const struct key_pair *token)
+{
+	uint8_t buf[REG_OP_MAX];
+	struct reg_op op = { .verb = OP_TOKEN_USE, .name = kit_token_name(token) };
+	struct keeper_ask ask = { .from = node->pub, .request = ++t->request, .host = "alpha",
+				  .op = buf, .len = kit_op(t, buf, &op, node, token) };
+
+	keeper_enrol(t->keepers[0].k, &ask, t->now);
+	return ask.request;
+}
+
+static inline struct kit_answer *kit_enrol(struct kit *t, const struct key_pair *node,
+					   const struct key_pair *token)
+{
+	uint64_t request = kit_enrol_ask(t, node, token);
+
+	kit_run(t, SEC(11));
+	return kit_answer_of(t, request);
+}
+
+#endif
