@@ -10,7 +10,7 @@
 #include "cmd/config.h"
 #include "cmd/node.h"
 
-#define DAEMON_ERROR_MAX 1024
+#define DAEMON_ERROR_MAX 1280
 #define DAEMON_OPS_MAX 8192 /* more than the node lets wait */
 
 struct daemon;

@@ -70,7 +70,7 @@ static char *request_text(const struct options *o, const char *token)
 static int print_reply(const char *reply)
 {
 	json_t *j = json_loads(reply, 0, NULL);
-	const char *v4 = json_string_value(json_object_get(j, "v4"));
+	const char *v4 = json_string_value(json_object_get(j, "ipv4"));
 	const char *error = json_string_value(json_object_get(j, "error"));
 	int status = EXIT_FAILURE;
 

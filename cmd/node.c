@@ -360,7 +360,7 @@ void node_set_addresses(struct node *n, const struct addr *addrs, size_t count, 
 	n->addr_count = count < P2P_ADDRESSES_MAX ? count : P2P_ADDRESSES_MAX;
 	memcpy(n->addrs, addrs, n->addr_count * sizeof(*addrs));
 	for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++)
-		if (n->overlays[i])
+		if (n->overlays[i] && n->overlays[i]->p2p)
 			p2p_set_addresses(n->overlays[i]->p2p, n->addrs, n->addr_count, now);
 	node_pump(n, now);
 }

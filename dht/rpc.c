@@ -64,9 +64,9 @@ static uint64_t unused_id(struct rpcs *rs)
 {
 	uint64_t id;
 
-	do
-		rs->env->random(rs->env->ctx, &id, sizeof(id));
-	while (map_get(&rs->waiting, &id));
+	rs->env->random(rs->env->ctx, &id, sizeof(id));
+	while (map_get(&rs->waiting, &id)) /* at most RPC_MAX times */
+		id++;
 	return id;
 }
 

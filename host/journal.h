@@ -12,7 +12,7 @@
 
 #include "base/log.h"
 
-#define JOURNAL_ERROR_MAX 768
+#define JOURNAL_ERROR_MAX 1280
 #define JOURNAL_PENDING_MAX (8u << 20) /* bytes put and not yet written; more is refused */
 
 struct journal;

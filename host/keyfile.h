@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #define KEYFILE_SEED_LEN 32
-#define KEYFILE_ERROR_MAX 768
+#define KEYFILE_ERROR_MAX 1280
 
 /* 0 and the seed; -ENOENT when there is no file; another negative errno when there is one that
  * cannot be used, with a sentence in `error` that names it and says what to do. */

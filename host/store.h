@@ -17,7 +17,7 @@
 #define STORE_VALUE_MAX (1u << 20)
 #define STORE_UNIT_MAX (16u << 20) /* bytes of records in one unit */
 #define STORE_RECORD_HEAD 6	   /* key length 2, value length 4 */
-#define STORE_ERROR_MAX 768
+#define STORE_ERROR_MAX 1280
 
 struct store_pair {
 	uint8_t id[16]; /* hash of the key: what the map goes by */

@@ -3,6 +3,7 @@
  * protocol, so that neighbour discovery cannot hide behind one. */
 #include "vnet/ip.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 #define EXTENSIONS_MAX 8
@@ -112,18 +113,27 @@ bool packet_is_nd(const struct packet *p)
 	return type >= ICMP6_ND_FIRST && type <= ICMP6_ND_LAST;
 }
 
+/* Eight bytes at a time in the machine's byte order, which a one's complement sum does not mind:
+ * the result is turned round once. The halves are added apart so that no carry is lost. */
 uint32_t ip_sum(uint32_t sum, const void *data, size_t len)
 {
-	struct rd r = rd_of(data, len);
+	const uint8_t *p = data;
+	uint64_t word, low = 0, high = 0;
 
-	while (rd_left(&r) >= 2) {
-		sum += rd_u16(&r);
-		if (sum >> 31) /* far from overflow: once in 32768 words at most */
-			sum = (sum & 0xffff) + (sum >> 16);
+	for (; len >= sizeof(word); len -= sizeof(word), p += sizeof(word)) {
+		memcpy(&word, p, sizeof(word));
+		low += (uint32_t)word;
+		high += word >> 32;
 	}
-	if (rd_left(&r))
-		sum += (uint32_t)rd_u8(&r) << 8;
-	return sum;
+	word = 0;
+	if (len)
+		memcpy(&word, p, len);
+	low += (uint32_t)word;
+	high += word >> 32;
+	low = (low & UINT32_MAX) + (low >> 32) + (high & UINT32_MAX) + (high >> 32);
+	while (low >> 16)
+		low = (low & 0xffff) + (low >> 16);
+	return sum + ntohs((uint16_t)low);
 }
 
 uint32_t ip_sum_pseudo(const struct ip *src, const struct ip *dst, uint8_t proto, size_t len)

@@ -262,15 +262,16 @@ static void test_member_is_told_only_when_all_is_durable(void)
 	struct rw_node *m = rw_add(w);
 	uint8_t seed[SEED_LEN];
 
+	w->disk_delay = MSEC(300);
 	rw_trust(m);
 	rw_token_seed(seed, 1);
 	CHECK_EQ_INT(regs_enrol(m->regs, 77, seed, "ada", w->now), 0);
-	for (int i = 0; i < 100 && !regs_settings(m->regs); i++)
+	for (int i = 0; i < 400 && !regs_settings(m->regs); i++)
 		rw_run(w, MSEC(10));
 	CHECK(regs_settings(m->regs));
-	m->disk_broken = true; /* what is under way fails */
-	rw_restart(m, false);
 	CHECK_EQ_INT(rw_count(m, REGS_ENROLLED), 0);
+	rw_run(w, SEC(1));
+	CHECK_EQ_INT(rw_count(m, REGS_ENROLLED), 1);
 	rw_free(w);
 }
 
@@ -300,15 +301,70 @@ static void test_member_revocation_reaches_all_attached_within_a_second(void)
 	rw_free(w);
 }
 
+static size_t swallow;
+
+static bool swallow_updates(struct rw_world *w, struct rw_message *m)
+{
+	(void)w;
+	if (m->service != REGS_SERVICE_MEMBER || m->b[0] != MEMBERMSG_UPDATE || !swallow)
+		return true;
+	swallow--;
+	return false;
+}
+
 static void test_member_revocation_is_repeated_where_it_is_lost(void)
 {
 	struct rw_world *w = world(14, 9);
 	struct rw_node *n = rw_join(w, 1, "x"), *m = rw_join(w, 1, "y");
 
-	w->loss = 60;
+	swallow = 6;
+	w->hook = swallow_updates;
 	CHECK_EQ_INT(rw_revoke(w, &m->key.pub), REG_OK);
-	rw_run(w, SEC(60));
+	rw_run(w, SEC(20));
+	CHECK_EQ_INT(swallow, 0);
 	CHECK(regs_is_revoked(n->regs, &m->key.pub));
+	rw_free(w);
+}
+
+static bool spoil_updates(struct rw_world *w, struct rw_message *m)
+{
+	(void)w;
+	if (m->service == REGS_SERVICE_MEMBER && m->b[0] == MEMBERMSG_UPDATE)
+		m->b[m->len - 1] ^= 1; /* of the last signature of the revocation list */
+	return true;
+}
+
+static void test_member_update_that_cannot_be_taken_is_not_repeated_for_ever(void)
+{
+	struct rw_world *w = world(15, 9);
+	struct rw_node *n = rw_join(w, 1, "x"), *m = rw_join(w, 1, "y");
+	size_t before = w->updates;
+
+	w->hook = spoil_updates;
+	CHECK_EQ_INT(rw_revoke(w, &m->key.pub), REG_OK);
+	rw_run(w, MINUTES(2));
+	CHECK(!regs_is_revoked(n->regs, &m->key.pub));
+	CHECK(w->updates - before <= 16);
+	rw_free(w);
+}
+
+static void test_member_older_revocation_list_changes_nothing(void)
+{
+	struct rw_world *w = world(16, 9);
+	struct rw_node *n = rw_join(w, 1, "x"), *m = rw_join(w, 1, "y"), *o = rw_join(w, 1, "z");
+	uint8_t old[GRANT_MAX];
+	const uint8_t *grant;
+	size_t len;
+
+	CHECK_EQ_INT(rw_revoke(w, &m->key.pub), REG_OK);
+	len = regs_revocation_grant(n->regs, &grant);
+	CHECK(len > 0);
+	memcpy(old, grant, len);
+	CHECK_EQ_INT(rw_revoke(w, &o->key.pub), REG_OK);
+	CHECK_EQ_INT(regs_revocation_number(n->regs), 2);
+	CHECK(!regs_offer_revocations(n->regs, old, len, w->now));
+	CHECK_EQ_INT(regs_revocation_number(n->regs), 2);
+	CHECK(regs_is_revoked(n->regs, &o->key.pub));
 	rw_free(w);
 }
 
@@ -483,6 +539,8 @@ int main(void)
 		TEST(test_member_is_told_only_when_all_is_durable),
 		TEST(test_member_revocation_reaches_all_attached_within_a_second),
 		TEST(test_member_revocation_is_repeated_where_it_is_lost),
+		TEST(test_member_update_that_cannot_be_taken_is_not_repeated_for_ever),
+		TEST(test_member_older_revocation_list_changes_nothing),
 		TEST(test_member_pushes_stop_when_all_have_answered),
 		TEST(test_member_that_was_away_learns_of_it_when_it_attaches),
 		TEST(test_member_revoked_is_refused_by_keepers),

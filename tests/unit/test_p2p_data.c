@@ -261,6 +261,27 @@ static void test_p2p_rekey_with_jitter_loses_nothing(void)
 	net_free(n);
 }
 
+static bool no_control_to_1(struct net *n, int from, int to, const uint8_t *pkt, size_t len)
+{
+	(void)n;
+	(void)from;
+	(void)len;
+	return to != 1 || pkt[0] != (PACKET_VERSION | PACKET_CONTROL);
+}
+
+static void test_p2p_data_that_comes_first_under_a_new_key_is_not_lost(void)
+{
+	struct net *n = attached_pair();
+	unsigned sent = both_ways(n, SEC(119));
+
+	n->tap = no_control_to_1; /* the keepalive that would take the key into use is lost */
+	sent += both_ways(n, SEC(4));
+	CHECK_EQ_INT(n->nodes[1].count[P2P_DATA], 1);
+	CHECK_EQ_INT(received(&n->nodes[0]), sent);
+	CHECK_EQ_INT(received(&n->nodes[1]), sent);
+	net_free(n);
+}
+
 static void test_p2p_rekey_by_both_at_once_leaves_one_key(void)
 {
 	struct net *n = attached_pair();
@@ -424,6 +445,7 @@ static const struct test tests[] = {
 	TEST(test_p2p_open_leaves_control_packets_untouched),
 	TEST(test_p2p_rekey_under_traffic_loses_nothing),
 	TEST(test_p2p_rekey_with_jitter_loses_nothing),
+	TEST(test_p2p_data_that_comes_first_under_a_new_key_is_not_lost),
 	TEST(test_p2p_rekey_by_both_at_once_leaves_one_key),
 	TEST(test_p2p_data_key_is_refused_after_180_seconds),
 	TEST(test_p2p_control_only_session_keeps_its_key_for_an_hour),
