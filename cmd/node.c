@@ -120,6 +120,9 @@ int node_start(struct node *n, usec_t now)
 {
 	n->now = now;
 	assert(!n->started);
+	if (n->superseded && !n->cfg.take_over)
+		return -EALREADY;
+	n->superseded = false;
 	n->started = true;
 	n->start_counter++;
 	state_save_start(n);

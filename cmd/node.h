@@ -69,6 +69,7 @@ struct node_config {
 	char host[64];	   /* default host name */
 	bool aes;	   /* aead_has_aes() */
 	bool same_machine; /* boot id and state directory as when the state was written */
+	bool take_over;	   /* live again although another copy of this identity started later */
 	const char *version;
 };
 
@@ -80,6 +81,7 @@ void node_free(struct node *n, usec_t now);
 extern const char node_state_order[];
 bool node_restore(struct node *n, const uint8_t *key, size_t key_len, const uint8_t *value,
 		  size_t len);
+/* -EALREADY: another copy of this identity started after this one, and take_over is not set. */
 int node_start(struct node *n, usec_t now);
 
 void node_from_wire(struct node *n, struct frame *frames[], size_t count, usec_t now);

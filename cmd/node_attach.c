@@ -16,7 +16,6 @@ enum { SHOWN_GRANT = 1, SHOWN_DERIVED = 2 };
 
 #define SHOW_MAX 8
 #define SHOWN_LEN_MAX 1200
-#define DERIVED_GENERATION 1
 
 /* docs/protocol.md 1.4. */
 struct ip ns_derived(const struct ns *s, const struct pubkey *key, uint8_t salt)
@@ -169,7 +168,7 @@ static void bind_derived(struct ns *s, const struct pubkey *from, struct rd *b, 
 	struct ip ip = ns_derived(s, from, rd_u8(b));
 
 	if (rd_done(b))
-		vnet_bind(s->vnet, &ip, from, DERIVED_GENERATION, USEC_NEVER, now);
+		vnet_bind(s->vnet, &ip, from, NODE_DERIVED_GENERATION, USEC_NEVER, now);
 }
 
 static void shown(struct ns *s, const struct pubkey *from, struct rd r, usec_t now)

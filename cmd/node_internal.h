@@ -22,6 +22,7 @@
 #define NODE_PERSISTS_MAX 8192
 #define NODE_QUERIES_MAX 1024 /* lookups on behalf of vnet and verbs */
 #define NODE_AGENTS 64
+#define NODE_DERIVED_GENERATION 1 /* of derived addresses, everywhere */
 #define NODE_CONTACTS_MAX 8   /* remembered across restarts, per overlay */
 #define NODE_PUBLISH_SECONDS (24 * 3600)
 
@@ -132,6 +133,8 @@ struct ns {
 	struct limit keeper_reads;
 	struct wait waits[NODE_WAITS_MAX];
 	size_t wait_count;
+	uint64_t start_op; /* of the start register, 0 = not under way */
+	usec_t next_start;
 	usec_t leaving; /* when to go at the latest; 0 = staying */
 	uint64_t leave_op;
 	usec_t next_keeper_try;
@@ -162,7 +165,7 @@ struct node {
 	struct wall wall;
 	uint32_t start_counter;
 	uint8_t boot_nonce[16];
-	bool started;
+	bool started, superseded;
 	struct overlay *overlays[NODE_OVERLAYS_MAX];
 	struct ns *ns[NODE_NAMESPACES_MAX];
 	struct queued *events, **events_tail;
@@ -218,9 +221,13 @@ void ns_start(struct ns *s, usec_t now);
 void ns_tick(struct ns *s, usec_t now);
 void ns_regs_event(struct ns *s, const struct regs_event *e, usec_t now);
 void ns_settings_changed(struct ns *s, usec_t now);
+void ns_shut(struct ns *s, const char *why, usec_t now); /* out of it for good */
 void ns_check_ready(struct ns *s, usec_t now);
 void ns_trouble(struct ns *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 struct ns *ns_of_id(struct node *n, const uint8_t nsid[NSID_LEN], const struct overlay *o);
+/* node_start.c: of two copies of one identity the newer lives */
+void ns_start_register(struct ns *s, usec_t now);
+bool ns_start_result(struct ns *s, const struct regs_event *e, usec_t now);
 /* node_lease.c */
 void ns_lease_event(struct ns *s, const struct lease_event *e, usec_t now);
 /* node_attach.c: attached peers, grants shown and asked for */

@@ -307,6 +307,7 @@ void ns_tick(struct ns *s, usec_t now)
 		if (now >= s->next_keeper_try)
 			seek_keeper(s, now);
 		end_lapsed(s, now);
+		ns_start_register(s, now);
 	} else if (s->state == NODE_NS_JOINING && s->enrolling && !regs_keepers(s->regs)) {
 		ns_query(s, QUERY_KEEPERS, 0, NULL, NULL, now);
 	}
@@ -370,13 +371,12 @@ static void on_updated(struct ns *s, const struct regs_event *e, usec_t now)
 		announce_keepers(s, now);
 }
 
-static void on_revoked_self(struct ns *s, const struct regs_event *e, usec_t now)
+void ns_shut(struct ns *s, const char *why, usec_t now)
 {
-	(void)e;
 	if (s->state == NODE_NS_OUT)
 		return;
 	s->state = NODE_NS_OUT;
-	ns_trouble(s, "this node was revoked; an admin of the namespace can invite a new identity");
+	ns_trouble(s, "%s", why);
 	p2p_namespace_del(s->o->p2p, s->number, now);
 	if (s->port_up)
 		s->n->env.port_close(s->n->env.ctx, s->number);
@@ -387,9 +387,15 @@ static void on_revoked_self(struct ns *s, const struct regs_event *e, usec_t now
 	finish_waits(s, now);
 }
 
+static void on_revoked_self(struct ns *s, const struct regs_event *e, usec_t now)
+{
+	(void)e;
+	ns_shut(s, "this node was revoked; an admin of the namespace can invite a new identity", now);
+}
+
 static void on_result(struct ns *s, const struct regs_event *e, usec_t now)
 {
-	if (ns_query_result(s, e, now) || verb_result(s, e, now))
+	if (ns_query_result(s, e, now) || ns_start_result(s, e, now) || verb_result(s, e, now))
 		return;
 	if (s->leases)
 		leases_result(s->leases, e->op, e->status, &e->holder, e->grant, e->len, now);

@@ -99,6 +99,17 @@ static void query_end(struct ns *s, struct query *q, const struct grant *g, usec
 	free(q);
 }
 
+/* Nobody could tell. That is not "nobody owns it": vnet stays silent and asks again, DNS says
+ * SERVFAIL; only a person who waits is told. */
+static void query_fail(struct ns *s, struct query *q)
+{
+	map_take(&s->queries, &q->op);
+	if (q->kind == QUERY_VERB || q->kind == QUERY_PING)
+		node_notice(s->n, q->caller, NODE_TIMEOUT,
+			    "neither the DHT nor a keeper of %s answers for this name", s->name);
+	free(q);
+}
+
 void ns_query(struct ns *s, enum query_kind kind, uint64_t caller, const struct ip *ip,
 	      const struct reg_name *name, usec_t now)
 {
@@ -114,7 +125,7 @@ void ns_query(struct ns *s, enum query_kind kind, uint64_t caller, const struct 
 		q->name = *name;
 	t = topic_of(s, q);
 	if (map_put(&s->queries, q) != 0 || dht_get(s->o->dht, q->op, &t, now) != 0)
-		query_end(s, q, NULL, now);
+		query_fail(s, q);
 }
 
 static bool right_grant(const struct ns *s, const struct query *q, struct grant *g, const uint8_t *b,
@@ -136,7 +147,7 @@ static void found_derived(struct ns *s, struct query *q, const struct dht_event 
 		return;
 	q->hit = true;
 	if (s->vnet)
-		vnet_resolved(s->vnet, &ip, &key, 1, now + HOURS(1), now);
+		vnet_resolved(s->vnet, &ip, &key, NODE_DERIVED_GENERATION, now + HOURS(1), now);
 }
 
 void ns_query_found(struct ns *s, const struct dht_event *e, usec_t now)
@@ -164,9 +175,11 @@ void ns_query_done(struct ns *s, uint64_t op, usec_t now)
 		free(q);
 		return;
 	}
-	if (!kinds[q->kind].keeper || !limit_take(&s->keeper_reads, now) ||
-	    regs_submit(s->regs, q->op, &read, NULL, now) != 0)
+	if (!kinds[q->kind].keeper)
 		query_end(s, q, NULL, now);
+	else if (!limit_take(&s->keeper_reads, now) ||
+		 regs_submit(s->regs, q->op, &read, NULL, now) != 0)
+		query_fail(s, q);
 }
 
 bool ns_query_result(struct ns *s, const struct regs_event *e, usec_t now)
@@ -176,7 +189,12 @@ bool ns_query_result(struct ns *s, const struct regs_event *e, usec_t now)
 
 	if (!q)
 		return false;
-	query_end(s, q, e->len && right_grant(s, q, &g, e->grant, e->len, now) ? &g : NULL, now);
+	if (e->len && right_grant(s, q, &g, e->grant, e->len, now))
+		query_end(s, q, &g, now);
+	else if (e->status == REG_OK || e->status == REG_UNKNOWN)
+		query_end(s, q, NULL, now);
+	else
+		query_fail(s, q);
 	return true;
 }
 
@@ -214,7 +232,8 @@ static void want_host(struct ns *s, const struct vnet_event *e, usec_t now)
 
 static void want_attach(struct ns *s, const struct vnet_event *e, usec_t now)
 {
-	p2p_attach(s->o->p2p, s->number, &e->peer, now);
+	if (!key_equal(&e->peer, &s->n->cfg.self.pub))
+		p2p_attach(s->o->p2p, s->number, &e->peer, now);
 }
 
 static void want_grant(struct ns *s, const struct vnet_event *e, usec_t now)

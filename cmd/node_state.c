@@ -1,7 +1,7 @@
 /* node_state.c - what a node keeps over a restart, as one durable map.
  *
  * Key: one byte of kind, the owner's id where there is one, then the owner's own key.
- *   S                      start counter
+ *   S                      start counter, superseded by another copy
  *   O overlay id           overlay key, open
  *   C overlay id           contacts to come back by
  *   N nsid                 namespace: root, overlay, host name, interface, what the token told
@@ -70,6 +70,7 @@ void state_save_start(struct node *n)
 
 	wr_u8(&w, STATE_VERSION);
 	wr_u32(&w, n->start_counter);
+	wr_u8(&w, n->superseded);
 	put_own(n, 'S', NULL, 0, &w);
 }
 
@@ -151,6 +152,7 @@ static void rd_text(struct rd *r, char *out, size_t size)
 static bool restore_start(struct node *n, struct rd *id, struct rd *v)
 {
 	n->start_counter = rd_u32(v);
+	n->superseded = rd_u8(v);
 	return rd_done(id) && rd_done(v);
 }
 

@@ -53,12 +53,15 @@ void acceptor_fini(struct acceptor *a)
 	size_t at = 0;
 
 	while ((c = map_next(&a->cells, &at))) {
+		map_take_at(&a->cells, &at);
 		free(c->value);
 		free(c->grant);
 		free(c);
 	}
-	for (at = 0; (w = map_next(&a->writes, &at));)
+	for (at = 0; (w = map_next(&a->writes, &at));) {
+		map_take_at(&a->writes, &at);
 		free(w);
+	}
 	map_fini(&a->cells);
 	map_fini(&a->writes);
 	sodium_memzero(&a->epoch_key, sizeof(a->epoch_key));

@@ -32,10 +32,10 @@
 #include "dht/store.h"
 #include "dht/table.h"
 
-#define STRANGERS_RATE 2	/* pings a second to keys that we know by their requests alone */
-#define ROUTED_CHECKS_RATE 200	/* signatures a second checked for senders without a session */
-#define SWEEP_TIME SEC(60)	/* between two searches for expired records */
-#define JOIN_WAIT MSEC(500)	/* between maintenance lookups of a fresh table, and up to */
+#define STRANGERS_RATE 2        /* pings a second to keys that we know by their requests alone */
+#define ROUTED_CHECKS_RATE 200  /* signatures a second checked for senders without a session */
+#define SWEEP_TIME SEC(60)      /* between two searches for expired records */
+#define JOIN_WAIT MSEC(500)     /* between maintenance lookups of a fresh table, and up to */
 				/* as much again */
 #define REFRESH_WAIT MINUTES(4) /* the same of a settled one */
 
@@ -262,8 +262,8 @@ static void get_handle(struct dht *d, const struct request *q, usec_t now)
 	struct dht_msg m = { .type = DHT_MSG_VALUES };
 	struct record held[DHT_MSG_RECORDS_MAX];
 	size_t room = (q->proven ? DHT_MSG_MAX : DHT_ANSWER_ROUTED_MAX) - DHT_MSG_HEAD_LEN - 2;
-	size_t n = dht_store_get(&d->store, &q->m->name, wall_now(d, now), held,
-				 DHT_MSG_RECORDS_MAX);
+	size_t n =
+		dht_store_get(&d->store, &q->m->name, wall_now(d, now), held, DHT_MSG_RECORDS_MAX);
 	uint8_t start;
 
 	d->env.random(d->env.ctx, &start, sizeof(start));
@@ -283,7 +283,7 @@ static void get_handle(struct dht *d, const struct request *q, usec_t now)
 static enum drop put_judge(struct dht *d, const struct request *q, struct record *r, usec_t now)
 {
 	static const enum drop why_not[] = {
-		[STORE_NEW] = DROP_NONE,   [STORE_SAME] = DROP_NONE,   [STORE_OLDER] = DROP_STALE,
+		[STORE_NEW] = DROP_NONE,  [STORE_SAME] = DROP_NONE,   [STORE_OLDER] = DROP_STALE,
 		[STORE_FULL] = DROP_FULL, [STORE_QUOTA] = DROP_QUOTA,
 	};
 	uint64_t wall = wall_now(d, now);
@@ -406,15 +406,23 @@ static void wire_parts(struct dht *d)
 	d->store.self = d->cfg.self.pub;
 	d->store.random = d->env.random;
 	d->store.ctx = d->env.ctx;
-	d->lookups = (struct lookups){ .rpcs = &d->rpcs, .table = &d->table,
-				       .timers = &d->timers, .self = d->cfg.self.pub,
-				       .crypto = d->cfg.crypto, .wall = d->cfg.wall,
+	d->lookups = (struct lookups){ .rpcs = &d->rpcs,
+				       .table = &d->table,
+				       .timers = &d->timers,
+				       .self = d->cfg.self.pub,
+				       .crypto = d->cfg.crypto,
+				       .wall = d->cfg.wall,
 				       .drops = &d->drops };
-	d->publisher = (struct publisher){ .cfg = &d->cfg, .env = &d->env, .rpcs = &d->rpcs,
-					   .table = &d->table, .lookups = &d->lookups,
-					   .store = &d->store, .timers = &d->timers };
-	d->gets = (struct gets){ .cfg = &d->cfg, .env = &d->env, .lookups = &d->lookups,
-				 .store = &d->store };
+	d->publisher = (struct publisher){ .cfg = &d->cfg,
+					   .env = &d->env,
+					   .rpcs = &d->rpcs,
+					   .table = &d->table,
+					   .lookups = &d->lookups,
+					   .store = &d->store,
+					   .timers = &d->timers };
+	d->gets = (struct gets){
+		.cfg = &d->cfg, .env = &d->env, .lookups = &d->lookups, .store = &d->store
+	};
 	d->refresh_ops = (struct lookup_ops){ .done = refresh_done, .ctx = d };
 }
 

@@ -53,8 +53,10 @@ void tasks_fini(struct keeper_role *k)
 	struct task *t;
 	size_t at = 0;
 
-	while ((t = map_next(&k->tasks, &at)))
+	while ((t = map_next(&k->tasks, &at))) {
+		map_take_at(&k->tasks, &at);
 		task_free(t);
+	}
 	map_fini(&k->tasks);
 }
 

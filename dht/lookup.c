@@ -16,8 +16,8 @@
 
 #include "base/mem.h"
 
-#define STARVED_WAIT MSEC(50) /* when the request table is full */
-#define START_MAX (2 * DHT_K)	     /* contacts that a lookup starts from */
+#define STARVED_WAIT MSEC(50)       /* when the request table is full */
+#define START_MAX (2 * DHT_K)       /* contacts that a lookup starts from */
 #define PATH_WANTED (DHT_K / 2 + 2) /* of each of two paths: both together see the DHT_K nearest */
 
 static void step(struct lookup *l, usec_t now);

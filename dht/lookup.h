@@ -8,13 +8,13 @@
 
 #define LOOKUP_TIME SEC(4)
 #define LOOKUP_PATHS 2
-#define LOOKUP_PATHS_FROM 8    /* contacts from which on there are two disjoint paths */
-#define LOOKUP_PATH_MAX 48     /* candidates of one path */
-#define LOOKUP_ASKED_MAX 80    /* keys asked by one lookup */
-#define LOOKUP_SLOW_MAX 12     /* asked again and waited for beside the DHT_ALPHA of a path */
-#define LOOKUP_ENOUGH 8	       /* nodes that gave a record end a GET */
-#define LOOKUP_RECORDS_MAX 16  /* distinct signers told of */
-#define LOOKUP_CHECKS_MAX 64   /* signatures checked for one lookup */
+#define LOOKUP_PATHS_FROM 8   /* contacts from which on there are two disjoint paths */
+#define LOOKUP_PATH_MAX 48    /* candidates of one path */
+#define LOOKUP_ASKED_MAX 80   /* keys asked by one lookup */
+#define LOOKUP_SLOW_MAX 12    /* asked again and waited for beside the DHT_ALPHA of a path */
+#define LOOKUP_ENOUGH 8       /* nodes that gave a record end a GET */
+#define LOOKUP_RECORDS_MAX 16 /* distinct signers told of */
+#define LOOKUP_CHECKS_MAX 64  /* signatures checked for one lookup */
 
 struct lookup;
 struct lookups;
@@ -31,8 +31,13 @@ struct lookup_ops {
 	void *ctx;
 };
 
-enum candidate_state { CANDIDATE_NEW, CANDIDATE_ASKED, CANDIDATE_SLOW, CANDIDATE_ANSWERED,
-		       CANDIDATE_FAILED };
+enum candidate_state {
+	CANDIDATE_NEW,
+	CANDIDATE_ASKED,
+	CANDIDATE_SLOW,
+	CANDIDATE_ANSWERED,
+	CANDIDATE_FAILED
+};
 
 struct candidate {
 	struct pubkey key;

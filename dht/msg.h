@@ -43,12 +43,12 @@ struct dht_bytes {
 /* Fields are valid as far as the type has them. Records point into the message. */
 struct dht_msg {
 	enum dht_msg_type type;
-	uint64_t id;		 /* of the request, repeated by the answer */
+	uint64_t id;             /* of the request, repeated by the answer */
 	struct record_name name; /* FIND: key alone; GET */
-	uint8_t status;		 /* STORED: enum dht_stored */
+	uint8_t status;          /* STORED: enum dht_stored */
 	size_t records, keys;
 	struct dht_bytes record[DHT_MSG_RECORDS_MAX]; /* VALUES; PUT: the first */
-	struct pubkey key[DHT_K];		      /* NODES, VALUES */
+	struct pubkey key[DHT_K];                     /* NODES, VALUES */
 };
 
 /* DROP_NONE, DROP_UNKNOWN (type), DROP_SHORT, DROP_MALFORMED. */

@@ -77,11 +77,14 @@ void proposer_fini(struct proposer *p)
 
 	timers_fini(&p->timers); /* touches the proposals' timers */
 	while ((q = map_next(&p->proposals, &at))) {
+		map_take_at(&p->proposals, &at);
 		free(q->value);
 		free(q);
 	}
-	for (at = 0; (l = map_next(&p->lanes, &at));)
+	for (at = 0; (l = map_next(&p->lanes, &at));) {
+		map_take_at(&p->lanes, &at);
 		free(l);
+	}
 	map_fini(&p->proposals);
 	map_fini(&p->lanes);
 }

@@ -23,11 +23,11 @@
 #define ROUND_TIME HOURS(1)
 #define RETRY_FIRST SEC(2) /* after puts that failed; doubles up to ROUND_TIME */
 #define LOST_WAIT SEC(2)   /* and up to as much again, after a holder was lost */
-#define NEW_WAIT SEC(1)	   /* and up to as much again: a full round after a new contact */
+#define NEW_WAIT SEC(1)    /* and up to as much again: a full round after a new contact */
 #define PUMP_WAIT MSEC(25)
 #define CONFLICT_WAIT SEC(10) /* between two looks at a holder's higher sequence number */
-#define LIFE_MIN 4	      /* seconds; shorter lives are rounded up */
-#define SEQ_SHIFT 20	      /* signatures a second before the number runs ahead of the clock */
+#define LIFE_MIN 4            /* seconds; shorter lives are rounded up */
+#define SEQ_SHIFT 20          /* signatures a second before the number runs ahead of the clock */
 
 /* Who has the record, or is being sent it. */
 struct replica {
@@ -422,8 +422,7 @@ static bool wants(struct own_record *o, const struct pubkey *key)
 {
 	struct node_id id = id_of(key);
 
-	return o->replicas < DHT_K ||
-	       id_xor_compare(&o->name.key, &id, &farthest(o)->id) < 0;
+	return o->replicas < DHT_K || id_xor_compare(&o->name.key, &id, &farthest(o)->id) < 0;
 }
 
 void publish_contact_up(struct publisher *p, const struct pubkey *key, usec_t now)

@@ -6,9 +6,9 @@
 #include "dht/lookup.h"
 #include "dht/store.h"
 
-#define PUBLISH_LOOKUPS_MAX 8	/* at once */
-#define PUBLISH_RATE 40		/* rounds a second: stays below every receiver's SENDERS_RATE */
-#define PUBLISH_PUSH_MAX 64	/* records pushed at once to a contact that came up */
+#define PUBLISH_LOOKUPS_MAX 8   /* at once */
+#define PUBLISH_RATE 40         /* rounds a second: stays below every receiver's SENDERS_RATE */
+#define PUBLISH_PUSH_MAX 64     /* records pushed at once to a contact that came up */
 #define PUBLISH_REPLICAS_MAX 32 /* remembered of one record */
 
 struct publisher {
@@ -20,7 +20,7 @@ struct publisher {
 	struct dht_store *store;
 	struct timers *timers;
 	struct map by_name, by_seq; /* struct own_record */
-	struct list due;	    /* wait for their round */
+	struct list due;            /* wait for their round */
 	struct timer pump;
 	struct limit pace;
 	struct lookup_ops ops;

@@ -37,8 +37,10 @@ void quota_fini(struct quota *q)
 	struct book *b;
 	size_t at = 0;
 
-	while ((b = map_next(&q->books, &at)))
+	while ((b = map_next(&q->books, &at))) {
+		map_take_at(&q->books, &at);
 		free(b);
+	}
 	map_fini(&q->books);
 }
 

@@ -1,4 +1,4 @@
-/* record.h - one signed, expiring, blinded record: make, read, check, open. docs/protocol.md 6.1. */
+/* record.h - one signed, expiring, blinded record: make, read, check, open. protocol.md 6.1. */
 #ifndef DHT_RECORD_H
 #define DHT_RECORD_H
 
@@ -11,7 +11,7 @@
 #define RECORD_SEALED_MAX (RECORD_NONCE_LEN + DHT_BODY_MAX + 16)
 #define RECORD_LEN_MAX (1 + 1 + ID_LEN + 8 + 8 + 2 + RECORD_SEALED_MAX + KEY_LEN + SIG_LEN)
 #define RECORD_LIFE_MAX (48 * 3600) /* seconds */
-#define RECORD_LIFE_SLACK 600	    /* seconds that a signer's clock may be ahead of ours */
+#define RECORD_LIFE_SLACK 600       /* seconds that a signer's clock may be ahead of ours */
 
 _Static_assert(RECORD_LEN_MAX <= DHT_RECORD_MAX, "a full body fits into a record");
 

@@ -15,8 +15,7 @@
 #define REGS_OPS_MAX 256      /* own operations in flight */
 #define REGS_REGISTERS_MAX 131072
 #define REGS_CLIENTS_MAX 4096 /* rate and quota books at a keeper; attached peers */
-#define REGS_SERVICE_REGISTER 4 /* services of the control channel, docs/protocol.md 4.5 */
-#define REGS_SERVICE_MEMBER 7
+enum regs_service { REGS_SERVICE_REGISTER = 4, REGS_SERVICE_MEMBER = 7 }; /* protocol.md 4.5 */
 
 struct regs;
 

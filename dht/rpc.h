@@ -6,7 +6,7 @@
 #include "base/timer.h"
 #include "dht/msg.h"
 
-#define RPC_MAX 512	      /* waiting at once */
+#define RPC_MAX 512           /* waiting at once */
 #define RPC_TIMEOUT MSEC(500) /* of each of the RPC_TRIES */
 #define RPC_TRIES 2
 

@@ -31,7 +31,7 @@ struct held_record {
 	struct held_record *next; /* under the same name */
 	struct held_name *name;
 	struct held_origin *origin;
-	size_t place;	 /* in `all` */
+	size_t place;    /* in `all` */
 	struct record r; /* of the bytes below */
 	uint8_t bytes[];
 };
@@ -148,8 +148,8 @@ static bool make_room(struct dht_store *s, const struct record *r, uint64_t wall
 		if (!worst || id_xor_compare(&self, &h->r.name.key, &worst->r.name.key) > 0)
 			worst = h;
 	}
-	if (!worst || (!is_own(s, r) &&
-		       id_xor_compare(&self, &r->name.key, &worst->r.name.key) >= 0))
+	if (!worst ||
+	    (!is_own(s, r) && id_xor_compare(&self, &r->name.key, &worst->r.name.key) >= 0))
 		return false;
 	drop(s, worst);
 	return true;

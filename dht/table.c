@@ -152,8 +152,7 @@ bool dht_table_down(struct dht_table *t, const struct pubkey *key)
 	return true;
 }
 
-static void forget(struct dht_table *t, struct bucket *b, struct contact *c,
-		   struct pubkey *instead)
+static void forget(struct dht_table *t, struct bucket *b, struct contact *c, struct pubkey *instead)
 {
 	take(b->contact, &b->count, c);
 	t->count--;

@@ -13,7 +13,7 @@
 #define TABLE_FAILS_MAX 2 /* requests in a row without an answer: forgotten, or with a session: */
 			  /* passed over until it is heard again */
 
-#define TABLE_CHECK_AFTER MINUTES(1)  /* silence after which a contact is pinged for a spare's sake */
+#define TABLE_CHECK_AFTER MINUTES(1)  /* silence after which a spare has a contact pinged */
 #define TABLE_SPARE_STALE MINUTES(10) /* silence after which a spare gives way to another */
 
 struct contact {
@@ -30,7 +30,8 @@ struct bucket;
 struct dht_table {
 	struct node_id self;
 	size_t count;
-	struct bucket *buckets[TABLE_BUCKETS]; /* by leading bits shared with self; made when needed */
+	struct bucket
+		*buckets[TABLE_BUCKETS]; /* by leading bits shared with self; made when needed */
 };
 
 enum table_result {

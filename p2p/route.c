@@ -63,7 +63,8 @@ static struct session *greedy(const struct p2p *p, const struct routed *m, const
 /* `except`: not this node, even if it is the destination. Clears m->agent when it is of no use. */
 static struct session *next_hop(const struct p2p *p, struct routed *m, const struct node_id *except)
 {
-	struct session *s = except ? NULL : session_find_id(p, &m->to);
+	bool barred = except && id_equal(&m->to, except);
+	struct session *s = barred ? NULL : session_find_id(p, &m->to);
 
 	if (may_carry(s, m->service))
 		return s;
@@ -189,7 +190,7 @@ int route_send(struct p2p *p, struct routed *m, usec_t now)
 		return 0;
 	}
 	/* A handshake with a node must not depend on the keys it may have lost. */
-	if (m->flags & ROUTED_NEAREST || m->service == ROUTED_HANDSHAKE)
+	if (m->service == ROUTED_HANDSHAKE)
 		except = &m->to;
 	if (is_nobody(&m->source_agent))
 		m->source_agent = route_agent(p, session_find_id(p, &m->to));
@@ -199,6 +200,8 @@ int route_send(struct p2p *p, struct routed *m, usec_t now)
 		if (s)
 			m->agent = s->id;
 	}
+	if (s && m->flags & ROUTED_NEAREST) /* the answer comes back the way the question went */
+		m->source_agent = s->id;
 	return s ? forward(s, m, now) : -ENETUNREACH;
 }
 
@@ -220,7 +223,7 @@ static bool routed_read(struct rd *r, struct routed *m)
 void route_input(struct session *link, struct rd r, usec_t now)
 {
 	struct p2p *p = link->p;
-	const struct node_id *except = NULL;
+	struct node_id source;
 	struct routed m;
 	struct session *s;
 
@@ -236,9 +239,8 @@ void route_input(struct session *link, struct rd r, usec_t now)
 		deliver(p, &m, link, now);
 		return;
 	}
-	if (m.flags & ROUTED_NEAREST)
-		except = &m.to;
-	s = next_hop(p, &m, except);
+	source = id_of(&m.source);
+	s = next_hop(p, &m, &source);
 	if (!s && m.flags & ROUTED_NEAREST && is_message(m.service)) {
 		deliver(p, &m, link, now);
 	} else if (!s) {

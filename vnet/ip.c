@@ -3,7 +3,6 @@
  * protocol, so that neighbour discovery cannot hide behind one. */
 #include "vnet/ip.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 #define EXTENSIONS_MAX 8
@@ -119,6 +118,8 @@ uint32_t ip_sum(uint32_t sum, const void *data, size_t len)
 {
 	const uint8_t *p = data;
 	uint64_t word, low = 0, high = 0;
+	uint16_t folded;
+	struct rd turned;
 
 	for (; len >= sizeof(word); len -= sizeof(word), p += sizeof(word)) {
 		memcpy(&word, p, sizeof(word));
@@ -133,7 +134,9 @@ uint32_t ip_sum(uint32_t sum, const void *data, size_t len)
 	low = (low & UINT32_MAX) + (low >> 32) + (high & UINT32_MAX) + (high >> 32);
 	while (low >> 16)
 		low = (low & 0xffff) + (low >> 16);
-	return sum + ntohs((uint16_t)low);
+	folded = (uint16_t)low;
+	turned = rd_of(&folded, sizeof(folded));
+	return sum + rd_u16(&turned);
 }
 
 uint32_t ip_sum_pseudo(const struct ip *src, const struct ip *dst, uint8_t proto, size_t len)

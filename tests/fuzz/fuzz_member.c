@@ -5,7 +5,7 @@
 #include <assert.h>
 
 #include "tests/fuzz/fuzz.h"
-#include "tests/unit/regs_world.h"
+#include "tests/unit/regs_people.h"
 
 #define REQUEST_AT (1 + NSID_LEN)
 

@@ -66,7 +66,7 @@ lab_host() {
 lab_spawn() {
 	lab_ns=$1 lab_log=$2
 	shift 2
-	ip netns exec "$LAB-$lab_ns" "$@" >"$lab_log.out" 2>"$lab_log.log" </dev/null &
+	ip netns exec "$LAB-$lab_ns" "$@" >"$lab_log.out" 2>>"$lab_log.log" </dev/null &
 	LAB_PID=$!
 	LAB_PIDS="$LAB_PIDS $LAB_PID"
 }
@@ -124,6 +124,76 @@ wait_for() {
 	done
 }
 
+# The lab's helpers in Python (python3-minimal is enough).
+py() {
+	lab_helper=$1
+	shift
+	python3 "$SRCDIR/tests/lab/$lab_helper.py" "$@"
+}
+
+# One value of a host's answer: field HOST 'JQ FILTER' COMMAND...
+field() {
+	lab_name=$1 lab_filter=$2
+	shift 2
+	ctl "$lab_name" --json "$@" | jq -r "$lab_filter"
+}
+
+# A token of namespace NS from HOST is written to a file, whose path is printed: token HOST NS OPTIONS...
+token() {
+	lab_name=$1 lab_ns_name=$2 lab_file=$(mktemp "$LAB_DIR/token.XXXXXX")
+	shift 2
+	ctl "$lab_name" invite "$lab_ns_name" "$@" >"$lab_file" 2>/dev/null
+	echo "$lab_file"
+}
+
+# The first host creates namespace NS with 10.77.0.0/16, the others join it: lab_namespace NS HOSTS...
+lab_namespace() {
+	lab_ns_name=$1 lab_creator=$2
+	shift 2
+	vpnd_start "$lab_creator"
+	ctl "$lab_creator" create "$lab_ns_name" --subnet 10.77.0.0/16 >/dev/null
+	ctl "$lab_creator" wait --timeout 10s >/dev/null
+	[ $# -eq 0 ] && return
+	ctl "$lab_creator" invite "$lab_ns_name" --uses $# >"$LAB_DIR/token" 2>/dev/null
+	for lab_host in "$@"; do
+		vpnd_start "$lab_host" join --token-file "$LAB_DIR/token"
+	done
+	for lab_host in "$@"; do
+		ctl "$lab_host" wait --timeout 10s >/dev/null
+	done
+}
+
+# answered FROM ADDRESS: one ping is answered within a second. The other: nothing comes back.
+answered() {
+	at "$1" ping -n -c 1 -W 1 "$2"
+}
+
+unanswered() {
+	! at "$1" ping -n -c 3 -i 0.2 -W 0.5 "$2"
+}
+
+# capture HOST INTERFACE FILE FILTER...: tcpdump in the background, listening when this returns.
+# capture_end stops it when it has written what it saw.
+capture() {
+	lab_name=$1 lab_if=$2 LAB_CAPTURE=$3
+	shift 3
+	lab_spawn "$lab_name" "$LAB_CAPTURE" tcpdump -Z root -nn -U --immediate-mode -B 32768 -i "$lab_if" \
+		-w "$LAB_CAPTURE" "$@"
+	LAB_CAPTURE_PID=$LAB_PID
+	wait_for 5 grep -q 'listening on' "$LAB_CAPTURE.log"
+}
+
+capture_end() {
+	sleep 0.1 # what is still in the kernel's ring
+	kill -INT "$LAB_CAPTURE_PID"
+	wait "$LAB_CAPTURE_PID" 2>/dev/null || :
+}
+
+# Packets of a capture: captured FILE [FILTER...] prints one line each.
+captured() {
+	tcpdump -nn -v -r "$@" 2>/dev/null | sed -n '/^[0-9]/{N;s/\n */ /;p;}'
+}
+
 # Milliseconds of the monotonic clock.
 lab_now() {
 	awk '{ printf "%d\n", $1 * 1000 }' /proc/uptime
@@ -145,12 +215,18 @@ t() {
 		echo "not ok $TEST_COUNT - $lab_sentence"
 		echo "$lab_out" | tail -20 | sed 's/^/#   /'
 		for h in $LAB_HOSTS; do
-			[ -s "$LAB_DIR/$h/vpnd.log" ] && tail -8 "$LAB_DIR/$h/vpnd.log" | sed "s/^/#   $h: /"
+			[ ! -s "$LAB_DIR/$h/vpnd.log" ] || tail -5 "$LAB_DIR/$h/vpnd.log" | sed "s/^/#   $h: /"
 		done
 	fi
 }
 
+# A daemon that aborted may be missed by nobody else.
+lab_aborted() {
+	! grep -H -e 'Assertion .* failed' -e 'Sanitizer' -e 'runtime error:' "$LAB_DIR"/*/vpnd.log
+}
+
 t_done() {
+	[ -z "$LAB_HOSTS" ] || t "no daemon aborted" lab_aborted
 	echo "1..$TEST_COUNT"
 	[ "$TEST_FAILED" -eq 0 ]
 }

@@ -1,5 +1,5 @@
 /* test_client.c - own operations: numbers, retries, and answers that prove nothing. */
-#include "tests/unit/regs_world.h"
+#include "tests/unit/regs_people.h"
 
 static struct reg_name address(const char *text)
 {

@@ -1,5 +1,5 @@
 /* test_regs.c - registers and leases of several nodes, end to end over the virtual network. */
-#include "tests/unit/regs_world.h"
+#include "tests/unit/regs_people.h"
 
 static bool holds(const struct rw_node *n, enum reg_kind kind, struct reg_name *name)
 {

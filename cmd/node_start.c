@@ -1,0 +1,60 @@
+/* node_start.c - of two copies of one identity the newer lives (DESIGN 12.11).
+ *
+ * A copied state directory makes two nodes with one key. Each writes (start counter, random nonce of
+ * this process) into the register `start:KEY` when it comes up and again every minute; keepers take
+ * only what is newer. Whose write is called superseded is the older copy: it says so, remembers it
+ * durably, stops using everything, and does not start again unless told to take over, so that a
+ * service that restarts itself does not play ping-pong. Without a keeper nothing is decided. */
+#include "cmd/node.h"
+
+#include <assert.h>
+
+#include "cmd/node_internal.h"
+
+#define START_AGAIN MINUTES(1)
+#define START_RETRY SEC(10)
+
+void ns_start_register(struct ns *s, usec_t now)
+{
+	struct start_payload p = { .counter = s->n->start_counter };
+	struct reg_op req = { .verb = OP_START };
+	uint8_t payload[REG_PAYLOAD_OWNED_MAX];
+	struct wr w = wr_of(payload, sizeof(payload));
+
+	if (s->start_op || now < s->next_start)
+		return;
+	memcpy(p.nonce, s->n->boot_nonce, sizeof(p.nonce));
+	wr_start_payload(&w, &p);
+	assert(wr_ok(&w));
+	req.name = reg_name_key(REG_START, s->n->cfg.self.pub.b, KEY_LEN);
+	req.payload = payload;
+	req.payload_len = wr_len(&w);
+	s->next_start = now + START_RETRY;
+	s->start_op = node_op(s->n);
+	if (regs_submit(s->regs, s->start_op, &req, NULL, now) != 0)
+		s->start_op = 0;
+}
+
+static void superseded(struct node *n, usec_t now)
+{
+	log_error(n->cfg.log, "another copy of this node's identity has started after this one; this "
+			      "copy stops (`vpnd --take-over` would make it the one that lives)");
+	n->superseded = true;
+	state_save_start(n);
+	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++)
+		if (n->ns[i])
+			ns_shut(n->ns[i], "another copy of this node's identity has started after "
+					  "this one", now);
+}
+
+bool ns_start_result(struct ns *s, const struct regs_event *e, usec_t now)
+{
+	if (!s->start_op || e->op != s->start_op)
+		return false;
+	s->start_op = 0;
+	if (e->status == REG_SUPERSEDED)
+		superseded(s->n, now);
+	else if (e->status == REG_OK)
+		s->next_start = now + START_AGAIN;
+	return true;
+}
