@@ -200,12 +200,14 @@ bool ns_query_result(struct ns *s, const struct regs_event *e, usec_t now)
 
 static void want_owner(struct ns *s, const struct vnet_event *e, usec_t now)
 {
-	struct reg_name name = reg_name_address(&e->ip);
+	struct reg_name name;
 
-	if (e->ip.len == 4)
-		ns_query(s, QUERY_ADDRESS, 0, &e->ip, &name, now);
-	else
+	if (e->ip.len != 4) {
 		ns_query(s, QUERY_DERIVED, 0, &e->ip, NULL, now);
+		return;
+	}
+	name = reg_name_address(&e->ip);
+	ns_query(s, QUERY_ADDRESS, 0, &e->ip, &name, now);
 }
 
 static void want_name(struct ns *s, const struct vnet_event *e, usec_t now)
@@ -218,16 +220,34 @@ static void want_name(struct ns *s, const struct vnet_event *e, usec_t now)
 		vnet_name_resolved(s->vnet, e->op, NULL, now);
 }
 
+/* Our own and attached peers' derived addresses have names; others are not asked about. */
+static void host_of_derived(struct ns *s, const struct vnet_event *e, usec_t now)
+{
+	const char *host = ip_equal(&e->ip, &s->v6) ? s->held_host : NULL;
+	struct attached *a;
+	size_t at = 0;
+
+	while (!host && (a = map_next(&s->attached, &at))) {
+		struct ip ip = ns_derived(s, &a->key, 0);
+
+		if (a->host[0] && ip_equal(&ip, &e->ip))
+			host = a->host;
+	}
+	vnet_host_resolved(s->vnet, e->op, host, now);
+}
+
 /* Reverse: an address register carries its owner's host name; derived addresses are known from
  * attached peers only. */
 static void want_host(struct ns *s, const struct vnet_event *e, usec_t now)
 {
-	struct reg_name name = reg_name_address(&e->ip);
+	struct reg_name name;
 
-	if (e->ip.len == 4)
-		ns_query(s, QUERY_HOST, e->op, &e->ip, &name, now);
-	else
-		vnet_host_resolved(s->vnet, e->op, NULL, now);
+	if (e->ip.len != 4) {
+		host_of_derived(s, e, now);
+		return;
+	}
+	name = reg_name_address(&e->ip);
+	ns_query(s, QUERY_HOST, e->op, &e->ip, &name, now);
 }
 
 static void want_attach(struct ns *s, const struct vnet_event *e, usec_t now)
