@@ -182,6 +182,8 @@ int daemon_start(struct daemon **out, const struct options *o, struct log *log,
 	boot_random(seed, sizeof(seed));
 	map_init(&d->ops, offsetof(struct waiting_op, op), sizeof(uint64_t), DAEMON_OPS_MAX, seed);
 	frame_pool_init(&d->pool, DAEMON_FRAMES);
+	d->large_in = mem_new(TAP_FRAME_MAX);
+	d->large_out = mem_new(TAP_FRAME_MAX);
 	d->resolver = resolver_new(log);
 	r = uv_loop_init(&d->loop);
 	if (r < 0)
@@ -258,6 +260,8 @@ void daemon_free(struct daemon *d)
 	daemon_deliver(d); /* what is left has nobody waiting */
 	map_fini(&d->ops);
 	frame_pool_fini(&d->pool);
+	free(d->large_in);
+	free(d->large_out);
 	free(d);
 }
 

@@ -21,7 +21,7 @@
 
 #define DAEMON_FRAMES 256  /* in the pool: four batches */
 #define DAEMON_BATCH 64
-#define DAEMON_ROUNDS 8	   /* batches per wake-up of one descriptor, then others get their turn */
+#define DAEMON_ROUNDS 8	   /* batches (TAP: reads / 8) per wake-up of one descriptor */
 #define DAEMON_ADDRESSES_MAX P2P_ADDRESSES_MAX
 #define DAEMON_BOOTSTRAP_ADDRESSES 4 /* per name */
 
@@ -76,6 +76,7 @@ struct daemon {
 	struct resolver *resolver;
 	struct ctl *ctl;
 	struct port *ports[NODE_NAMESPACES_MAX];
+	uint8_t *large_in, *large_out; /* TAP_FRAME_MAX each: uncut packets, from and to TAPs */
 	/* Verbs and their notices. */
 	struct map ops; /* of struct waiting_op */
 	uint64_t last_op;
@@ -101,11 +102,15 @@ struct node_env daemon_env(struct daemon *d);
 void daemon_deliver(struct daemon *d); /* notices to who asked */
 void daemon_end_ops(struct daemon *d);
 void daemon_close_port(struct daemon *d, uint16_t ns);
-/* daemon_io.c: sockets and TAPs */
+/* daemon_io.c: sockets */
 int daemon_open_udp(struct daemon *d, char error[DAEMON_ERROR_MAX]);
 void daemon_watch_writable(struct daemon *d);
+/* Does what the node decided about a batch and gives the frames back. */
+void daemon_finish(struct daemon *d, struct frame *const frames[], size_t count);
+/* daemon_port.c: TAPs */
 int daemon_watch_port(struct port *p);
 void daemon_to_port(struct daemon *d, uint16_t ns, const uint8_t *frame, size_t len);
+void daemon_to_ports(struct daemon *d, struct frame *const frames[], size_t count);
 /* daemon_clock.c: timer, wall clock */
 int daemon_open_clocks(struct daemon *d);
 void daemon_arm(struct daemon *d);

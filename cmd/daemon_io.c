@@ -1,25 +1,16 @@
-/* daemon_io.c - frames between the descriptors and the node, in batches.
+/* daemon_io.c - frames between the UDP sockets and the node, in batches; daemon_port.c has the TAPs.
  *
  * A wake-up reads at most DAEMON_ROUNDS batches of one descriptor: full queues are emptied with few
  * system calls, and no descriptor starves the others. Frames go back to the pool before the next
  * batch is read, so the pool never runs out. */
 #include "cmd/daemon_internal.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
-static void to_ports(struct daemon *d, struct frame *const frames[], size_t count)
+void daemon_finish(struct daemon *d, struct frame *const frames[], size_t count)
 {
-	for (size_t i = 0; i < count; i++)
-		if (frames[i]->verdict == FRAME_TO_PORT)
-			daemon_to_port(d, frames[i]->ns, frames[i]->data, frames[i]->len);
-}
-
-/* Does what the node decided and gives the frames back. */
-static void finish(struct daemon *d, struct frame *const frames[], size_t count)
-{
-	to_ports(d, frames, count);
+	daemon_to_ports(d, frames, count);
 	udp_send_frames(d->udp, frames, count);
 	for (size_t i = 0; i < count; i++)
 		frame_put(&d->pool, frames[i]);
@@ -35,7 +26,7 @@ static void drain_udp(struct daemon *d, enum udp_family f)
 		if (n == 0)
 			break;
 		node_from_wire(d->node, frames, n, boot_now());
-		finish(d, frames, n);
+		daemon_finish(d, frames, n);
 	}
 }
 
@@ -48,42 +39,6 @@ static void on_udp(uv_poll_t *p, int status, int events)
 	/* An error that ICMP reported is fetched by receiving, too. */
 	if (status < 0 || (events & UV_READABLE))
 		drain_udp(d, p == &d->udp_poll[UDP_V6] ? UDP_V6 : UDP_V4);
-}
-
-static void on_port(uv_poll_t *poll, int status, int events)
-{
-	struct port *p = poll->data;
-	struct daemon *d = p->d;
-	uint16_t ns = p->ns;
-	struct frame *frames[DAEMON_BATCH];
-
-	(void)events;
-	if (status < 0) { /* taken away by the administrator */
-		log_error(d->log, "%s is gone: %s; restart vpnd to have it again", p->tap.name,
-			  uv_strerror(status));
-		uv_poll_stop(poll);
-		return;
-	}
-	/* What a frame brings about may close the port: look again each time. */
-	for (int round = 0; round < DAEMON_ROUNDS && d->ports[ns] == p; round++) {
-		size_t n = tap_read(&p->tap, &d->pool, frames, DAEMON_BATCH);
-
-		if (n == 0)
-			break;
-		node_from_port(d->node, ns, frames, n, boot_now());
-		finish(d, frames, n);
-	}
-}
-
-int daemon_watch_port(struct port *p)
-{
-	return daemon_watch(p->d, &p->poll, p->tap.fd, on_port, p);
-}
-
-void daemon_to_port(struct daemon *d, uint16_t ns, const uint8_t *frame, size_t len)
-{
-	if (ns < NODE_NAMESPACES_MAX && d->ports[ns])
-		tap_write(&d->ports[ns]->tap, frame, len);
 }
 
 /* Watches for writability only while something waits for it. */

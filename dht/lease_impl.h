@@ -71,6 +71,7 @@ void lease_tell(struct lease *e, enum lease_event_type type, enum reg_status sta
 /* lease_want.c */
 void lease_want_fire(struct timer *t, usec_t now);
 bool lease_is_asked_for(const struct lease *e);
+void lease_retell(struct leases *l, usec_t now); /* renews what no longer says the truth */
 void lease_gained(struct lease *e, usec_t now);	 /* others of the role make room */
 void lease_refused(struct lease *e, enum reg_status status, const struct pubkey *holder,
 		   usec_t now); /* drops it and tries the next candidate */
@@ -86,7 +87,6 @@ void lease_answer(struct lease *e, enum reg_status status, const struct pubkey *
 void lease_written(struct lease *e, int result, usec_t now);
 void lease_give_back(struct lease *e, usec_t now);
 void lease_resume(struct lease *e, usec_t now); /* after a restart */
-void lease_retell(struct leases *l, usec_t now); /* renews what no longer says the truth */
 uint64_t lease_random(const struct leases *l, uint64_t below);
 
 /* lease_store.c */

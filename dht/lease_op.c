@@ -18,7 +18,6 @@
 #define DISK_RETRY SEC(10)   /* a write that failed or was never answered */
 #define RETRY_FIRST MSEC(500)
 #define RETRY_MAX SEC(30)
-#define RETELL_SPREAD MSEC(200)
 
 bool lease_holding(const struct lease *e)
 {
@@ -341,21 +340,5 @@ void lease_resume(struct lease *e, usec_t now)
 		e->state = e->grant ? LEASE_RENEW_FIRST : LEASE_CLAIMING;
 		e->end = 0;
 		idle(e, now + lease_random(e->of, SEC(1)));
-	}
-}
-
-/* Renews at once whose payload differs from what was last sent. */
-void lease_retell(struct leases *l, usec_t now)
-{
-	for (size_t i = 0; i < l->count; i++) {
-		struct lease *e = l->slot[i];
-		uint8_t payload[REG_PAYLOAD_OWNED_MAX];
-		size_t len;
-
-		if (e->state != LEASE_HELD || e->releasing || e->phase != PHASE_IDLE ||
-		    !lease_payload(e, payload, &len))
-			continue;
-		if (len != e->payload_len || memcmp(payload, e->payload, len) != 0)
-			lease_arm(e, usec_min(e->next, now + lease_random(l, RETELL_SPREAD)));
 	}
 }

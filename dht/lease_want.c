@@ -12,6 +12,7 @@
 
 #define TRIES_MAX 64
 #define PAUSE SEC(30)
+#define RETELL_SPREAD MSEC(200)
 
 bool lease_is_asked_for(const struct lease *e)
 {
@@ -192,4 +193,20 @@ void leases_set_v6(struct leases *l, const struct ip *v6, usec_t now)
 	assert(v6->len == 16 || v6->len == 0);
 	l->v6 = *v6;
 	lease_retell(l, now);
+}
+
+/* Renews at once whose payload differs from what was last sent. */
+void lease_retell(struct leases *l, usec_t now)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		struct lease *e = l->slot[i];
+		uint8_t payload[REG_PAYLOAD_OWNED_MAX];
+		size_t len;
+
+		if (e->state != LEASE_HELD || e->releasing || e->phase != PHASE_IDLE ||
+		    !lease_payload(e, payload, &len))
+			continue;
+		if (len != e->payload_len || memcmp(payload, e->payload, len) != 0)
+			lease_arm(e, usec_min(e->next, now + lease_random(l, RETELL_SPREAD)));
+	}
 }

@@ -1,7 +1,5 @@
-/* tap.c - IFF_TAP with a virtio_net_hdr before each frame.
- *
- * Offloads are off, so headers are all zero both ways: the kernel hands over whole, checksummed
- * frames of at most the MTU. The header is there so that joined frames need no other format. */
+/* tap.c - IFF_TAP with a virtio_net_hdr before each frame: that header is struct tap_offload on the
+ * way between kernel and process, in the byte order of the host. */
 #include "host/tap.h"
 
 #include <errno.h>
@@ -17,9 +15,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/list.h"
 #include "host/boot.h"
 
 #define DEVICE "/dev/net/tun"
+#define OFFLOADS (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6)
 
 static int make(struct tap *t, const char *name)
 {
@@ -28,7 +28,7 @@ static int make(struct tap *t, const char *name)
 
 	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name[0] ? name : "vpn%d");
 	if (ioctl(t->fd, TUNSETIFF, &r) < 0 || ioctl(t->fd, TUNSETVNETHDRSZ, &size) < 0 ||
-	    ioctl(t->fd, TUNSETOFFLOAD, 0) < 0)
+	    ioctl(t->fd, TUNSETOFFLOAD, OFFLOADS) < 0)
 		return -errno;
 	snprintf(t->name, sizeof(t->name), "%s", r.ifr_name);
 	return 0;
@@ -80,39 +80,39 @@ void tap_close(struct tap *t)
 	t->fd = -1;
 }
 
-size_t tap_read(struct tap *t, struct frame_pool *pool, struct frame *out[], size_t max)
+size_t tap_read(struct tap *t, uint8_t *buf, struct tap_offload *o)
 {
-	size_t n = 0;
+	static const enum tap_gso kinds[] = { [VIRTIO_NET_HDR_GSO_NONE] = TAP_WHOLE,
+					      [VIRTIO_NET_HDR_GSO_TCPV4] = TAP_TCP4,
+					      [VIRTIO_NET_HDR_GSO_UDP] = TAP_OTHER,
+					      [VIRTIO_NET_HDR_GSO_TCPV6] = TAP_TCP6 };
+	struct virtio_net_hdr h;
+	struct iovec v[] = { { &h, sizeof(h) }, { buf, TAP_FRAME_MAX } };
+	ssize_t len = readv(t->fd, v, 2);
+	uint8_t gso;
 
-	while (n < max) {
-		struct frame *f = frame_get(pool);
-		struct virtio_net_hdr h;
-		struct iovec v[] = { { &h, sizeof(h) }, { f ? f->data : NULL, FRAME_LEN_MAX } };
-		ssize_t len;
-
-		if (!f)
-			break;
-		len = readv(t->fd, v, 2);
-		if (len <= (ssize_t)sizeof(h)) { /* EAGAIN, or the interface was taken away */
-			frame_put(pool, f);
-			break;
-		}
-		f->len = (uint32_t)((size_t)len - sizeof(h));
-		if (f->len == FRAME_LEN_MAX || h.gso_type != VIRTIO_NET_HDR_GSO_NONE) {
-			t->dropped++; /* cut off by the read: somebody raised the MTU */
-			frame_put(pool, f);
-			continue;
-		}
-		out[n++] = f;
-	}
-	return n;
+	if (len <= (ssize_t)sizeof(h)) /* EAGAIN, or the interface was taken away */
+		return 0;
+	gso = h.gso_type & (uint8_t)~VIRTIO_NET_HDR_GSO_ECN;
+	*o = (struct tap_offload){ gso < ARRAY_LEN(kinds) ? kinds[gso] : TAP_OTHER,
+				   h.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM,
+				   h.hdr_len, h.gso_size, h.csum_start, h.csum_offset };
+	return (size_t)len - sizeof(h);
 }
 
-void tap_write(struct tap *t, const uint8_t *frame, size_t len)
+void tap_write(struct tap *t, const uint8_t *frame, size_t len, const struct tap_offload *o)
 {
+	static const uint8_t types[] = { [TAP_WHOLE] = VIRTIO_NET_HDR_GSO_NONE,
+					 [TAP_TCP4] = VIRTIO_NET_HDR_GSO_TCPV4,
+					 [TAP_TCP6] = VIRTIO_NET_HDR_GSO_TCPV6 };
 	struct virtio_net_hdr h = { 0 };
 	struct iovec v[] = { { &h, sizeof(h) }, { (void *)(uintptr_t)frame, len } };
 
+	if (o)
+		h = (struct virtio_net_hdr){ o->partial ? VIRTIO_NET_HDR_F_NEEDS_CSUM : 0,
+					     types[o->gso], o->header_len, o->mss,
+					     .csum_start = o->csum_start,
+					     .csum_offset = o->csum_offset };
 	if (writev(t->fd, v, 2) < 0)
 		t->dropped++;
 }

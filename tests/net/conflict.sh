@@ -42,11 +42,11 @@ in_subnet() { echo "$1" | grep -q '^10\.77\.[0-9]*\.[0-9]*$'; }
 t "of the namespace's range" in_subnet "$other"
 t "one has the name, the other has it with -2" [ "$(echo "$names" | sort | xargs)" = "web web-2" ]
 
-# The owner is named by its key, which everybody knows, or by its name.
+# The owner is named by its key: every host knows that.
 told() {
 	owner=$(field "$2" '.key' status)
 	cat "$LAB_DIR/$1/vpnd.log"
-	grep "address $wanted is owned by" "$LAB_DIR/$1/vpnd.log" | grep -q -F -e "$owner" -e "web"
+	grep "address $wanted is owned by" "$LAB_DIR/$1/vpnd.log" | grep -qF "$owner"
 }
 t "the loser's log names the owner of the address" told "$loser" "$winner"
 refused() { field "$1" '.namespaces[0].refused' status | tee /dev/stderr | grep -q 'is owned by'; }

@@ -882,6 +882,57 @@ static void test_keeper_of_three_hears_of_revocations_made_at_another(void)
 	kit_free(t);
 }
 
+static void test_keeper_transfers_only_to_members(void)
+{
+	struct pair p = two_members();
+	struct reg_name name = kit_address("10.1.0.9");
+	struct reg_op op = { .verb = OP_TRANSFER, .name = name, .generation = 1,
+			     .heir = kit_key(50).pub, .deadline = KIT_WALL + 100 };
+
+	CHECK_EQ_INT(KIT_DO(p.t, &p.a, .verb = OP_CLAIM, .name = name), REG_OK);
+	CHECK_EQ_INT(kit_status(kit_do(p.t, op, &p.a)), REG_REFUSED);
+	CHECK_EQ_INT(KIT_DO(p.t, &p.t->root, .verb = OP_MEMBER_REVOKE,
+			    .name = kit_member_name(&p.b)), REG_OK);
+	op.heir = p.b.pub;
+	CHECK_EQ_INT(kit_status(kit_do(p.t, op, &p.a)), REG_REVOKED);
+	kit_free(p.t);
+}
+
+static void test_keeper_plain_admin_cannot_unmake_another(void)
+{
+	struct kit *t = kit_new(1);
+	struct key_pair admin = kit_key(1), other = kit_key(2);
+	struct member_payload m = { .rights = 0 };
+	uint8_t buf[300];
+	struct wr w = wr_of(buf, sizeof(buf));
+
+	CHECK_EQ_INT(kit_member_add(t, &admin, RIGHT_ADMIN), REG_OK);
+	CHECK_EQ_INT(kit_member_add(t, &other, RIGHT_ADMIN), REG_OK);
+	wr_member_payload(&w, &m);
+	CHECK_EQ_INT(KIT_DO(t, &admin, .verb = OP_MEMBER_SET, .payload = buf,
+			    .payload_len = wr_len(&w), .name = kit_member_name(&other)),
+		     REG_REFUSED);
+	CHECK_EQ_INT(KIT_DO(t, &admin, .verb = OP_MEMBER_REVOKE, .name = kit_member_name(&other)),
+		     REG_REFUSED);
+	CHECK_EQ_INT(kit_member_add(t, &other, 0), REG_OK);
+	CHECK_EQ_INT(KIT_DO(t, &admin, .verb = OP_MEMBER_REVOKE, .name = kit_member_name(&other)),
+		     REG_OK);
+	kit_free(t);
+}
+
+static void test_keeper_of_another_incarnation_is_not_the_keeper(void)
+{
+	struct pair p = two_members();
+	struct kit_keeper *kk = &p.t->keepers[0];
+
+	for (size_t i = 0; i < kk->record_count; i++)
+		if (kk->records[i].key[0] == 'k')
+			kk->records[i].value[8] ^= 1;
+	kit_crash(kk);
+	CHECK(!keeper_is_active(kk->k));
+	kit_free(p.t);
+}
+
 static const struct test tests[] = {
 	TEST(test_keeper_grants_a_free_address_to_a_member),
 	TEST(test_keeper_refuses_a_taken_address_and_names_its_owner),
@@ -925,6 +976,9 @@ static const struct test tests[] = {
 	TEST(test_keeper_one_of_three_may_be_away_two_may_not),
 	TEST(test_keeper_that_missed_an_enrolment_reads_it_from_the_others),
 	TEST(test_keeper_of_three_hears_of_revocations_made_at_another),
+	TEST(test_keeper_transfers_only_to_members),
+	TEST(test_keeper_plain_admin_cannot_unmake_another),
+	TEST(test_keeper_of_another_incarnation_is_not_the_keeper),
 };
 
 int main(void) { return run_tests(tests, ARRAY_LEN(tests)); }

@@ -192,23 +192,30 @@ static void test_proposer_quorum_of_promises_and_acceptances_makes_a_grant(void)
 
 static void test_proposer_takes_the_highest_ballot_and_its_smallest_age(void)
 {
-	struct stage s;
+	static const struct {
+		uint64_t counter, age;
+	} orders[][3] = { { { 8, 1000 }, { 9, 261 }, { 9, 260 } },
+			  { { 9, 260 }, { 9, 261 }, { 8, 1 } },
+			  { { 9, 261 }, { 8, 1 }, { 9, 260 } } };
 
-	stage_begin(&s);
-	s.cf.quorum = 3;
-	start(&s);
-	promise_held(&s, 0, 8, 1000); /* older, long over */
-	promise_held(&s, 1, 9, 261);
-	promise_held(&s, 2, 9, 260); /* one second too young */
-	CHECK_EQ_INT(s.sent[0].type, REGMSG_ACCEPT);
-	CHECK_EQ_INT(s.sent[0].age, 260);
-	CHECK_EQ_INT(s.sent[0].beacon, 500);
-	for (uint8_t i = 0; i < 3; i++)
-		say(&s, i);
-	CHECK_EQ_INT(s.outcome.status, REG_OWNED);
-	CHECK(key_equal(&s.outcome.holder, kit_pub(60)));
-	CHECK_EQ_INT(s.grant.generation, 9);
-	proposer_fini(&s.p);
+	for (size_t i = 0; i < ARRAY_LEN(orders); i++) {
+		struct stage s;
+
+		stage_begin(&s);
+		s.cf.quorum = 3;
+		start(&s);
+		for (uint8_t j = 0; j < 3; j++)
+			promise_held(&s, j, orders[i][j].counter, orders[i][j].age);
+		CHECK_EQ_INT(s.sent[0].type, REGMSG_ACCEPT);
+		CHECK_EQ_INT(s.sent[0].age, 260); /* one second too young */
+		CHECK_EQ_INT(s.sent[0].beacon, 500);
+		for (uint8_t j = 0; j < 3; j++)
+			say(&s, j);
+		CHECK_EQ_INT(s.outcome.status, REG_OWNED);
+		CHECK(key_equal(&s.outcome.holder, kit_pub(60)));
+		CHECK_EQ_INT(s.grant.generation, 9);
+		proposer_fini(&s.p);
+	}
 }
 
 static void test_proposer_refuses_at_once_what_a_quorum_has_seen_alike(void)
