@@ -109,6 +109,7 @@ struct node *node_new(const struct node_config *cfg, const struct node_env *env,
 	n->events_tail = &n->events;
 	n->next_second = now;
 	list_init(&n->outbox);
+	list_init(&n->leftovers);
 	env->random(env->ctx, n->seed, sizeof(n->seed));
 	env->random(env->ctx, n->boot_nonce, sizeof(n->boot_nonce));
 	map_init(&n->persists, offsetof(struct persist_book, op), sizeof(uint64_t),
@@ -126,6 +127,7 @@ int node_start(struct node *n, usec_t now)
 	n->started = true;
 	n->start_counter++;
 	state_save_start(n);
+	state_erase_leftovers(n);
 	for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++)
 		if (n->overlays[i])
 			overlay_start(n->overlays[i], now);
@@ -155,7 +157,7 @@ void node_free(struct node *n, usec_t now)
 		n->events = q->next;
 		free(q);
 	}
-	while ((l = list_take(&n->outbox)))
+	while ((l = list_take(&n->outbox)) || (l = list_take(&n->leftovers)))
 		free(container_of(l, struct outgoing, list));
 	while ((b = map_next(&n->persists, &at))) {
 		map_take_at(&n->persists, &at);
@@ -344,7 +346,7 @@ usec_t node_deadline(const struct node *n)
 	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++)
 		if (n->ns[i]) {
 			at = usec_min(at, regs_deadline(n->ns[i]->regs));
-			if (n->ns[i]->leases)
+			if (n->ns[i]->leases_on)
 				at = usec_min(at, leases_deadline(n->ns[i]->leases));
 			if (n->ns[i]->vnet)
 				at = usec_min(at, vnet_deadline(n->ns[i]->vnet));

@@ -123,7 +123,7 @@ struct ns {
 	struct regs *regs;
 	struct leases *leases;
 	struct vnet *vnet;
-	bool port_up;
+	bool port_up, leases_on;
 	struct ip v4, v6, dns4, dns6;
 	struct prefix subnet6;
 	uint8_t salt;
@@ -173,6 +173,7 @@ struct node {
 	bool pumping;
 	usec_t now; /* of the entry being served, for env functions that send */
 	struct map persists; /* of struct persist_book, by op */
+	struct list leftovers; /* of struct outgoing: keys to delete at the start */
 	struct list outbox;
 	size_t outbox_count;
 	uint64_t next_op;
@@ -198,6 +199,7 @@ void state_save_overlay(struct overlay *o);
 void state_save_contacts(struct overlay *o);
 void state_save_ns(struct ns *s);
 void state_erase_ns(struct ns *s);
+void state_erase_leftovers(struct node *n);
 /* node_overlay.c */
 struct overlay *overlay_new(struct node *n, const uint8_t key[32], bool open);
 struct overlay *overlay_find(struct node *n, const uint8_t id[16]);

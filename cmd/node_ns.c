@@ -177,6 +177,7 @@ void ns_settings_changed(struct ns *s, usec_t now)
 	announce_keepers(s, now);
 	ns_make_leases(s, now);
 	leases_started(s->leases, now);
+	s->leases_on = true;
 	leases_set_v6(s->leases, &s->v6, now);
 	leases_want_address(s->leases, s->has_ask ? &s->ask : NULL, now);
 	leases_want_name(s->leases, s->host, now);
@@ -297,7 +298,7 @@ void ns_tick(struct ns *s, usec_t now)
 		return;
 	}
 	regs_tick(s->regs, now);
-	if (s->leases)
+	if (s->leases && s->leases_on)
 		leases_tick(s->leases, now);
 	if (s->vnet)
 		vnet_tick(s->vnet, now);

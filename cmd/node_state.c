@@ -247,6 +247,28 @@ static const struct {
 
 const char node_state_order[] = "SOCNKRL";
 
+/* Pairs of a namespace that is gone: deleted once writing is possible. */
+static void keep_leftover(struct node *n, const uint8_t *key, size_t key_len)
+{
+	struct outgoing *m = mem_new(sizeof(*m) + key_len);
+
+	m->len = key_len;
+	memcpy(m->msg, key, key_len);
+	list_add_tail(&n->leftovers, &m->list);
+}
+
+void state_erase_leftovers(struct node *n)
+{
+	struct list *l;
+
+	while ((l = list_take(&n->leftovers))) {
+		struct outgoing *m = container_of(l, struct outgoing, list);
+
+		put(n, &(struct persist_book){ .module = MODULE_NODE }, m->msg, m->len, NULL);
+		free(m);
+	}
+}
+
 bool node_restore(struct node *n, const uint8_t *key, size_t key_len, const uint8_t *value,
 		  size_t len)
 {
@@ -256,8 +278,10 @@ bool node_restore(struct node *n, const uint8_t *key, size_t key_len, const uint
 
 	if (kind == 'R' || kind == 'L') {
 		s = restored_ns(n, &k);
-		if (!s)
-			return true; /* left over from a namespace that is gone */
+		if (!s) {
+			keep_leftover(n, key, key_len);
+			return true;
+		}
 		if (kind == 'R')
 			return regs_restore(s->regs, k.p, rd_left(&k), value, len);
 		ns_make_leases(s, 0);

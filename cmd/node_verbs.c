@@ -194,7 +194,7 @@ static const char *join_again(struct node *n, const struct pubkey *root, usec_t 
 	s = ns_of_id(n, nsid, NULL);
 	if (!s)
 		return NULL;
-	if (s->state != NODE_NS_REFUSED && s->state != NODE_NS_JOINING)
+	if (s->state == NODE_NS_ENROLLED || s->state == NODE_NS_READY)
 		return "this node is a member of that namespace already (`vpnctl namespaces`)";
 	state_erase_ns(s);
 	ns_free(s, now);

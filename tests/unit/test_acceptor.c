@@ -1,6 +1,6 @@
 #include "dht/acceptor.h"
 
-#include "tests/unit/keeper_kit.h"
+#include "tests/unit/keeper_ops.h"
 
 struct bench {
 	struct acceptor a;

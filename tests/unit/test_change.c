@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "tests/unit/keeper_kit.h"
+#include "tests/unit/keeper_ops.h"
 
 /* One register under the change functions, without keepers. */
 struct desk {

@@ -1,6 +1,6 @@
 #include "dht/grant.h"
 
-#include "tests/unit/keeper_kit.h"
+#include "tests/unit/keeper_ops.h"
 
 static void config_make(struct config *cf, uint8_t count, uint8_t quorum, uint32_t epoch)
 {

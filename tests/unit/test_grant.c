@@ -1,6 +1,6 @@
 #include "dht/grant.h"
 
-#include "tests/unit/keeper_kit.h"
+#include "tests/unit/keeper_ops.h"
 
 /* Three keepers, quorum 2, epoch keys 100... */
 static void set_make(struct config *cf)

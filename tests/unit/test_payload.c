@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "tests/unit/keeper_kit.h"
+#include "tests/unit/keeper_ops.h"
 
 /* Every shorter form, and one byte more, must be refused. */
 #define CHECK_EXACT(read, p, buf, len) \

@@ -1,6 +1,6 @@
 #include "dht/proposer.h"
 
-#include "tests/unit/keeper_kit.h"
+#include "tests/unit/keeper_ops.h"
 
 /* A proposer alone among three; the test plays the acceptors. */
 struct stage {

@@ -1,7 +1,7 @@
 #include "dht/register.h"
 
 #include "dht/regmsg.h"
-#include "tests/unit/keeper_kit.h"
+#include "tests/unit/keeper_ops.h"
 
 static void test_register_names_refuse_what_the_protocol_does_not_allow(void)
 {

@@ -1,6 +1,6 @@
 #include "dht/grant.h"
 
-#include "tests/unit/keeper_kit.h"
+#include "tests/unit/keeper_ops.h"
 
 static struct settings some_settings(void)
 {
@@ -77,8 +77,8 @@ static void test_settings_that_make_no_sense_are_not_written(void)
 		switch (i) {
 		case 0: s.name[0] = 0; break;
 		case 1: s.name[0] = 'L'; break;
-		case 2: strcpy(s.domain, "a..b"); break;
-		case 3: strcpy(s.domain, ".a"); break;
+		case 2: memcpy(s.domain, "a..b", 5); break;
+		case 3: memcpy(s.domain, ".a", 3); break;
 		case 4: s.subnet.bits = 31; break;
 		case 5: s.subnet.bits = 15; break; /* host bits set */
 		case 6: s.lease = 59; break;

@@ -1,6 +1,6 @@
 #include "dht/token.h"
 
-#include "tests/unit/keeper_kit.h"
+#include "tests/unit/keeper_ops.h"
 
 static struct token some_token(void)
 {
@@ -25,7 +25,7 @@ static void test_token_comes_back_also_with_white_space_around_it(void)
 
 	CHECK(n == strlen(text + 2));
 	CHECK(strncmp(text + 2, "vpnd1:", 6) == 0);
-	strcat(text, "\r\n");
+	memcpy(text + 2 + n, "\r\n", 3);
 	CHECK(token_parse(&got, text) == NULL);
 	CHECK(memcmp(&t, &got, sizeof(t)) == 0);
 }
