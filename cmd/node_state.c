@@ -261,7 +261,8 @@ void state_erase_leftovers(struct node *n)
 {
 	struct list *l;
 
-	while ((l = list_take(&n->leftovers))) {
+	/* What is too much for now is left over again at the next start. */
+	while (n->persists.count < NODE_PERSISTS_MAX / 2 && (l = list_take(&n->leftovers))) {
 		struct outgoing *m = container_of(l, struct outgoing, list);
 
 		put(n, &(struct persist_book){ .module = MODULE_NODE }, m->msg, m->len, NULL);
