@@ -1,4 +1,4 @@
-/* change.c - the table of change functions, and what they share. docs/protocol.md 8.7.
+/* change.c - the table of change functions, and what they share. docs/protocol.md 8.8.
  *
  * Every function looks at the old value, its age and the operation, and says: refused (why, and who
  * holds it), the same (the old value is the answer), or a new value. None has state or effects, so

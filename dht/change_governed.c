@@ -1,5 +1,5 @@
 /* change_governed.c - registers whose changes the keepers check themselves: tokens, members, the
- * revocation list. docs/protocol.md 8.7; DESIGN of membership as registers.
+ * revocation list. docs/protocol.md 8.8; DESIGN of membership as registers.
  *
  * What an admin signed stays in the value as its proof while keepers count uses and renew. Every
  * change raises the generation. Counting a use is a set insertion, so that a repeated enrolment of

@@ -1,5 +1,5 @@
 /* change_owned.c - registers with one owner who signs: addresses, names, start counters.
- * docs/protocol.md 8.7; rules R5, R6, R9 and the transfer rule. */
+ * docs/protocol.md 8.8; rules R5, R6, R9 and the transfer rule. */
 #include "dht/change.h"
 
 static bool is_mine(const struct turn *t) { return key_equal(&t->old->owner, &t->c->op->signer); }
