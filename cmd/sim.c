@@ -18,6 +18,8 @@
 #define EVENTS_PER_RUN 200000000ull
 #define PORT 24655
 #define PORT_DELAY 20 /* microseconds */
+#define SPIN_EVENTS 10000 /* of one node within SPIN_TIME: a deadline that never moves */
+#define SPIN_TIME MSEC(1)
 
 enum kind { DELIVER, WAKE, WRITTEN, FROM_PORT };
 
@@ -42,6 +44,8 @@ struct sim_host {
 	struct sim_store *disk;
 	uint64_t life;
 	usec_t wake; /* of the event that is in the heap, or USEC_NEVER */
+	usec_t spin_from;
+	unsigned spin; /* wake-ups since then */
 	int side;
 	struct sim_result results[SIM_NOTICES_MAX];
 	size_t result_at;

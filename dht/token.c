@@ -6,6 +6,7 @@
 #define TOKEN_PREFIX "vpnd1:"
 #define TOKEN_BYTES_MAX 700
 #define CHECKSUM_LEN 4
+#define ALPHABET "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 #define VARIANT sodium_base64_VARIANT_URLSAFE_NO_PADDING
 
 static void checksum(uint8_t out[CHECKSUM_LEN], const uint8_t *b, size_t len)
@@ -127,8 +128,9 @@ const char *token_parse(struct token *t, const char *text)
 	n = strlen(text);
 	while (n && isspace((unsigned char)text[n - 1]))
 		n--;
-	if (n > TOKEN_TEXT_MAX || sodium_base642bin(bytes, sizeof(bytes), text, n, NULL, &len, NULL,
-						    VARIANT) != 0)
+	/* libsodium 1.0.18 reads some bytes above 127 as if they were of the alphabet. */
+	if (n > TOKEN_TEXT_MAX || strspn(text, ALPHABET) != n ||
+	    sodium_base642bin(bytes, sizeof(bytes), text, n, NULL, &len, NULL, VARIANT) != 0)
 		wrong = "damaged: not base64url text of the right length";
 	else
 		wrong = token_read(t, bytes, len);

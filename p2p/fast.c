@@ -188,7 +188,9 @@ static enum drop open_data(const struct p2p_view *v, struct p2p_lane *l, struct 
 	if (!k || !k->receive)
 		return DROP_INDEX;
 	place = k->peer ? known_place(k->peer, &f->remote) : -1;
-	if (place < 0) {
+	t = k->peer ? tag_find(k->peer, h.tag) : NULL;
+	/* An unknown tag may be that of an attachment whose CONFIRM stands before it in this batch. */
+	if (place < 0 || !t) {
 		f->verdict = FRAME_CONTROL;
 		return DROP_NONE;
 	}
@@ -196,9 +198,6 @@ static enum drop open_data(const struct p2p_view *v, struct p2p_lane *l, struct 
 	if (why)
 		return why;
 	opened(k->peer, l, f, place, now);
-	t = tag_find(k->peer, h.tag);
-	if (!t)
-		return DROP_TAG;
 	f->ns = t->ns;
 	f->tag = h.tag;
 	f->type = h.type;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -310,7 +311,7 @@ static void test_journal_damaged_in_what_a_compaction_wrote_is_refused_even_at_i
 	free(big);
 }
 
-static void test_journal_of_another_version_is_refused_by_name(void)
+static void test_journal_file_of_another_program_is_refused_by_name(void)
 {
 	struct journal *j;
 
@@ -318,6 +319,24 @@ static void test_journal_of_another_version_is_refused_by_name(void)
 	CHECK_EQ_INT(files_replace(dir, "state", 0600, "something else entirely", 23), 0);
 	CHECK_EQ_INT(journal_open(&j, dir, NULL, error), -EBADMSG);
 	CHECK(strstr(error, "state") != NULL);
+}
+
+static void test_journal_of_a_newer_version_is_refused_with_both_versions(void)
+{
+	struct journal *j;
+	uint8_t head[HEAD];
+	int fd;
+
+	fresh();
+	journal_close(opened());
+	fd = open(path_of("state"), O_RDWR | O_CLOEXEC);
+	CHECK_EQ_INT(pread(fd, head, HEAD, 0), HEAD);
+	head[11] = 2;
+	crypto_generichash(head + HEAD - 16, 16, head, HEAD - 16, NULL, 0);
+	CHECK_EQ_INT(pwrite(fd, head, HEAD, 0), HEAD);
+	close(fd);
+	CHECK_EQ_INT(journal_open(&j, dir, NULL, error), -EPROTO);
+	CHECK(strstr(error, "has version 2, this vpnd knows version 1") != NULL);
 }
 
 static void test_journal_answers_with_the_error_when_the_disk_is_full_and_recovers(void)
@@ -401,7 +420,8 @@ int main(void)
 		TEST(test_journal_with_a_damaged_head_is_refused),
 		TEST(test_journal_compacts_when_most_of_it_is_dead_and_loses_nothing),
 		TEST(test_journal_damaged_in_what_a_compaction_wrote_is_refused_even_at_its_end),
-		TEST(test_journal_of_another_version_is_refused_by_name),
+		TEST(test_journal_file_of_another_program_is_refused_by_name),
+		TEST(test_journal_of_a_newer_version_is_refused_with_both_versions),
 		TEST(test_journal_answers_with_the_error_when_the_disk_is_full_and_recovers),
 		TEST(test_journal_refuses_what_is_too_large_and_goes_on),
 		TEST(test_journal_refuses_a_second_process_and_names_the_first),

@@ -52,7 +52,7 @@ static enum udp_family family(void)
 /* Sends frames of these lengths from a to b; each is filled with its number. */
 static void send_frames(const size_t lens[], size_t count)
 {
-	struct frame *f[UDP_BATCH];
+	struct frame *f[UDP_BATCH] = { NULL };
 
 	for (size_t i = 0; i < count; i++) {
 		f[i] = frame_get(&a.pool);
@@ -69,7 +69,7 @@ static void send_frames(const size_t lens[], size_t count)
 /* Receives at b until `want` have come; checks lengths, contents and sender. */
 static void receive_frames(const size_t lens[], size_t want)
 {
-	struct frame *f[UDP_BATCH];
+	struct frame *f[UDP_BATCH] = { NULL };
 	size_t got = 0;
 
 	while (got < want) {

@@ -62,6 +62,10 @@ static void test_token_with_any_character_changed_or_missing_is_called_damaged(v
 		text[i] = c == 'A' ? 'B' : 'A';
 		wrong = token_parse(&got, text);
 		CHECK(wrong && strstr(wrong, "damaged"));
+		for (int b = 0; b < 256; b++) { /* no other byte stands for the same */
+			text[i] = (char)b;
+			CHECK(text[i] == c || token_parse(&got, text));
+		}
 		text[i] = c;
 	}
 	for (size_t i = n; i-- > 6;) {
