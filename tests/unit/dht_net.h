@@ -4,11 +4,12 @@
  * (net_link), else it counts as routed. Nodes that are gone receive nothing; nodes that are junk
  * answer requests with nonsense. Signatures are labelled hashes: anybody could make them, which
  * honest test code does not, and nonsense does not verify. */
-#ifndef TESTS_DHT_NET_H
-#define TESTS_DHT_NET_H
+#ifndef TESTS_UNIT_DHT_NET_H
+#define TESTS_UNIT_DHT_NET_H
 
 #include <stdlib.h>
 
+#include "base/list.h"
 #include "base/mem.h"
 #include "base/timer.h"
 #include "dht/dht.h"
