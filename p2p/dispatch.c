@@ -8,6 +8,7 @@
 #include "p2p/control.h"
 #include "p2p/core.h"
 #include "p2p/cookie.h"
+#include "p2p/extended.h"
 #include "p2p/session.h"
 #include "p2p/transmit.h"
 #include "p2p/whois.h"
@@ -64,12 +65,15 @@ static void opened(struct session *s, const struct way *w, const uint8_t *pkt, s
 	struct rd plain = rd_of(pkt + PACKET_HEADER_LEN, len - PACKET_OVERHEAD);
 	uint8_t type = rd_u8(&head) & (TYPES - 1);
 	uint32_t tag = rd_u24(&head);
-	bool is_data = type == PACKET_IP || type == PACKET_ETHERNET;
+	bool is_data = type == PACKET_IP || type == PACKET_ETHERNET || type == PACKET_EXTENDED;
+	enum drop why = type == PACKET_EXTENDED ? extended_skip(&plain) : DROP_NONE;
 
-	if (is_data != (tag != 0)) {
+	if (why) {
+		p2p_drop(s->p, why);
+	} else if (is_data != (tag != 0)) {
 		p2p_drop(s->p, DROP_MALFORMED);
 	} else if (is_data) {
-		data_input(s, type, tag, plain);
+		data_input(s, type == PACKET_EXTENDED ? PACKET_IP : type, tag, plain);
 	} else if (type == PACKET_PROBE) {
 		transmit_probe_input(s, w, plain, now);
 	} else if (type == PACKET_CONTROL) {
@@ -119,6 +123,7 @@ static const struct {
 	[PACKET_CONTROL] = { "control", PACKET_OVERHEAD + 1, 65535, true, transport_input },
 	[PACKET_IP] = { "ip", PACKET_OVERHEAD + 1, 65535, true, transport_input },
 	[PACKET_ETHERNET] = { "ethernet", PACKET_OVERHEAD + 1, 65535, true, transport_input },
+	[PACKET_EXTENDED] = { "extended", PACKET_OVERHEAD + 2, 65535, true, transport_input },
 	[PACKET_PROBE] = { "probe", PACKET_OVERHEAD + 1, 65535, true, transport_input },
 };
 

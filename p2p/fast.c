@@ -216,7 +216,7 @@ static enum drop open_one(const struct p2p_view *v, struct p2p_lane *l, struct f
 	if (type == PACKET_IP || type == PACKET_ETHERNET)
 		return open_data(v, l, f, now);
 	if ((type >= PACKET_INIT && type <= PACKET_WHOIS_ANSWER) || type == PACKET_CONTROL ||
-	    type == PACKET_PROBE) {
+	    type == PACKET_PROBE || type == PACKET_EXTENDED) {
 		f->verdict = FRAME_CONTROL;
 		return DROP_NONE;
 	}
