@@ -130,6 +130,9 @@ int node_start(struct node *n, usec_t now)
 	state_erase_leftovers(n);
 	for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++)
 		if (n->overlays[i])
+			overlay_release(n->overlays[i], now); /* left over by a refused token */
+	for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++)
+		if (n->overlays[i])
 			overlay_start(n->overlays[i], now);
 	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++)
 		if (n->ns[i])

@@ -199,12 +199,15 @@ void state_save_overlay(struct overlay *o);
 void state_save_contacts(struct overlay *o);
 void state_save_ns(struct ns *s);
 void state_erase_ns(struct ns *s);
+void state_erase_overlay(struct overlay *o);
+void state_forget_ns(struct ns *s);
 void state_erase_leftovers(struct node *n);
 /* node_overlay.c */
 struct overlay *overlay_new(struct node *n, const uint8_t key[32], bool open);
 struct overlay *overlay_find(struct node *n, const uint8_t id[16]);
 void overlay_start(struct overlay *o, usec_t now);
 void overlay_free(struct overlay *o, usec_t now);
+void overlay_release(struct overlay *o, usec_t now);
 void overlay_event(struct overlay *o, const struct p2p_event *e, usec_t now);
 void overlay_dht_event(struct overlay *o, const struct dht_event *e, usec_t now);
 void overlay_send(struct overlay *o, const struct pubkey *to, uint8_t service, const uint8_t *msg,

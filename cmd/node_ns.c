@@ -86,6 +86,7 @@ void ns_free(struct ns *s, usec_t now)
 	if (s->o->p2p)
 		p2p_namespace_del(s->o->p2p, s->number, now);
 	n->ns[s->number] = NULL;
+	state_forget_ns(s);
 	vnet_free(s->vnet);
 	leases_free(s->leases);
 	regs_free(s->regs);
@@ -284,10 +285,12 @@ static bool holds_anything(const struct ns *s, usec_t now)
 static void go(struct ns *s, usec_t now)
 {
 	struct node *n = s->n;
+	struct overlay *o = s->o;
 	uint64_t op = s->leave_op;
 
 	state_erase_ns(s);
 	ns_free(s, now);
+	overlay_release(o, now);
 	node_notice(n, op, NODE_OK, "left");
 }
 

@@ -157,15 +157,42 @@ void overlay_start(struct overlay *o, usec_t now)
 			      o->contacts[i].addr_count, now);
 }
 
+static void outbox_drop(struct overlay *o)
+{
+	struct list *l = o->n->outbox.next;
+
+	while (l != &o->n->outbox) {
+		struct outgoing *m = container_of(l, struct outgoing, list);
+
+		l = l->next;
+		if (m->o != o)
+			continue;
+		list_del(&m->list);
+		o->n->outbox_count--;
+		free(m);
+	}
+}
+
 void overlay_free(struct overlay *o, usec_t now)
 {
 	o->n->overlays[o->number] = NULL;
+	outbox_drop(o);
 	if (o->p2p) {
 		p2p_free(o->p2p, now);
 		dht_free(o->dht);
 	}
 	sodium_memzero(o->key, sizeof(o->key));
 	free(o);
+}
+
+/* An overlay goes with the last namespace that lives in it. */
+void overlay_release(struct overlay *o, usec_t now)
+{
+	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++)
+		if (o->n->ns[i] && o->n->ns[i]->o == o)
+			return;
+	state_erase_overlay(o);
+	overlay_free(o, now);
 }
 
 static size_t contact_place(const struct overlay *o, const struct pubkey *key)

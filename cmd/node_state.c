@@ -134,6 +134,23 @@ void state_save_ns(struct ns *s)
 	sodium_memzero(b, sizeof(b));
 }
 
+void state_erase_overlay(struct overlay *o)
+{
+	put_own(o->n, 'C', o->id, sizeof(o->id), NULL);
+	put_own(o->n, 'O', o->id, sizeof(o->id), NULL);
+}
+
+/* Answers that are still to come for it must not reach a namespace that gets its number later. */
+void state_forget_ns(struct ns *s)
+{
+	struct persist_book *b;
+	size_t at = 0;
+
+	while ((b = map_next(&s->n->persists, &at)))
+		if (b->owner == s->number)
+			b->module = MODULE_NODE;
+}
+
 void state_erase_ns(struct ns *s)
 {
 	put_own(s->n, 'K', s->nsid, NSID_LEN, NULL);
