@@ -118,6 +118,7 @@ struct ns {
 	bool has_ask;
 	struct ip ask;
 	bool enrolling;
+	usec_t joining_since; /* 0 = not yet */
 	uint8_t token_seed[SEED_LEN];
 	struct checkpoint checkpoint;
 	struct regs *regs;

@@ -28,6 +28,12 @@ static void publish_grant(struct ns *s, const struct lease_event *e, usec_t now)
 		ns_show_all(s, now);
 }
 
+static void lease_renewed(struct ns *s, const struct lease_event *e, usec_t now)
+{
+	s->trouble[0] = 0;
+	publish_grant(s, e, now);
+}
+
 static void lease_gained(struct ns *s, const struct lease_event *e, usec_t now)
 {
 	if (e->name.kind == REG_ADDRESS) {
@@ -45,7 +51,7 @@ static void lease_gained(struct ns *s, const struct lease_event *e, usec_t now)
 							     "internal");
 		s->n->env.port_dns(s->n->env.ctx, s->number, &s->dns4, zone);
 	}
-	publish_grant(s, e, now);
+	lease_renewed(s, e, now);
 	ns_check_ready(s, now);
 }
 
@@ -90,25 +96,29 @@ static void lease_refused(struct ns *s, const struct lease_event *e, usec_t now)
 		 holder[0] ? ", key " : "key ", key);
 }
 
+static void lease_failed(struct ns *s, const struct lease_event *e, usec_t now)
+{
+	static const char *const why[REG_STATUS_COUNT] = {
+		[REG_NO_QUORUM] = "cannot reach a majority of keepers; what is held can be used until its "
+				  "lease ends, the derived IPv6 address always (`vpnctl keepers`)",
+		[REG_FULL] = "every address of the subnet is owned by somebody",
+		[REG_QUOTA] = "the quota of this member is used up",
+		[REG_REVOKED] = "this node was revoked",
+	};
+
+	(void)now;
+	ns_trouble(s, "%s", why[e->status] ? why[e->status] : reg_status_text(e->status));
+}
+
+static void (*const handlers[])(struct ns *s, const struct lease_event *e, usec_t now) = {
+	[LEASE_GAINED] = lease_gained,	 [LEASE_RENEWED] = lease_renewed,
+	[LEASE_GONE] = lease_gone,	 [LEASE_REFUSED] = lease_refused,
+	[LEASE_FAILED] = lease_failed,
+};
+
 void ns_lease_event(struct ns *s, const struct lease_event *e, usec_t now)
 {
-	if (!s->vnet)
-		return;
-	switch (e->type) {
-	case LEASE_GAINED:
-		lease_gained(s, e, now);
-		break;
-	case LEASE_RENEWED:
-		publish_grant(s, e, now);
-		break;
-	case LEASE_GONE:
-		lease_gone(s, e, now);
-		break;
-	case LEASE_REFUSED:
-		lease_refused(s, e, now);
-		break;
-	case LEASE_FAILED:
-		ns_trouble(s, "no address or name: %s", reg_status_text(e->status));
-		break;
-	}
+	assert(e->type < ARRAY_LEN(handlers));
+	if (s->vnet)
+		handlers[e->type](s, e, now);
 }

@@ -17,6 +17,11 @@
 
 #define KEEPER_READS 20 /* lookups a second that may go on to a keeper */
 
+#define JOIN_PATIENCE SEC(4) /* ticks come once a second: said within five */
+#define NO_KEEPER                                                                        \
+	"cannot reach a keeper of the namespace; trying on (is UDP to the bootstrap node open, " \
+	"and is the token of this overlay?)"
+
 void ns_trouble(struct ns *s, const char *fmt, ...)
 {
 	va_list ap;
@@ -273,6 +278,17 @@ static void end_lapsed(struct ns *s, usec_t now)
 			p2p_detach(s->o->p2p, s->number, &a->key, now);
 }
 
+/* Says after five seconds what is wrong; looks for the keepers in the DHT meanwhile. */
+static void still_joining(struct ns *s, usec_t now)
+{
+	if (!regs_keepers(s->regs))
+		ns_query(s, QUERY_KEEPERS, 0, NULL, NULL, now);
+	if (!s->joining_since)
+		s->joining_since = now;
+	else if (now - s->joining_since >= JOIN_PATIENCE && !s->trouble[0])
+		ns_trouble(s, NO_KEEPER);
+}
+
 static bool holds_anything(const struct ns *s, usec_t now)
 {
 	struct lease_info li;
@@ -312,8 +328,8 @@ void ns_tick(struct ns *s, usec_t now)
 			seek_keeper(s, now);
 		end_lapsed(s, now);
 		ns_start_register(s, now);
-	} else if (s->state == NODE_NS_JOINING && s->enrolling && !regs_keepers(s->regs)) {
-		ns_query(s, QUERY_KEEPERS, 0, NULL, NULL, now);
+	} else if (s->state == NODE_NS_JOINING && s->enrolling) {
+		still_joining(s, now);
 	}
 	finish_waits(s, now);
 }
@@ -323,6 +339,11 @@ static void enrol_refused(struct ns *s, const struct regs_event *e)
 {
 	const char *why;
 
+	if (s->has_root_key) {
+		ns_trouble(s, "cannot make the namespace: its keeper's state could not be written (is "
+			      "the disk full?)");
+		return;
+	}
 	switch (e->status) {
 	case REG_EXPIRED:
 		why = "this token has expired; ask for a new one (`vpnctl invite`)";
@@ -334,8 +355,7 @@ static void enrol_refused(struct ns *s, const struct regs_event *e)
 		why = "this token, or this node, was revoked; ask an admin of the namespace";
 		break;
 	case REG_NO_QUORUM:
-		why = "cannot reach a keeper of the namespace; trying on (is UDP to the bootstrap "
-		      "node open, and is the token of this overlay?)";
+		why = NO_KEEPER;
 		break;
 	default:
 		why = "the keepers refuse this token; it may belong to another namespace";
@@ -355,7 +375,7 @@ static void on_enrolled(struct ns *s, const struct regs_event *e, usec_t now)
 		return;
 	}
 	enrol_refused(s, e);
-	if (e->status == REG_NO_QUORUM || e->status == REG_BUSY) {
+	if (!s->has_root_key && (e->status == REG_NO_QUORUM || e->status == REG_BUSY)) {
 		regs_enrol(s->regs, 0, s->token_seed, s->host, now);
 		return;
 	}

@@ -307,14 +307,22 @@ int keeper_submit_local(struct keeper_role *k, uint64_t request, const uint8_t *
 	return rc;
 }
 
+bool keeper_key_failed(const struct keeper_role *k)
+{
+	return k->key_failed;
+}
+
 void keeper_persisted(struct keeper_role *k, uint64_t op, int result, usec_t now)
 {
 	struct acceptor_reply reply;
 	bool active = keeper_enter(k, now);
 
-	if (result < 0)
+	if (result < 0 && !k->silent)
 		log_error(k->cfg.log, "keeper: cannot write its state (error %d): falls silent",
 			  -result);
+	else if (result == 0 && k->silent)
+		log_warn(k->cfg.log, "keeper: can write its state again");
+	k->silent = result < 0;
 	if (op >= KEEPER_OWN_OP)
 		k->key_failed |= result < 0;
 	else if (acceptor_persisted(&k->acceptor, op, result, &reply, now) && active) {

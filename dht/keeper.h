@@ -67,6 +67,8 @@ void keeper_started(struct keeper_role *k, usec_t now); /* after the last keeper
 void keeper_genesis(struct keeper_role *k, const struct key_pair *root, uint32_t era,
 		    struct config *out, usec_t now);
 bool keeper_is_active(const struct keeper_role *k);
+/* Our epoch key could not be written: this role will never judge. */
+bool keeper_key_failed(const struct keeper_role *k);
 
 /* A whole REGISTER message of type OPERATION, PREPARE, PROMISE, ACCEPT or ACCEPTED. */
 void keeper_input(struct keeper_role *k, const struct pubkey *from, const uint8_t *msg, size_t len,

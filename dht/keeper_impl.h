@@ -37,6 +37,7 @@ struct keeper_role {
 	struct map tasks;
 	struct list inbox; /* of struct own_refusal */
 	bool has_key, key_failed;
+	bool silent; /* the last write failed */
 	uint32_t key_era, key_epoch; /* what the epoch key is for */
 	uint64_t incarnation, starts;
 	uint64_t next_request; /* of internal tasks */

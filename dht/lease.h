@@ -35,7 +35,8 @@ enum lease_event_type {
 	LEASE_RENEWED,	/* a newer grant for the same */
 	LEASE_GONE,	/* must not be used any more; holder = who owns it now, if known */
 	LEASE_REFUSED,	/* a wanted one is owned by `holder`; the next candidate is being tried */
-	LEASE_FAILED,	/* no candidate left or no right; status says why; tried again later */
+	LEASE_FAILED,	/* no candidate left, no right, or no keeper answers (REG_NO_QUORUM: once, and what
+			 * is held stays so); status says why; tried again later */
 };
 
 struct lease_event {

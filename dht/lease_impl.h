@@ -33,6 +33,7 @@ struct lease {
 	uint8_t payload[REG_PAYLOAD_OWNED_MAX]; /* last sent */
 	size_t payload_len;
 	unsigned tries;
+	enum reg_status told; /* the owner knows that keepers do not answer */
 	usec_t next; /* next step of the phase */
 	struct timer timer; /* the sooner of `next` and `end` */
 };
@@ -99,6 +100,7 @@ bool lease_payload(const struct lease *e, uint8_t out[REG_PAYLOAD_OWNED_MAX], si
 /* lease_name.c */
 bool lease_usable(const struct leases *l, const struct ip *ip);
 /* False when the subnet has no usable address at all. */
+uint32_t lease_usable_count(const struct prefix *p); /* addresses of a subnet that may be leased */
 bool lease_candidate(const struct leases *l, uint32_t attempt, struct reg_name *out);
 void lease_host_clean(char out[LEASE_HOST_MAX + 1], const char *host);
 bool lease_host_candidate(const char *host, uint32_t attempt, struct reg_name *out);

@@ -13,7 +13,7 @@
 #define WALK_MAX 64	/* usable addresses up to which attempts walk */
 #define NAME_TRIES 9
 
-static uint32_t usable_count(const struct prefix *p)
+uint32_t lease_usable_count(const struct prefix *p)
 {
 	if (p->ip.len != 4 || p->bits > 30)
 		return 0;
@@ -24,10 +24,10 @@ bool lease_usable(const struct leases *l, const struct ip *ip)
 {
 	uint32_t at;
 
-	if (ip->len != 4 || usable_count(&l->cfg.subnet) == 0 || !prefix_has(&l->cfg.subnet, ip))
+	if (ip->len != 4 || lease_usable_count(&l->cfg.subnet) == 0 || !prefix_has(&l->cfg.subnet, ip))
 		return false;
 	at = ip_to_v4(ip) - ip_to_v4(&l->cfg.subnet.ip);
-	return at >= RESERVED_LOW && at - RESERVED_LOW < usable_count(&l->cfg.subnet);
+	return at >= RESERVED_LOW && at - RESERVED_LOW < lease_usable_count(&l->cfg.subnet);
 }
 
 static uint64_t pick(const struct leases *l, uint32_t attempt)
@@ -48,7 +48,7 @@ static uint64_t pick(const struct leases *l, uint32_t attempt)
 
 bool lease_candidate(const struct leases *l, uint32_t attempt, struct reg_name *out)
 {
-	uint32_t usable = usable_count(&l->cfg.subnet);
+	uint32_t usable = lease_usable_count(&l->cfg.subnet);
 	struct ip ip;
 	uint64_t at;
 

@@ -178,6 +178,10 @@ static void unsettled(struct lease *e, enum reg_status status, usec_t now)
 	} else if (!e->releasing && e->state != LEASE_RENEW_FIRST) {
 		e->state = no_keeper ? LEASE_WAITING : LEASE_CLAIMING;
 	}
+	if (no_keeper && !e->releasing && e->told != REG_NO_QUORUM) {
+		e->told = REG_NO_QUORUM;
+		lease_tell(e, LEASE_FAILED, status, NULL);
+	}
 	idle(e, now + wait);
 }
 
@@ -198,6 +202,7 @@ static void settled(struct lease *e, const struct grant *g, const uint8_t *b, si
 	e->end = e->sent + granted;
 	e->state = LEASE_HELD;
 	e->tries = 0;
+	e->told = REG_OK;
 	idle(e, e->sent + granted * 4 / 10 + lease_random(e->of, granted / 5));
 	lease_store(e);
 	lease_tell(e, was ? LEASE_RENEWED : LEASE_GAINED, REG_OK, NULL);

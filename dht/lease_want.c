@@ -2,8 +2,8 @@
  *
  * Each candidate is a struct lease (lease_op.c) until it is refused or gained. What is held stays
  * held while another is asked for and is given back once that is gained. The name waits for the
- * address, so that its register can carry it from the start. At most TRIES_MAX candidates in a
- * row, then a pause of PAUSE. */
+ * address, so that its register can carry it from the start. At most TRIES_MAX candidates, or all
+ * there are, in a row, then a pause of PAUSE. */
 #include "dht/lease_impl.h"
 
 #include <assert.h>
@@ -57,7 +57,8 @@ static bool candidate(struct lease_want *w, struct reg_name *name)
 {
 	if (w->role == ROLE_NAME)
 		return lease_host_candidate(w->host, w->attempt++, name);
-	return w->tried++ < TRIES_MAX && lease_candidate(w->of, w->attempt++, name);
+	return w->tried++ < usec_min(TRIES_MAX, lease_usable_count(&w->of->cfg.subnet)) &&
+	       lease_candidate(w->of, w->attempt++, name);
 }
 
 static void no_candidate(struct lease_want *w, usec_t now)

@@ -156,7 +156,7 @@ static void test_lease_full_subnet_fails_and_is_tried_again_later(void)
 	run(w, SEC(20), REG_OK);
 	CHECK_EQ_INT(events_of(w, LEASE_FAILED), 1);
 	CHECK_EQ_INT(last_event(w, LEASE_FAILED)->status, REG_FULL);
-	CHECK_EQ_INT(events_of(w, LEASE_REFUSED), 64);
+	CHECK_EQ_INT(events_of(w, LEASE_REFUSED), 5);
 	w->owned[2].released = true;
 	run(w, SEC(40), REG_OK);
 	CHECK(info_of(w, REG_ADDRESS, &a) && a.state == LEASE_HELD);
