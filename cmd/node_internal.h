@@ -134,6 +134,9 @@ struct ns {
 	struct limit keeper_reads;
 	struct wait waits[NODE_WAITS_MAX];
 	size_t wait_count;
+	uint64_t naming; /* op of `name add` under way, 0 = none */
+	usec_t naming_until;
+	char naming_host[64];
 	uint64_t start_op; /* of the start register, 0 = not under way */
 	usec_t next_start;
 	usec_t leaving; /* when to go at the latest; 0 = staying */

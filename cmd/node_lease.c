@@ -34,6 +34,16 @@ static void lease_renewed(struct ns *s, const struct lease_event *e, usec_t now)
 	publish_grant(s, e, now);
 }
 
+/* Ends a `name add` that waits for this name. */
+static void end_naming(struct ns *s, const struct reg_name *name, enum node_result r, const char *text)
+{
+	if (!s->naming || name->kind != REG_HOST_NAME || strlen(s->naming_host) != name->len ||
+	    memcmp(s->naming_host, name->b, name->len) != 0)
+		return;
+	node_notice(s->n, s->naming, r, "%s", text);
+	s->naming = 0;
+}
+
 static void lease_gained(struct ns *s, const struct lease_event *e, usec_t now)
 {
 	if (e->name.kind == REG_ADDRESS) {
@@ -41,7 +51,7 @@ static void lease_gained(struct ns *s, const struct lease_event *e, usec_t now)
 		vnet_own(s->vnet, &s->v4, now);
 		s->n->env.port_address(s->n->env.ctx, s->number, &s->v4,
 				       regs_settings(s->regs)->subnet.bits, true);
-	} else if (!s->held_host[0] || strcmp(s->held_host, s->host) != 0) {
+	} else if (!e->more) {
 		char zone[100];
 
 		snprintf(s->held_host, sizeof(s->held_host), "%.*s", e->name.len, e->name.b);
@@ -51,6 +61,7 @@ static void lease_gained(struct ns *s, const struct lease_event *e, usec_t now)
 							     "internal");
 		s->n->env.port_dns(s->n->env.ctx, s->number, &s->dns4, zone);
 	}
+	end_naming(s, &e->name, NODE_OK, s->naming_host);
 	lease_renewed(s, e, now);
 	ns_check_ready(s, now);
 }
@@ -63,7 +74,8 @@ static void lease_gone(struct ns *s, const struct lease_event *e, usec_t now)
 
 	dht_withdraw(s->o->dht, &t, now);
 	if (!address) {
-		s->held_host[0] = 0;
+		if (!e->more)
+			s->held_host[0] = 0;
 		return;
 	}
 	if (!s->port_up)
@@ -76,24 +88,38 @@ static void lease_gone(struct ns *s, const struct lease_event *e, usec_t now)
 	ns_check_ready(s, now);
 }
 
-/* What somebody else owns: said by name, and we go on with the next candidate. */
-static void lease_refused(struct ns *s, const struct lease_event *e, usec_t now)
+/* What a wanted one is refused for, as a sentence: its owner by name and key, or that it is none. */
+static void tell_refusal(struct ns *s, const struct lease_event *e, char *out, size_t size)
 {
 	char holder[64] = "", text[72], key[KEY_TEXT_LEN];
 	struct ip ip = address_of(&e->name);
 
-	(void)now;
 	if (e->name.kind == REG_ADDRESS)
 		ip_text(text, &ip);
 	else
 		snprintf(text, sizeof(text), "%.*s", e->name.len, e->name.b);
+	if (key_is_zero(&e->holder)) {
+		snprintf(out, size, "%s cannot be leased here", text);
+		return;
+	}
 	node_member_name(s->n, s->number, &e->holder, holder);
 	key_text(key, &e->holder);
-	log_warn(s->n->cfg.log, "%s: %s %s is owned by %s%s%s; taking another", s->name,
-		 e->name.kind == REG_ADDRESS ? "address" : "name", text, holder,
-		 holder[0] ? ", key " : "key ", key);
-	snprintf(s->refused, sizeof(s->refused), "%.72s is owned by %.63s%s%.43s", text, holder,
-		 holder[0] ? ", key " : "key ", key);
+	snprintf(out, size, "%s is owned by %.63s%s%s", text, holder, holder[0] ? ", key " : "key ",
+		 key);
+}
+
+/* The lease goes on with the next candidate by itself; one more name does not. */
+static void lease_refused(struct ns *s, const struct lease_event *e, usec_t now)
+{
+	char text[sizeof(s->refused)];
+
+	(void)now;
+	tell_refusal(s, e, text, sizeof(text));
+	end_naming(s, &e->name, NODE_NO, text);
+	if (e->more)
+		return;
+	memcpy(s->refused, text, sizeof(text));
+	log_warn(s->n->cfg.log, "%s: %s; taking another", s->name, text);
 }
 
 static void lease_failed(struct ns *s, const struct lease_event *e, usec_t now)
@@ -108,6 +134,7 @@ static void lease_failed(struct ns *s, const struct lease_event *e, usec_t now)
 
 	(void)now;
 	ns_trouble(s, "%s", why[e->status] ? why[e->status] : reg_status_text(e->status));
+	end_naming(s, &e->name, NODE_NO, s->trouble);
 }
 
 static void (*const handlers[])(struct ns *s, const struct lease_event *e, usec_t now) = {

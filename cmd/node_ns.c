@@ -331,6 +331,11 @@ void ns_tick(struct ns *s, usec_t now)
 	} else if (s->state == NODE_NS_JOINING && s->enrolling) {
 		still_joining(s, now);
 	}
+	if (s->naming && now >= s->naming_until) {
+		node_notice(s->n, s->naming, NODE_TIMEOUT, "no answer for this name yet; it goes on "
+							   "(`vpnctl name list`)");
+		s->naming = 0;
+	}
 	finish_waits(s, now);
 }
 

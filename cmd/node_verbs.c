@@ -5,6 +5,7 @@
 #include "cmd/node_verbs.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #define LEAVE_TIMEOUT SEC(2)
 #define LEASE_ONE_KEEPER (30 * 24 * 3600) /* seconds, while there is one keeper */
 #define PORT_MTU 1420
+#define NAME_TIMEOUT SEC(8)
 #define AUTO_SUBNET_TRIES 64
 
 struct ns *verb_ns(struct node *n, uint64_t op, const char *name)
@@ -357,21 +359,34 @@ void verb_pong(struct ns *s, uint64_t op, usec_t rtt)
 		s->n->env.notice(s->n->env.ctx, &nt);
 }
 
+/* The claim's end is told by the lease's event; here only who waits for it. */
+static void wait_for_name(struct ns *s, uint64_t op, const char *host, usec_t now)
+{
+	if (s->naming)
+		node_notice(s->n, s->naming, NODE_TIMEOUT, "another name is being claimed now");
+	s->naming = op;
+	s->naming_until = now + NAME_TIMEOUT;
+	snprintf(s->naming_host, sizeof(s->naming_host), "%s", host);
+}
+
 void node_name_add(struct node *n, uint64_t op, const char *ns, const char *host, usec_t now)
 {
 	struct ns *s = verb_ns(n, op, ns);
-	struct reg_name name;
+	int r;
 
 	n->now = now;
 	if (!s)
 		return;
-	if (!s->leases || !reg_name_host(&name, host)) {
-		node_notice(n, op, NODE_NO, "'%s' cannot be a host name here (1 to 63 lower-case "
+	r = s->leases_on ? leases_add_name(s->leases, host, now) : -EAGAIN;
+	if (r == -EEXIST)
+		node_notice(n, op, NODE_OK, "%s is this node's already (`vpnctl name list`)", host);
+	else if (r == -EINVAL)
+		node_notice(n, op, NODE_NO, "'%s' cannot be a host name here (1 to 54 lower-case "
 					    "letters, digits and hyphens)", host);
-		return;
-	}
-	leases_want_name(s->leases, host, now);
-	node_notice(n, op, NODE_OK, "claiming %s; see `vpnctl addresses`", host);
+	else if (r)
+		node_notice(n, op, NODE_NO, "%s cannot claim names now (`vpnctl status`)", s->name);
+	else
+		wait_for_name(s, op, host, now);
 	node_pump(n, now);
 }
 

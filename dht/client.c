@@ -149,7 +149,6 @@ static void attempt(struct client_op *o, usec_t now)
 		send_to(o, keeper);
 		return;
 	}
-	o->request = regs_random64(r); /* the keeper here answers each once */
 	rc = keeper_submit_local(r->keeper, o->request, o->bytes, o->len, now);
 	if (rc == -EINVAL)
 		end(o, REG_MALFORMED);

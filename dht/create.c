@@ -119,8 +119,10 @@ int regs_create(struct regs *r, const struct key_pair *root, const struct settin
 	if (!n || !(facts_take_settings(r, bytes, n) || r->facts.has_settings))
 		return -EINVAL;
 	first_secret(r, now);
-	if (!r->facts.has_config) {
-		keeper_genesis(regs_keeper(r), root, 0, &cf, now);
+	/* A crash may have come between the config and the key; then nothing was signed with it. */
+	if (!r->facts.has_config || !keeper_has_key(regs_keeper(r))) {
+		keeper_genesis(regs_keeper(r), root,
+			       r->facts.has_config ? r->facts.config.era + 1 : 0, &cf, now);
 		facts_own_config(r, &cf);
 	}
 	c->active = true;

@@ -137,7 +137,7 @@ struct keeper_role *keeper_new(const struct keeper_config *cfg, const struct kee
 	tasks_init(k, seed);
 	limit_init(&k->enrols, ENROLS_PER_SECOND, ENROLS_BURST);
 	k->next_op = KEEPER_OWN_OP;
-	k->look_at_revocations = USEC_NEVER;
+	k->look_at_revocations = k->write_again = USEC_NEVER;
 	return k;
 }
 
@@ -166,11 +166,13 @@ bool keeper_is_active(const struct keeper_role *k)
 	int at = cf ? config_member(cf, &k->cfg.self.pub) : -1;
 	const struct keeper *m = at < 0 ? NULL : &cf->members[at];
 
-	return m && k->env.settings(k->env.ctx) && k->has_key && !k->key_failed &&
-	       k->key_era == cf->era && k->key_epoch == cf->epoch &&
+	return m && k->env.settings(k->env.ctx) && k->has_key && !k->own_key.failed &&
+	       !k->own_life.failed && k->key_era == cf->era && k->key_epoch == cf->epoch &&
 	       m->incarnation == k->incarnation &&
 	       key_equal(&m->epoch_key, &k->acceptor.epoch_key.pub);
 }
+
+bool keeper_has_key(const struct keeper_role *k) { return k->has_key; }
 
 bool keeper_enter(struct keeper_role *k, usec_t now)
 {
@@ -324,7 +326,7 @@ void keeper_persisted(struct keeper_role *k, uint64_t op, int result, usec_t now
 		log_warn(k->cfg.log, "keeper: can write its state again");
 	k->silent = result < 0;
 	if (op >= KEEPER_OWN_OP)
-		k->key_failed |= result < 0;
+		keeper_own_persisted(k, op, result);
 	else if (acceptor_persisted(&k->acceptor, op, result, &reply, now) && active) {
 		if (key_equal(&reply.to, &k->cfg.self.pub))
 			hand_over(k, &reply.msg);
@@ -342,11 +344,13 @@ void keeper_tick(struct keeper_role *k, usec_t now)
 		k->look_at_revocations = USEC_NEVER;
 		keeper_revocation_grant(k, &grant, now);
 	}
+	keeper_own_write_again(k);
 	proposer_tick(&k->proposer, now);
 	keeper_leave(k, now);
 }
 
 usec_t keeper_deadline(const struct keeper_role *k)
 {
-	return usec_min(proposer_deadline(&k->proposer), k->look_at_revocations);
+	return usec_min(proposer_deadline(&k->proposer),
+			usec_min(k->look_at_revocations, k->write_again));
 }

@@ -36,7 +36,12 @@ struct keeper_role {
 	struct quota quota;
 	struct map tasks;
 	struct list inbox; /* of struct own_refusal */
-	bool has_key, key_failed;
+	bool has_key;
+	struct own_write {
+		uint64_t op; /* the last one */
+		bool failed;
+	} own_key, own_life; /* 'e' and 'k' */
+	usec_t write_again;  /* what failed of them */
 	bool silent; /* the last write failed */
 	uint32_t key_era, key_epoch; /* what the epoch key is for */
 	uint64_t incarnation, starts;
@@ -52,6 +57,10 @@ struct keeper_role {
 bool keeper_enter(struct keeper_role *k, usec_t now); /* false = not active */
 void keeper_leave(struct keeper_role *k, usec_t now); /* hands own refusals over */
 uint64_t keeper_wall(const struct keeper_role *k);
+
+/* keeper_store.c */
+void keeper_own_persisted(struct keeper_role *k, uint64_t op, int result);
+void keeper_own_write_again(struct keeper_role *k);
 
 /* rules.c */
 enum reg_status rules_member(const struct keeper_role *k, const struct pubkey *key);

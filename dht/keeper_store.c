@@ -2,14 +2,22 @@
  *
  * Durable: 'e' = version 1, era 4, epoch 4, seed of the epoch key 32; 'k' = version 1, incarnation
  * 8, starts 8; 'r...' = acceptor.c. Writes become durable in the order in which they were made, so
- * the epoch key is on disk before the first signature made with it leaves. */
+ * the epoch key is on disk before the first signature made with it leaves; one that fails silences
+ * the keeper until it has been repeated with success. */
 #include <assert.h>
 
 #include "dht/keeper_impl.h"
 
 #define RECORD_VERSION 1
+#define WRITE_AGAIN SEC(1)
 
-static void key_store(struct keeper_role *k, const uint8_t seed[SEED_LEN])
+static void own_store(struct keeper_role *k, struct own_write *own, char key, const struct wr *w)
+{
+	own->op = k->next_op++;
+	k->env.persist(k->env.ctx, own->op, (const uint8_t *)&key, 1, w->start, wr_len(w));
+}
+
+static void key_store(struct keeper_role *k)
 {
 	uint8_t record[1 + 4 + 4 + SEED_LEN];
 	struct wr w = wr_of(record, sizeof(record));
@@ -17,9 +25,9 @@ static void key_store(struct keeper_role *k, const uint8_t seed[SEED_LEN])
 	wr_u8(&w, RECORD_VERSION);
 	wr_u32(&w, k->key_era);
 	wr_u32(&w, k->key_epoch);
-	wr_copy(&w, seed, SEED_LEN);
+	wr_copy(&w, k->acceptor.epoch_key.secret, SEED_LEN);
 	assert(wr_ok(&w));
-	k->env.persist(k->env.ctx, k->next_op++, (const uint8_t *)"e", 1, record, wr_len(&w));
+	own_store(k, &k->own_key, 'e', &w);
 	sodium_memzero(record, sizeof(record));
 }
 
@@ -32,7 +40,33 @@ static void life_store(struct keeper_role *k)
 	wr_u64(&w, k->incarnation);
 	wr_u64(&w, k->starts);
 	assert(wr_ok(&w));
-	k->env.persist(k->env.ctx, k->next_op++, (const uint8_t *)"k", 1, record, wr_len(&w));
+	own_store(k, &k->own_life, 'k', &w);
+}
+
+static void own_answer(struct keeper_role *k, struct own_write *own, uint64_t op, int result)
+{
+	if (own->op != op)
+		return;
+	own->failed = result < 0;
+	if (own->failed)
+		k->write_again = k->now + WRITE_AGAIN;
+}
+
+void keeper_own_persisted(struct keeper_role *k, uint64_t op, int result)
+{
+	own_answer(k, &k->own_key, op, result);
+	own_answer(k, &k->own_life, op, result);
+}
+
+void keeper_own_write_again(struct keeper_role *k)
+{
+	if (k->now < k->write_again)
+		return;
+	k->write_again = USEC_NEVER;
+	if (k->own_key.failed)
+		key_store(k);
+	if (k->own_life.failed)
+		life_store(k);
 }
 
 static bool key_restore(struct keeper_role *k, const uint8_t *value, size_t len)
@@ -111,7 +145,7 @@ void keeper_genesis(struct keeper_role *k, const struct key_pair *root, uint32_t
 	k->key_era = era;
 	k->key_epoch = out->epoch;
 	k->starts = 1;
-	key_store(k, seed);
+	key_store(k);
 	life_store(k);
 	sodium_memzero(seed, sizeof(seed));
 }

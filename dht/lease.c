@@ -86,11 +86,20 @@ void lease_drop(struct lease *e, usec_t now)
 	forget(e);
 }
 
+void lease_void(struct lease *e)
+{
+	free(e->grant);
+	e->grant = NULL;
+	e->grant_len = 0;
+	e->end = 0;
+}
+
 void lease_tell(struct lease *e, enum lease_event_type type, enum reg_status status,
 		const struct pubkey *holder)
 {
 	struct leases *l = e->of;
-	struct lease_event ev = { .type = type, .name = e->name, .status = status };
+	struct lease_event ev = { .type = type, .name = e->name, .status = status,
+				  .more = e->role == ROLE_MORE_NAMES };
 
 	if (holder)
 		ev.holder = *holder;

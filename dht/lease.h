@@ -42,6 +42,7 @@ enum lease_event_type {
 struct lease_event {
 	enum lease_event_type type;
 	struct reg_name name;
+	bool more; /* of leases_add_name, not the node's own */
 	enum reg_status status;
 	struct pubkey holder;
 	const uint8_t *grant; /* valid during the call */
@@ -77,6 +78,9 @@ void leases_started(struct leases *l, usec_t now);
 void leases_want_address(struct leases *l, const struct ip *ask, usec_t now);
 /* The node's host name: NAME, else NAME-2, NAME-3, ... Its payload carries v4 and v6. */
 void leases_want_name(struct leases *l, const char *host, usec_t now);
+/* One more name, exactly this one: GAINED, or REFUSED with its holder, or FAILED. -EINVAL when it
+ * cannot be a host name of at most 54 characters, -EEXIST when it is held or asked for, -ENOSPC. */
+int leases_add_name(struct leases *l, const char *host, usec_t now);
 /* What the payloads tell: the derived address, and set by itself the v4 and the host name. */
 void leases_set_v6(struct leases *l, const struct ip *v6, usec_t now);
 void leases_release(struct leases *l, const struct reg_name *name, usec_t now);

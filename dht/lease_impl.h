@@ -11,7 +11,8 @@
 
 #define LEASE_HOST_MAX 54 /* characters: what fits into the payload of an address */
 
-enum lease_role { ROLE_ADDRESS, ROLE_NAME, ROLE_COUNT };
+/* Of addresses and host names one each counts; further names stand beside them, each for itself. */
+enum lease_role { ROLE_ADDRESS, ROLE_NAME, ROLE_MORE_NAMES, ROLE_COUNT };
 enum lease_phase { PHASE_IDLE, PHASE_DISK, PHASE_ASKED };
 
 struct lease {
@@ -66,6 +67,7 @@ struct lease *lease_find(const struct leases *l, const struct reg_name *name);
 struct lease *lease_current(const struct leases *l, enum lease_role role);
 struct lease *lease_add(struct leases *l, const struct reg_name *name, enum lease_role role);
 void lease_drop(struct lease *e, usec_t now); /* forgets it, on disk too */
+void lease_void(struct lease *e); /* what was granted counts no more, after a restart neither */
 void lease_tell(struct lease *e, enum lease_event_type type, enum reg_status status,
 		const struct pubkey *holder);
 

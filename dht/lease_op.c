@@ -3,8 +3,9 @@
  * Validity counts from the moment the request was first sent, is never longer than what was asked
  * for or what was granted, and while a request is under way it is the shorter of the old end and
  * what the request would leave (R8, DESIGN 12.3). A release ends use before its first send.
- * Renewal from half life (+-10 %), then every 24th of the life, at least RENEW_GAP apart. Whatever
- * the keepers do not settle is tried again with random back-off; what they refuse is given up. */
+ * Renewal from half life (+-10 %), then every 24th of the life, RENEW_GAP to RISK_GAP apart; sooner
+ * when the grant's dates, which others go by, end sooner than that. Whatever the keepers do not
+ * settle is tried again with random back-off; what they refuse is given up. */
 #include "dht/lease_impl.h"
 
 #include <assert.h>
@@ -18,6 +19,9 @@
 #define DISK_RETRY SEC(10)   /* a write that failed or was never answered */
 #define RETRY_FIRST MSEC(500)
 #define RETRY_MAX SEC(30)
+#define REFUSED_PAUSE SEC(30) /* after a refusal for what we are */
+#define RISK_GAP HOURS(1)     /* between tries of a held one, at most */
+#define DATE_GAP MINUTES(10)  /* before a grant that others will not believe is renewed */
 
 bool lease_holding(const struct lease *e)
 {
@@ -174,7 +178,9 @@ static void unsettled(struct lease *e, enum reg_status status, usec_t now)
 	e->tries++;
 	if (lease_holding(e)) {
 		e->state = no_keeper || e->state == LEASE_AT_RISK ? LEASE_AT_RISK : LEASE_HELD;
-		wait = life(e) / 24 > RENEW_GAP && status != REG_BUSY ? life(e) / 24 : RENEW_GAP;
+		wait = usec_min(life(e) / 24, RISK_GAP);
+		if (wait < RENEW_GAP || status == REG_BUSY)
+			wait = RENEW_GAP;
 	} else if (!e->releasing && e->state != LEASE_RENEW_FIRST) {
 		e->state = no_keeper ? LEASE_WAITING : LEASE_CLAIMING;
 	}
@@ -183,6 +189,18 @@ static void unsettled(struct lease *e, enum reg_status status, usec_t now)
 		lease_tell(e, LEASE_FAILED, status, NULL);
 	}
 	idle(e, now + wait);
+}
+
+/* Around half of what was granted; of a grant that ends sooner by the wall clock, half of that. */
+static usec_t renewal_of(const struct lease *e, const struct grant *g, usec_t granted, usec_t now)
+{
+	usec_t next = e->sent + granted * 4 / 10 + lease_random(e->of, granted / 5);
+	uint64_t wall = wall_seconds(e->of->cfg.wall, now), end = grant_end(g);
+	uint64_t left = end > wall ? end - wall : 0;
+
+	if (left >= granted / SEC(2))
+		return next;
+	return usec_min(next, now + (SEC(left / 2) > DATE_GAP ? SEC(left / 2) : DATE_GAP));
 }
 
 static void settled(struct lease *e, const struct grant *g, const uint8_t *b, size_t len,
@@ -203,7 +221,7 @@ static void settled(struct lease *e, const struct grant *g, const uint8_t *b, si
 	e->state = LEASE_HELD;
 	e->tries = 0;
 	e->told = REG_OK;
-	idle(e, e->sent + granted * 4 / 10 + lease_random(e->of, granted / 5));
+	idle(e, renewal_of(e, g, granted, now));
 	lease_store(e);
 	lease_tell(e, was ? LEASE_RENEWED : LEASE_GAINED, REG_OK, NULL);
 	if (!was)
@@ -211,7 +229,7 @@ static void settled(struct lease *e, const struct grant *g, const uint8_t *b, si
 	lease_retell(e->of, now);
 }
 
-/* The keepers say that it is not ours (any more). */
+/* The keepers say that it is not ours (any more): a restart must not find the old validity. */
 static void not_ours(struct lease *e, enum reg_status status, const struct pubkey *holder,
 		     usec_t now)
 {
@@ -219,6 +237,7 @@ static void not_ours(struct lease *e, enum reg_status status, const struct pubke
 
 	if (was)
 		lease_tell(e, LEASE_GONE, status, holder);
+	lease_void(e);
 	e->state = LEASE_CLAIMING;
 	e->tries = 0;
 	if (was)
@@ -242,13 +261,19 @@ static void stopped(struct lease *e, enum reg_status status, usec_t now)
 	(void)now;
 }
 
-/* A claim that is refused for what we are, not for who else owns it: pause. */
+/* A claim that is refused for what we are, not for who else owns it: the same again later. One that
+ * is refused for what it asks for: another, later. */
 static void failed(struct lease *e, enum reg_status status, usec_t now)
 {
 	struct leases *l = e->of;
 	enum lease_role role = e->role;
 
 	lease_tell(e, LEASE_FAILED, status, NULL);
+	if (status != REG_REFUSED && l->want[role].active && lease_current(l, role) == e) {
+		e->state = LEASE_CLAIMING;
+		idle(e, now + REFUSED_PAUSE + lease_random(l, REFUSED_PAUSE / 10));
+		return;
+	}
 	lease_drop(e, now);
 	lease_pause(l, role, now);
 }

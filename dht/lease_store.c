@@ -130,17 +130,17 @@ static void name_text(const struct reg_name *n, char out[LEASE_HOST_MAX + 1])
 /* What the register should say now: an address names its host, a name its addresses. */
 bool lease_payload(const struct lease *e, uint8_t out[REG_PAYLOAD_OWNED_MAX], size_t *len)
 {
-	const struct lease *other = held(e->of, e->role == ROLE_NAME ? ROLE_ADDRESS : ROLE_NAME);
+	const struct lease *other = held(e->of, e->role == ROLE_ADDRESS ? ROLE_NAME : ROLE_ADDRESS);
 	struct wr w = wr_of(out, REG_PAYLOAD_OWNED_MAX);
 	struct owned_payload p = { 0 };
 
 	if (e->role == ROLE_ADDRESS && other)
 		name_text(&other->name, p.host);
-	if (e->role == ROLE_NAME && other) {
+	if (e->role != ROLE_ADDRESS && other) {
 		p.v4.len = 4;
 		memcpy(p.v4.b, other->name.b, 4);
 	}
-	if (e->role == ROLE_NAME)
+	if (e->role != ROLE_ADDRESS)
 		p.v6 = e->of->v6;
 	wr_owned_payload(&w, &p);
 	*len = wr_ok(&w) ? wr_len(&w) : 0;

@@ -7,6 +7,7 @@
 #include "dht/lease_impl.h"
 
 #include <assert.h>
+#include <errno.h>
 
 #include "base/list.h"
 
@@ -30,7 +31,7 @@ bool lease_may_start(const struct lease *e)
 	const struct leases *l = e->of;
 	const struct lease *address = lease_current(l, ROLE_ADDRESS);
 
-	if (e->role != ROLE_NAME)
+	if (e->role == ROLE_ADDRESS)
 		return true;
 	return address ? lease_holding(address) : !l->want[ROLE_ADDRESS].active;
 }
@@ -44,6 +45,7 @@ static void claim(struct leases *l, const struct reg_name *name, enum lease_role
 	if (!e)
 		return;
 	if (e->releasing || e->state == LEASE_LOST) { /* wanted again: a newer operation */
+		lease_void(e);
 		e->releasing = false;
 		e->state = LEASE_CLAIMING;
 		e->phase = PHASE_IDLE;
@@ -113,17 +115,19 @@ void lease_want_fire(struct timer *t, usec_t now)
 void lease_gained(struct lease *e, usec_t now)
 {
 	struct leases *l = e->of;
-	struct lease *name = lease_current(l, ROLE_NAME);
 	enum lease_role role = e->role;
 
 	for (size_t i = l->count; i > 0; i--) {
 		struct lease *other = l->slot[i - 1];
 
-		if (other != e && other->role == role && !other->releasing && !lease_is_asked_for(other))
+		if (other == e || other->releasing)
+			continue;
+		if (other->role == role && role != ROLE_MORE_NAMES && !lease_is_asked_for(other))
 			lease_give_back(other, now);
+		else if (role == ROLE_ADDRESS && other->role != ROLE_ADDRESS &&
+			 other->phase == PHASE_IDLE && !lease_holding(other))
+			lease_arm(other, now); /* it waited for the address */
 	}
-	if (role == ROLE_ADDRESS && name && name->phase == PHASE_IDLE && !lease_holding(name))
-		lease_arm(name, now);
 }
 
 void lease_refused(struct lease *e, enum reg_status status, const struct pubkey *holder,
@@ -187,6 +191,22 @@ void leases_want_name(struct leases *l, const char *host, usec_t now)
 	timer_cancel(&l->timers, &w->timer);
 	if (!e || !answers(w->host, e))
 		want_next(w, now);
+}
+
+int leases_add_name(struct leases *l, const char *host, usec_t now)
+{
+	struct reg_name name;
+	struct lease *e;
+
+	if (!reg_name_host(&name, host) || name.len > LEASE_HOST_MAX)
+		return -EINVAL;
+	e = lease_find(l, &name);
+	if (e && !e->releasing)
+		return -EEXIST;
+	if (l->count == LEASES_MAX)
+		return -ENOSPC;
+	claim(l, &name, ROLE_MORE_NAMES, now);
+	return 0;
 }
 
 void leases_set_v6(struct leases *l, const struct ip *v6, usec_t now)

@@ -181,6 +181,46 @@ static void test_lease_taken_name_gets_a_number(void)
 	world_free(w);
 }
 
+static void test_lease_one_more_name_stands_beside_the_own(void)
+{
+	struct world *w = world_new("10.1.0.0/16");
+	struct lease_info li;
+	size_t at = 0, names = 0;
+
+	leases_want_address(w->l, NULL, w->now);
+	leases_want_name(w->l, "ada", w->now);
+	run(w, SEC(5), REG_OK);
+	CHECK_EQ_INT(leases_add_name(w->l, "www", w->now), 0);
+	CHECK_EQ_INT(leases_add_name(w->l, "www", w->now), -EEXIST);
+	CHECK_EQ_INT(leases_add_name(w->l, "no name", w->now), -EINVAL);
+	run(w, SEC(5), REG_OK);
+	while (leases_next(w->l, &at, &li, w->now))
+		names += li.name.kind == REG_HOST_NAME && li.state == LEASE_HELD;
+	CHECK_EQ_INT(names, 2);
+	CHECK(last_event(w, LEASE_GAINED)->more);
+	world_free(w);
+}
+
+static void test_lease_one_more_name_that_is_taken_is_refused_and_not_numbered(void)
+{
+	struct world *w = world_new("10.1.0.0/16");
+	struct reg_name n;
+	struct lease_info li;
+	size_t at = 0;
+
+	reg_name_host(&n, "www");
+	own(w, &n, &w->other);
+	leases_want_address(w->l, NULL, w->now);
+	run(w, SEC(5), REG_OK);
+	CHECK_EQ_INT(leases_add_name(w->l, "www", w->now), 0);
+	run(w, SEC(5), REG_OK);
+	CHECK_EQ_INT(events_of(w, LEASE_REFUSED), 1);
+	CHECK(key_equal(&last_event(w, LEASE_REFUSED)->holder, &w->other));
+	while (leases_next(w->l, &at, &li, w->now))
+		CHECK(li.name.kind != REG_HOST_NAME);
+	world_free(w);
+}
+
 static void test_lease_all_nine_names_taken_fails(void)
 {
 	struct world *w = world_new("10.1.0.0/16");
@@ -303,6 +343,8 @@ int main(void)
 		TEST(test_lease_last_free_address_of_a_small_subnet_is_found),
 		TEST(test_lease_full_subnet_fails_and_is_tried_again_later),
 		TEST(test_lease_taken_name_gets_a_number),
+		TEST(test_lease_one_more_name_stands_beside_the_own),
+		TEST(test_lease_one_more_name_that_is_taken_is_refused_and_not_numbered),
 		TEST(test_lease_all_nine_names_taken_fails),
 		TEST(test_lease_strange_host_names_are_made_usable),
 		TEST(test_lease_is_renewed_from_half_life),
