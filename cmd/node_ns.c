@@ -158,6 +158,28 @@ static void announce_keepers(struct ns *s, usec_t now)
 	dht_publish(s->o->dht, &t, cf->bytes, cf->len, NODE_PUBLISH_SECONDS, now);
 }
 
+/* One attached session to some keeper is kept: renewals, revocations and the beacon come by it. */
+static void seek_keeper(struct ns *s, usec_t now)
+{
+	const struct config *cf = regs_keepers(s->regs);
+	bool found = false;
+
+	for (size_t i = 0; cf && i < cf->count; i++)
+		if (key_equal(&cf->members[i].node, &s->n->cfg.self.pub) ||
+		    map_get(&s->attached, &cf->members[i].node))
+			found = true;
+	if (!cf || found) {
+		s->keeper_try = 0;
+		s->next_keeper_try = now + SEC(1);
+		return;
+	}
+	p2p_attach(s->o->p2p, s->number, &cf->members[s->keeper_try % cf->count].node, now);
+	s->keeper_try++;
+	s->next_keeper_try = now + SEC(1) * (s->keeper_try < 10 ? s->keeper_try : 10);
+	if (s->keeper_try % 4 == 3)
+		ns_query(s, QUERY_KEEPERS, 0, NULL, NULL, now);
+}
+
 /* The first time settings are known here: port, derived address, claims. Idempotent. */
 void ns_settings_changed(struct ns *s, usec_t now)
 {
@@ -187,7 +209,7 @@ void ns_settings_changed(struct ns *s, usec_t now)
 	leases_set_v6(s->leases, &s->v6, now);
 	leases_want_address(s->leases, s->has_ask ? &s->ask : NULL, now);
 	leases_want_name(s->leases, s->host, now);
-	s->next_keeper_try = now;
+	seek_keeper(s, now);
 }
 
 void ns_start(struct ns *s, usec_t now)
@@ -206,28 +228,6 @@ void ns_start(struct ns *s, usec_t now)
 		regs_trust(s->regs, &s->checkpoint, keys, count);
 		regs_enrol(s->regs, 0, s->token_seed, s->host, now);
 	}
-}
-
-/* One attached session to some keeper is kept: renewals, revocations and the beacon come by it. */
-static void seek_keeper(struct ns *s, usec_t now)
-{
-	const struct config *cf = regs_keepers(s->regs);
-	bool found = false;
-
-	for (size_t i = 0; cf && i < cf->count; i++)
-		if (key_equal(&cf->members[i].node, &s->n->cfg.self.pub) ||
-		    map_get(&s->attached, &cf->members[i].node))
-			found = true;
-	if (!cf || found) {
-		s->keeper_try = 0;
-		s->next_keeper_try = now + SEC(1);
-		return;
-	}
-	p2p_attach(s->o->p2p, s->number, &cf->members[s->keeper_try % cf->count].node, now);
-	s->keeper_try++;
-	s->next_keeper_try = now + SEC(1) * (s->keeper_try < 10 ? s->keeper_try : 10);
-	if (s->keeper_try % 4 == 3)
-		ns_query(s, QUERY_KEEPERS, 0, NULL, NULL, now);
 }
 
 static void finish_waits(struct ns *s, usec_t now)

@@ -182,6 +182,7 @@ static struct overlay *overlay_of_token(struct node *n, const struct token *t, u
 		return NULL;
 	state_save_overlay(o);
 	take_contacts(o, t, now);
+	state_save_contacts(o); /* before the namespace: who is killed now must find its way back */
 	overlay_start(o, now);
 	return o;
 }

@@ -184,15 +184,18 @@ static void print_health(const json_t *ns)
 void print_status(const json_t *reply)
 {
 	const json_t *ns, *drops = json_object_get(reply, "drops"), *v;
+	json_int_t peers = json_integer_value(json_object_get(reply, "peers"));
 	const char *reason;
 	char up[CELL_LEN];
 	size_t i;
 
 	cell_seconds(up, json_integer_value(json_object_get(reply, "uptime_s")));
 	printf("vpnd %s, up %s, UDP port %" JSON_INTEGER_FORMAT ", %" JSON_INTEGER_FORMAT
-	       " peers\nkey  %s\n",
-	       text_of(reply, "vpnd"), up, json_integer_value(json_object_get(reply, "port")),
-	       json_integer_value(json_object_get(reply, "peers")), text_of(reply, "key"));
+	       " peer%s\nkey  %s\n",
+	       text_of(reply, "vpnd"), up, json_integer_value(json_object_get(reply, "port")), peers,
+	       peers == 1 ? "" : "s", text_of(reply, "key"));
+	if (!json_array_size(json_object_get(reply, "namespaces")))
+		puts("in no namespace; `vpnctl create NAME` makes one, `vpnd join -` takes a token");
 	json_array_foreach(json_object_get(reply, "namespaces"), i, ns) {
 		printf("\n%s: %s\n", text_of(ns, "name"), text_of(ns, "state"));
 		printf("    address    %s  %s\n", text_of(ns, "ipv4"), text_of(ns, "ipv6"));

@@ -63,10 +63,6 @@ void create_settle(struct regs *r, usec_t now)
 {
 	struct create *c = &r->create;
 
-	if (c->active && r->keeper && keeper_key_failed(r->keeper)) {
-		end(r, REG_REFUSED, now); /* without an epoch key on the disk there is no keeper */
-		return;
-	}
 	if (!c->active || !facts_durable(r))
 		return;
 	if (r->facts.has_membership)

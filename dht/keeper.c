@@ -309,10 +309,7 @@ int keeper_submit_local(struct keeper_role *k, uint64_t request, const uint8_t *
 	return rc;
 }
 
-bool keeper_key_failed(const struct keeper_role *k)
-{
-	return k->key_failed;
-}
+bool keeper_key_failed(const struct keeper_role *k) { return k->own_key.failed; }
 
 void keeper_persisted(struct keeper_role *k, uint64_t op, int result, usec_t now)
 {

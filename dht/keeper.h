@@ -68,7 +68,7 @@ void keeper_genesis(struct keeper_role *k, const struct key_pair *root, uint32_t
 		    struct config *out, usec_t now);
 bool keeper_has_key(const struct keeper_role *k); /* of whatever epoch */
 bool keeper_is_active(const struct keeper_role *k);
-/* Our epoch key could not be written: this role will never judge. */
+/* Our epoch key could not be written: this role judges nothing until a repetition succeeds. */
 bool keeper_key_failed(const struct keeper_role *k);
 
 /* A whole REGISTER message of type OPERATION, PREPARE, PROMISE, ACCEPT or ACCEPTED. */
