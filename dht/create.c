@@ -63,6 +63,10 @@ void create_settle(struct regs *r, usec_t now)
 {
 	struct create *c = &r->create;
 
+	if (c->active && r->keeper && keeper_key_failed(r->keeper)) {
+		end(r, REG_REFUSED, now); /* without an epoch key on the disk there is no keeper */
+		return;
+	}
 	if (!c->active || !facts_durable(r))
 		return;
 	if (r->facts.has_membership)
@@ -115,8 +119,8 @@ int regs_create(struct regs *r, const struct key_pair *root, const struct settin
 	if (!n || !(facts_take_settings(r, bytes, n) || r->facts.has_settings))
 		return -EINVAL;
 	first_secret(r, now);
-	/* A crash may have come between the config and the key; then nothing was signed with it. */
-	if (!r->facts.has_config || !keeper_has_key(regs_keeper(r))) {
+	/* A crash or a failed write may have left a config whose key is lost: nothing was signed yet. */
+	if (!regs_judges(r) && !r->facts.has_membership) {
 		keeper_genesis(regs_keeper(r), root,
 			       r->facts.has_config ? r->facts.config.era + 1 : 0, &cf, now);
 		facts_own_config(r, &cf);

@@ -172,8 +172,6 @@ bool keeper_is_active(const struct keeper_role *k)
 	       key_equal(&m->epoch_key, &k->acceptor.epoch_key.pub);
 }
 
-bool keeper_has_key(const struct keeper_role *k) { return k->has_key; }
-
 bool keeper_enter(struct keeper_role *k, usec_t now)
 {
 	k->now = now;

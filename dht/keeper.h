@@ -66,7 +66,6 @@ void keeper_started(struct keeper_role *k, usec_t now); /* after the last keeper
  * env.config return it; then it submits a MEMBER_SET signed by the root for its own key. */
 void keeper_genesis(struct keeper_role *k, const struct key_pair *root, uint32_t era,
 		    struct config *out, usec_t now);
-bool keeper_has_key(const struct keeper_role *k); /* of whatever epoch */
 bool keeper_is_active(const struct keeper_role *k);
 /* Our epoch key could not be written: this role judges nothing until a repetition succeeds. */
 bool keeper_key_failed(const struct keeper_role *k);
