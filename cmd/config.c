@@ -11,6 +11,7 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 
 #define WORD_MAX 32 /* longer words are near nothing */
 
@@ -153,6 +154,13 @@ static const char *set_mode(struct options *o, const char *value)
 	return strcmp(value, "interface") == 0 ? NULL : "interface";
 }
 
+static const char *set_take_over(struct options *o, const char *v)
+{
+	(void)v;
+	o->take_over = true;
+	return NULL;
+}
+
 static const char *set_check(struct options *o, const char *v)
 {
 	(void)v;
@@ -184,6 +192,7 @@ static const struct option table[] = {
 	{ "hostname", false, ANYWHERE, set_hostname },
 	{ "log-level", false, ANYWHERE, set_log_level },
 	{ "check-config", true, COMMAND_LINE, set_check },
+	{ "take-over", true, COMMAND_LINE, set_take_over },
 	{ "help", true, COMMAND_LINE, set_help },
 	{ "version", true, COMMAND_LINE, set_version },
 	{ "token-file", false, OF_JOIN, set_token_file },
@@ -191,49 +200,6 @@ static const struct option table[] = {
 	{ "ifname", false, OF_JOIN, set_ifname },
 	{ "mode", false, OF_JOIN, set_mode },
 };
-
-/* Edit distance (insert, delete, change). */
-static size_t distance(const char *a, const char *b)
-{
-	size_t row[WORD_MAX + 1], n = strlen(b);
-
-	if (strlen(a) > WORD_MAX || n > WORD_MAX)
-		return SIZE_MAX;
-	for (size_t j = 0; j <= n; j++)
-		row[j] = j;
-	for (size_t i = 0; a[i]; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i + 1;
-		for (size_t j = 0; j < n; j++) {
-			size_t best = diagonal + (a[i] != b[j]);
-
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j + 1] + 1 < best)
-				best = row[j + 1] + 1;
-			diagonal = row[j + 1];
-			row[j + 1] = best;
-		}
-	}
-	return row[n];
-}
-
-const char *options_nearest(const char *word, const char *const words[], size_t count)
-{
-	size_t limit = strlen(word) / 2, best = limit > 3 ? 4 : limit + 1;
-	const char *found = NULL;
-
-	for (size_t i = 0; i < count; i++) {
-		size_t d = distance(word, words[i]);
-
-		if (d < best) {
-			best = d;
-			found = words[i];
-		}
-	}
-	return found;
-}
 
 static const struct option *find(const char *name)
 {
@@ -251,7 +217,7 @@ static int unknown(const char *name, bool in_file, char error[CONFIG_ERROR_MAX])
 	for (size_t i = 0; i < ARRAY_LEN(table); i++)
 		if (!in_file || table[i].place == ANYWHERE)
 			names[n++] = table[i].name;
-	near = options_nearest(name, names, n);
+	near = nearest_word(name, names, n);
 	if (near)
 		snprintf(error, CONFIG_ERROR_MAX, "unknown option '%s%.100s'; did you mean '%s%s'?",
 			 dashes, name, dashes, near);
@@ -298,7 +264,7 @@ static int take_word(struct options *o, char *word, char error[CONFIG_ERROR_MAX]
 		take_secret(&o->token, word);
 		return 0;
 	}
-	near = o->join ? NULL : options_nearest(word, words, ARRAY_LEN(words));
+	near = o->join ? NULL : nearest_word(word, words, ARRAY_LEN(words));
 	if (near)
 		snprintf(error, CONFIG_ERROR_MAX, "unknown word '%.100s'; did you mean '%s'?", word,
 			 near);

@@ -22,6 +22,7 @@ struct options { /* texts are owned, NULL = not given and without default */
 	char *hostname;
 	enum log_level log_level;
 	bool check, help, version;
+	bool take_over; /* live again although a copy of this identity started later */
 	bool join;
 	char *token, *token_file; /* of join; token "-" and both NULL: standard input */
 	bool has_address;
@@ -43,7 +44,5 @@ int options_set(struct options *o, const char *name, const char *value, bool in_
 		char error[CONFIG_ERROR_MAX]);
 /* Reads a file of `name = value` lines. 0, -ENOENT when there is none, or -EINVAL and a sentence. */
 int options_read_file(struct options *o, const char *path, char error[CONFIG_ERROR_MAX]);
-/* The word of the list that `word` is nearest to, NULL when none is near. */
-const char *options_nearest(const char *word, const char *const words[], size_t count);
 
 #endif

@@ -26,6 +26,7 @@ static const char help[] =
 	"  --bootstrap [KEY@]HOST:PORT  a node to start from (repeat)\n"
 	"  --hostname NAME              name of this host in namespaces [the system's]\n"
 	"  --log-level LEVEL            error, warn, info or debug [info]\n"
+	"  --take-over                  live again although a copy of this identity started later\n"
 	"  --check-config               read options and file, say what is wrong, exit\n"
 	"  --help, --version\n"
 	"of join:\n"

@@ -163,6 +163,10 @@ static int open_all(struct daemon *d, char error[DAEMON_ERROR_MAX])
 		r = open_control(d, error);
 	if (r == 0)
 		r = node_start(d->node, boot_now());
+	if (r == -EALREADY)
+		snprintf(error, DAEMON_ERROR_MAX,
+			 "another copy of this node's identity started after this one and is the one "
+			 "that lives; give this copy an empty --state, or start it with --take-over");
 	if (r < 0 && !error[0])
 		snprintf(error, DAEMON_ERROR_MAX, "cannot start: %s", strerror(-r));
 	return r;

@@ -135,6 +135,14 @@ static bool env_prefix_taken(void *ctx, const struct prefix *p)
 	return daemon_prefix_taken(ctx, p);
 }
 
+static void env_stop(void *ctx, const char *why)
+{
+	struct daemon *d = ctx;
+
+	log_error(d->log, "%s", why);
+	daemon_stop(d, 1);
+}
+
 struct node_env daemon_env(struct daemon *d)
 {
 	return (struct node_env){ .ctx = d,
@@ -147,7 +155,8 @@ struct node_env daemon_env(struct daemon *d)
 				  .port_dns = env_port_dns,
 				  .to_port = env_to_port,
 				  .notice = env_notice,
-				  .prefix_taken = env_prefix_taken };
+				  .prefix_taken = env_prefix_taken,
+				  .stop = env_stop };
 }
 
 uint64_t daemon_op(struct daemon *d, void (*done)(void *ctx, const struct node_notice *n),

@@ -167,6 +167,7 @@ int daemon_make_node(struct daemon *d, char error[DAEMON_ERROR_MAX])
 	struct node_config c = { .crypto = &crypto_real,
 				 .log = d->log,
 				 .aes = aead_has_aes(),
+				 .take_over = d->options->take_over,
 				 .version = VPND_VERSION };
 	int r = take_identity(d, &c.self, error);
 

@@ -60,6 +60,8 @@ struct node_env {
 	void (*notice)(void *ctx, const struct node_notice *n);
 	/* Does this prefix clash with a route or address of this host? (`--subnet auto`) */
 	bool (*prefix_taken)(void *ctx, const struct prefix *p);
+	/* This node must not go on (another copy of its identity lives): free it soon. */
+	void (*stop)(void *ctx, const char *why);
 };
 
 struct node_config {

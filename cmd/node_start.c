@@ -2,9 +2,10 @@
  *
  * A copied state directory makes two nodes with one key. Each writes (start counter, random nonce of
  * this process) into the register `start:KEY` when it comes up and again every minute; keepers take
- * only what is newer. Whose write is called superseded is the older copy: it says so, remembers it
- * durably, stops using everything, and does not start again unless told to take over, so that a
- * service that restarts itself does not play ping-pong. Without a keeper nothing is decided. */
+ * only what is newer; of two with equal counters the first one to write. Whose write is called
+ * superseded says so, remembers it durably, stops, and does not start again unless told to take
+ * over, so that a service that restarts itself does not play ping-pong. Without a keeper nothing
+ * is decided. */
 #include "cmd/node.h"
 
 #include <assert.h>
@@ -21,7 +22,8 @@ void ns_start_register(struct ns *s, usec_t now)
 	uint8_t payload[REG_PAYLOAD_OWNED_MAX];
 	struct wr w = wr_of(payload, sizeof(payload));
 
-	if (s->start_op || now < s->next_start)
+	/* A counter that is not on the disk may be used once more, and would look like a copy's. */
+	if (s->start_op || now < s->next_start || !s->n->start_saved)
 		return;
 	memcpy(p.nonce, s->n->boot_nonce, sizeof(p.nonce));
 	wr_start_payload(&w, &p);
@@ -37,14 +39,15 @@ void ns_start_register(struct ns *s, usec_t now)
 
 static void superseded(struct node *n, usec_t now)
 {
-	log_error(n->cfg.log, "another copy of this node's identity has started after this one; this "
-			      "copy stops (`vpnd --take-over` would make it the one that lives)");
+	static const char why[] = "another copy of this node's identity has started; this one stops "
+				  "(`vpnd --take-over` would make it the one that lives)";
+
 	n->superseded = true;
 	state_save_start(n);
 	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++)
 		if (n->ns[i])
-			ns_shut(n->ns[i], "another copy of this node's identity has started after "
-					  "this one", now);
+			ns_shut(n->ns[i], why, now);
+	n->env.stop(n->env.ctx, why);
 }
 
 bool ns_start_result(struct ns *s, const struct regs_event *e, usec_t now)

@@ -12,20 +12,20 @@
 #include "base/mem.h"
 #include "cmd/sim_disk.h"
 #include "cmd/sim_port.h"
+#include "cmd/sim_world.h"
 
 #define START SEC(1000)		/* virtual BOOTTIME at the beginning */
 #define WALL 1800000000ull	/* virtual seconds since 1970 then */
 #define EVENTS_PER_RUN 200000000ull
 #define PORT 24655
 #define PORT_DELAY 20 /* microseconds */
-#define SPIN_EVENTS 10000 /* of one node within SPIN_TIME: a deadline that never moves */
-#define SPIN_TIME MSEC(1)
+#define SPIN_WAKES 2000 /* of one node within SPIN_TIME; at most one a microsecond is possible */
+#define SPIN_TIME MSEC(10)
 
 enum kind { DELIVER, WAKE, WRITTEN, FROM_PORT };
 
 struct event {
-	usec_t at;
-	uint64_t seq;
+	struct sim_item item; /* first */
 	enum kind kind;
 	uint32_t node, from;
 	uint64_t life; /* of the node it was meant for: a restarted one does not get it */
@@ -44,6 +44,7 @@ struct sim_host {
 	struct sim_store *disk;
 	uint64_t life;
 	usec_t wake; /* of the event that is in the heap, or USEC_NEVER */
+	bool copied; /* the state folder was written on another machine */
 	usec_t spin_from;
 	unsigned spin; /* wake-ups since then */
 	int side;
@@ -54,9 +55,9 @@ struct sim_host {
 
 struct sim {
 	usec_t now;
-	uint64_t seq, rng[4], next_op;
-	struct event **heap;
-	size_t count, size;
+	uint64_t next_op;
+	struct sim_rng rng;
+	struct sim_heap heap;
 	struct sim_host *hosts;
 	size_t nodes;
 	struct sim_net net;
@@ -66,83 +67,9 @@ struct sim {
 	crypto_generichash_state trace;
 };
 
-/* xoshiro256** (Blackman, Vigna 2018), seeded by splitmix64. */
-static uint64_t rotl(uint64_t x, int k)
-{
-	return x << k | x >> (64 - k);
-}
-
-static uint64_t next(struct sim *s)
-{
-	uint64_t *r = s->rng, out = rotl(r[1] * 5, 7) * 9, t = r[1] << 17;
-
-	r[2] ^= r[0];
-	r[3] ^= r[1];
-	r[1] ^= r[2];
-	r[0] ^= r[3];
-	r[2] ^= t;
-	r[3] = rotl(r[3], 45);
-	return out;
-}
-
-static void seed(struct sim *s, uint64_t x)
-{
-	for (size_t i = 0; i < 4; i++) {
-		uint64_t z = x += 0x9e3779b97f4a7c15ull;
-
-		z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-		z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-		s->rng[i] = z ^ z >> 31;
-	}
-}
-
 static bool chance(struct sim *s, unsigned per_mille)
 {
-	return per_mille && next(s) % 1000 < per_mille;
-}
-
-static void fill(struct sim *s, void *out, size_t len)
-{
-	uint8_t *b = out;
-
-	for (size_t i = 0; i < len; i++)
-		b[i] = (uint8_t)(next(s) >> 32);
-}
-
-static bool before(const struct event *a, const struct event *b)
-{
-	return a->at != b->at ? a->at < b->at : a->seq < b->seq;
-}
-
-static void push(struct sim *s, struct event *e)
-{
-	size_t i = s->count++;
-
-	if (s->count > s->size) {
-		s->size = s->size ? s->size * 2 : 1024;
-		s->heap = mem_resize(s->heap, s->size * sizeof(*s->heap));
-	}
-	e->seq = s->seq++;
-	for (; i && before(e, s->heap[(i - 1) / 2]); i = (i - 1) / 2)
-		s->heap[i] = s->heap[(i - 1) / 2];
-	s->heap[i] = e;
-}
-
-static struct event *pop(struct sim *s)
-{
-	struct event *top = s->heap[0], *last = s->heap[--s->count];
-	size_t i = 0, child;
-
-	while ((child = 2 * i + 1) < s->count) {
-		if (child + 1 < s->count && before(s->heap[child + 1], s->heap[child]))
-			child++;
-		if (!before(s->heap[child], last))
-			break;
-		s->heap[i] = s->heap[child];
-		i = child;
-	}
-	s->heap[i] = last;
-	return top;
+	return per_mille && sim_rng_next(&s->rng) % 1000 < per_mille;
 }
 
 static struct event *event_new(struct sim *s, enum kind kind, const struct sim_host *h, usec_t at,
@@ -153,7 +80,7 @@ static struct event *event_new(struct sim *s, enum kind kind, const struct sim_h
 	e->kind = kind;
 	e->node = h->index;
 	e->life = h->life;
-	e->at = at > s->now ? at : s->now + 1; /* nothing answers within the same instant */
+	e->item.at = at > s->now ? at : s->now + 1; /* nothing answers within the same instant */
 	e->len = len;
 	return e;
 }
@@ -179,7 +106,7 @@ static void env_send(void *ctx, uint8_t socket, const struct addr *to, const uin
 		return;
 	}
 	while (copies--) {
-		usec_t delay = s->net.delay + (s->net.jitter ? next(s) % s->net.jitter : 0);
+		usec_t delay = s->net.delay + (s->net.jitter ? sim_rng_next(&s->rng) % s->net.jitter : 0);
 		struct event *e;
 
 		if (chance(s, s->net.reorder))
@@ -187,7 +114,7 @@ static void env_send(void *ctx, uint8_t socket, const struct addr *to, const uin
 		e = event_new(s, DELIVER, dest, s->now + delay, len);
 		e->from = h->index;
 		memcpy(e->bytes, pkt, len);
-		push(s, e);
+		sim_heap_push(&s->heap, &e->item);
 	}
 }
 
@@ -195,7 +122,7 @@ static void env_random(void *ctx, void *out, size_t len)
 {
 	struct sim_host *h = ctx;
 
-	fill(h->s, out, len);
+	sim_rng_fill(&h->s->rng, out, len);
 }
 
 static void env_persist(void *ctx, uint64_t op, const uint8_t *key, size_t key_len,
@@ -210,7 +137,7 @@ static void env_persist(void *ctx, uint64_t op, const uint8_t *key, size_t key_l
 	e->result = chance(s, s->disk.fail) ? -EIO : 0;
 	if (e->result == 0)
 		sim_store_begin(h->disk, op, key, key_len, value, len);
-	push(s, e);
+	sim_heap_push(&s->heap, &e->item);
 }
 
 static int env_port_open(void *ctx, uint16_t ns, struct node_port *p, uint8_t mac[6])
@@ -246,7 +173,7 @@ static void env_to_port(void *ctx, uint16_t ns, const uint8_t *frame, size_t len
 	memcpy(e->bytes, frame, len);
 	e->op = ns;
 	if (sim_echo(e->bytes, len))
-		push(h->s, e);
+		sim_heap_push(&h->s->heap, &e->item);
 	else
 		free(e);
 }
@@ -258,6 +185,12 @@ static void env_notice(void *ctx, const struct node_notice *n)
 
 	*r = (struct sim_result){ .op = n->op, .result = n->result, .at = h->s->now, .rtt = n->rtt };
 	snprintf(r->text, sizeof(r->text), "%s", n->text);
+}
+
+/* The scenario looks at what it says and ends it. */
+static void env_stop(void *ctx, const char *why)
+{
+	(void)ctx, (void)why;
 }
 
 static bool env_prefix_taken(void *ctx, const struct prefix *p)
@@ -287,7 +220,7 @@ static void arm(struct sim *s, struct sim_host *h)
 	if (at >= h->wake)
 		return;
 	h->wake = at > s->now ? at : s->now + 1;
-	push(s, event_new(s, WAKE, h, h->wake, 0));
+	sim_heap_push(&s->heap, &event_new(s, WAKE, h, h->wake, 0)->item);
 }
 
 static void restore(void *ctx, const uint8_t *key, size_t key_len, const uint8_t *value, size_t len)
@@ -302,10 +235,10 @@ void sim_start(struct sim *s, size_t i)
 {
 	struct sim_host *h = &s->hosts[i];
 	struct node_config cfg = { .self = h->key, .crypto = &crypto_real, .log = &h->log,
-				   .same_machine = true, .version = "sim" };
+				   .same_machine = !h->copied, .version = "sim" };
 	struct node_env env = { h, env_send, env_random, env_persist, env_port_open,
 				env_port_close, env_port_address, env_port_dns, env_to_port,
-				env_notice, env_prefix_taken };
+				env_notice, env_prefix_taken, env_stop };
 
 	assert(!h->node);
 	snprintf(cfg.host, sizeof(cfg.host), "node%zu", i);
@@ -314,8 +247,12 @@ void sim_start(struct sim *s, size_t i)
 	h->node = node_new(&cfg, &env, wall_now(s), s->now);
 	sim_store_each(h->disk, node_state_order, restore, h->node);
 	node_set_addresses(h->node, &h->addr, 1, s->now);
-	node_start(h->node, s->now);
-	arm(s, h);
+	if (node_start(h->node, s->now) == 0) {
+		arm(s, h);
+		return;
+	}
+	node_free(h->node, s->now); /* an older copy of another one */
+	h->node = NULL;
 }
 
 void sim_crash(struct sim *s, size_t i)
@@ -330,7 +267,29 @@ void sim_crash(struct sim *s, size_t i)
 	h->life++;
 	node_free(n, s->now);
 	h->side = side;
-	sim_store_crash(h->disk, next(s));
+	sim_store_crash(h->disk, sim_rng_next(&s->rng));
+}
+
+static void copy_pair(void *ctx, const uint8_t *key, size_t key_len, const uint8_t *value, size_t len)
+{
+	struct sim_store *to = ctx;
+
+	sim_store_begin(to, 1, key, key_len, value, len);
+	sim_store_end(to, 1);
+}
+
+void sim_clone(struct sim *s, size_t from, size_t to)
+{
+	struct sim_host *h = &s->hosts[to];
+
+	assert(from != to);
+	if (h->node)
+		sim_crash(s, to);
+	sim_store_free(h->disk);
+	h->disk = sim_store_new();
+	sim_store_each(s->hosts[from].disk, node_state_order, copy_pair, h->disk);
+	h->key = s->hosts[from].key;
+	h->copied = true;
 }
 
 /* One frame of an event, borrowed from the pool; the caller gives it back. */
@@ -371,19 +330,32 @@ static void from_port(struct sim *s, struct sim_host *h, const struct event *e)
 	frame_put(&s->pool, f);
 }
 
+/* A deadline in the past that no tick moves: virtual time would hardly go on. */
+static void watch_spin(struct sim *s, struct sim_host *h)
+{
+	if (s->now > h->spin_from + SPIN_TIME) {
+		h->spin_from = s->now;
+		h->spin = 0;
+	}
+	if (++h->spin > SPIN_WAKES)
+		s->stats.spinning = true;
+}
+
 static void handle(struct sim *s, struct event *e)
 {
 	struct sim_host *h = &s->hosts[e->node];
 
 	if (e->life != h->life || !h->node)
 		return;
-	crypto_generichash_update(&s->trace, (uint8_t *)&e->at, sizeof(e->at));
+	crypto_generichash_update(&s->trace, (uint8_t *)&e->item.at, sizeof(e->item.at));
 	crypto_generichash_update(&s->trace, (uint8_t *)&e->node, sizeof(e->node));
 	crypto_generichash_update(&s->trace, e->bytes, e->len);
 	if (e->kind == WAKE) {
-		if (e->at != h->wake)
+		if (e->item.at != h->wake)
 			return;
 		h->wake = USEC_NEVER;
+		s->stats.wakes++;
+		watch_spin(s, h);
 		node_tick(h->node, s->now);
 	} else if (e->kind == DELIVER) {
 		deliver(s, h, e);
@@ -403,12 +375,12 @@ bool sim_until(struct sim *s, usec_t at, bool (*done)(struct sim *s, void *ctx),
 
 		if (done && done(s, ctx))
 			return true;
-		if (!s->count || s->heap[0]->at > at) {
+		if (!s->heap.count || s->heap.v[0]->at > at) {
 			s->now = at;
 			return !done;
 		}
-		e = pop(s);
-		s->now = e->at;
+		e = (struct event *)sim_heap_pop(&s->heap);
+		s->now = e->item.at;
 		s->stats.events++;
 		handle(s, e);
 		free(e);
@@ -426,7 +398,7 @@ struct sim *sim_new(uint64_t number, size_t nodes)
 	struct sim *s = mem_new(sizeof(*s));
 
 	assert(nodes <= SIM_NODES_MAX);
-	seed(s, number);
+	sim_rng_seed(&s->rng, number);
 	s->now = START;
 	s->nodes = nodes;
 	s->hosts = mem_new(nodes * sizeof(*s->hosts));
@@ -440,7 +412,7 @@ struct sim *sim_new(uint64_t number, size_t nodes)
 
 		*h = (struct sim_host){ .s = s, .index = (uint32_t)i, .wake = USEC_NEVER };
 		do
-			fill(s, b, sizeof(b));
+			sim_rng_fill(&s->rng, b, sizeof(b));
 		while (!key_from_seed(&h->key, b));
 		h->addr = (struct addr){ .ip = ip_v4((9u << 24 | 1) + (uint32_t)i), .port = PORT };
 		h->log = (struct log){ h, env_log,
@@ -458,10 +430,10 @@ void sim_free(struct sim *s)
 			sim_crash(s, i);
 		sim_store_free(s->hosts[i].disk);
 	}
-	while (s->count)
-		free(pop(s));
+	while (s->heap.count)
+		free(sim_heap_pop(&s->heap));
 	frame_pool_fini(&s->pool);
-	free(s->heap);
+	free(s->heap.v);
 	free(s->hosts);
 	free(s);
 }
@@ -513,6 +485,11 @@ const struct sim_result *sim_result(const struct sim *s, size_t i, uint64_t op)
 void sim_touch(struct sim *s, size_t i)
 {
 	arm(s, &s->hosts[i]);
+}
+
+unsigned sim_draw(struct sim *s, unsigned sides)
+{
+	return (unsigned)(sim_rng_next(&s->rng) % sides);
 }
 
 void sim_trace(const struct sim *s, char out[33])
