@@ -125,6 +125,16 @@ void *map_take(struct map *m, const void *key)
 	return m->slots[i] ? take(m, i) : NULL;
 }
 
+/* Does the run of items at the start of the table reach to i? Mostly told by its first slots, and
+ * saves a hash for each item outside of it. */
+static bool is_first_run(const struct map *m, size_t i)
+{
+	for (size_t k = 0; k <= i; k++)
+		if (!m->slots[k])
+			return false;
+	return true;
+}
+
 void *map_next(const struct map *m, size_t *at)
 {
 	size_t first_empty = 0;
@@ -137,7 +147,8 @@ void *map_next(const struct map *m, size_t *at)
 	while (*at < 2 * m->size) {
 		size_t place = 2 * m->size - ++*at;
 		size_t i = place & (m->size - 1);
-		bool wrapped = m->slots[i] && home_of(m, key_of(m, m->slots[i])) > i;
+		bool wrapped = m->slots[i] && is_first_run(m, i) &&
+			       home_of(m, key_of(m, m->slots[i])) > i;
 
 		if (m->slots[i] && wrapped == (place >= m->size))
 			return m->slots[i];

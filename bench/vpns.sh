@@ -64,7 +64,7 @@ start_n2n() {
 
 start_nebula() {
 	(
-		cd "$dir"
+		cd "$dir" || exit
 		nebula-cert ca -name bench
 		nebula-cert sign -name a -ip 10.98.0.1/24
 		nebula-cert sign -name b -ip 10.98.0.2/24

@@ -15,6 +15,8 @@
 
 #include "cmd/node_internal.h"
 
+#define TAKE_OVER_STEP 1000 /* starts */
+
 static void pass_regs(struct node *n, const struct queued *q, usec_t now)
 {
 	if (n->ns[q->owner])
@@ -110,6 +112,7 @@ struct node *node_new(const struct node_config *cfg, const struct node_env *env,
 	n->next_second = now;
 	list_init(&n->outbox);
 	list_init(&n->leftovers);
+	list_init(&n->rewrites);
 	env->random(env->ctx, n->seed, sizeof(n->seed));
 	env->random(env->ctx, n->boot_nonce, sizeof(n->boot_nonce));
 	map_init(&n->persists, offsetof(struct persist_book, op), sizeof(uint64_t),
@@ -123,9 +126,10 @@ int node_start(struct node *n, usec_t now)
 	assert(!n->started);
 	if (n->superseded && !n->cfg.take_over)
 		return -EALREADY;
-	n->superseded = false;
 	n->started = true;
-	n->start_counter++;
+	/* The other copy may have been started again and again meanwhile: past all of that. */
+	n->start_counter += n->superseded ? TAKE_OVER_STEP : 1;
+	n->superseded = false;
 	state_save_start(n);
 	state_erase_leftovers(n);
 	for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++)
@@ -143,10 +147,8 @@ int node_start(struct node *n, usec_t now)
 
 void node_free(struct node *n, usec_t now)
 {
-	struct persist_book *b;
 	struct list *l;
 	struct queued *q;
-	size_t at = 0;
 
 	if (!n)
 		return;
@@ -162,11 +164,7 @@ void node_free(struct node *n, usec_t now)
 	}
 	while ((l = list_take(&n->outbox)) || (l = list_take(&n->leftovers)))
 		free(container_of(l, struct outgoing, list));
-	while ((b = map_next(&n->persists, &at))) {
-		map_take_at(&n->persists, &at);
-		free(b);
-	}
-	map_fini(&n->persists);
+	state_fini(n);
 	sodium_memzero(n, sizeof(*n));
 	free(n);
 }
@@ -266,9 +264,10 @@ static void wire_batch(struct node *n, struct frame *frames[], size_t count, use
 void node_from_wire(struct node *n, struct frame *frames[], size_t count, usec_t now)
 {
 	n->now = now;
-	for (size_t at = 0; at < count; at += BATCH_MAX)
+	for (size_t at = 0; at < count; at += BATCH_MAX) {
 		wire_batch(n, frames + at, count - at < BATCH_MAX ? count - at : BATCH_MAX, now);
-	node_pump(n, now);
+		node_pump(n, now); /* events stay bounded by the batch, not by what a peer sends */
+	}
 }
 
 void node_from_port(struct node *n, uint16_t ns, struct frame *frames[], size_t count, usec_t now)
@@ -308,7 +307,7 @@ void node_persisted(struct node *n, uint64_t op, int result, usec_t now)
 		regs_persisted(s->regs, b->module_op, result, now);
 	else if (s && b->module == MODULE_LEASE && s->leases)
 		leases_persisted(s->leases, b->module_op, result, now);
-	free(b);
+	state_written(n, b, result);
 	node_pump(n, now);
 }
 
@@ -330,6 +329,7 @@ void node_tick(struct node *n, usec_t now)
 	if (now >= n->next_second) {
 		n->next_second = now + SEC(1);
 		outbox_expire(n, now);
+		state_write_again(n);
 		for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++)
 			if (n->overlays[i])
 				state_save_contacts(n->overlays[i]);

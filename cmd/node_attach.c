@@ -16,6 +16,7 @@ enum { SHOWN_GRANT = 1, SHOWN_DERIVED = 2 };
 
 #define SHOW_MAX 8
 #define SHOWN_LEN_MAX 1200
+#define SHOWS_A_SECOND 5 /* GRANT messages of one peer that are looked at; bursts of 20 */
 
 /* docs/protocol.md 1.4. */
 struct ip ns_derived(const struct ns *s, const struct pubkey *key, uint8_t salt)
@@ -92,6 +93,7 @@ void ns_attached(struct ns *s, const struct p2p_event *e, usec_t now)
 	if (!a) {
 		a = mem_new(sizeof(*a));
 		a->key = e->peer;
+		limit_init(&a->shows, SHOWS_A_SECOND, 4 * SHOWS_A_SECOND);
 		if (map_put(&s->attached, a) != 0) {
 			free(a);
 			return;
@@ -100,6 +102,7 @@ void ns_attached(struct ns *s, const struct p2p_event *e, usec_t now)
 	a->session = e->session;
 	a->tag = e->tag;
 	learn_member(a, e->msg, e->len);
+	overlay_learn_peer(s->o, &e->peer, now);
 	regs_peer_attached(s->regs, &e->peer, now);
 	ns_show(s, &e->peer, now);
 	if (s->vnet)
@@ -205,9 +208,14 @@ void ns_grant_message(struct overlay *o, const struct pubkey *from, const uint8_
 	uint8_t type = rd_u8(&r);
 	const uint8_t *nsid = rd_bytes(&r, NSID_LEN);
 	struct ns *s = nsid ? ns_of_id(o->n, nsid, o) : NULL;
+	struct attached *a = s ? map_get(&s->attached, from) : NULL;
 
-	if (!s || !s->vnet || !map_get(&s->attached, from)) {
+	if (!a || !s->vnet) {
 		drop_add(&o->n->drops, DROP_UNKNOWN);
+		return;
+	}
+	if (!limit_take(&a->shows, now)) {
+		drop_add(&o->n->drops, DROP_RATE);
 		return;
 	}
 	if (type == GRANT_SHOW)

@@ -74,6 +74,7 @@ struct query {
 	struct ip ip;
 	struct reg_name name;
 	bool asked_keeper, hit;
+	unsigned secret; /* looked up under this one, 0 = the newest */
 };
 
 struct attached { /* a peer with an attached session in this namespace */
@@ -82,6 +83,7 @@ struct attached { /* a peer with an attached session in this namespace */
 	char host[64];
 	struct ip v4;
 	uint64_t not_after;
+	struct limit shows; /* GRANT messages from it: each may cost dozens of signatures */
 };
 
 #define VERBS_MAX 64
@@ -131,6 +133,8 @@ struct ns {
 	char held_host[64]; /* the name we hold */
 	struct map attached;	/* of struct attached, by key */
 	struct map queries;	/* of struct query, by op */
+	struct regs_secret topic_secrets[2]; /* under which our records stand */
+	size_t topic_count;
 	struct limit keeper_reads;
 	struct wait waits[NODE_WAITS_MAX];
 	size_t wait_count;
@@ -151,6 +155,9 @@ struct persist_book { /* whose durable write this is */
 	enum module module;
 	uint16_t owner;
 	uint64_t module_op;
+	struct list list;    /* in node.rewrites: a write of the node's own that failed */
+	size_t key_len, len; /* of such a write: key and value, to repeat it */
+	uint8_t bytes[];
 };
 
 struct outgoing {
@@ -177,6 +184,8 @@ struct node {
 	bool pumping;
 	usec_t now; /* of the entry being served, for env functions that send */
 	struct map persists; /* of struct persist_book, by op */
+	struct list rewrites; /* of struct persist_book: to be tried again */
+	bool start_saved;     /* the start counter is on the disk */
 	struct list leftovers; /* of struct outgoing: keys to delete at the start */
 	struct list outbox;
 	size_t outbox_count;
@@ -198,6 +207,10 @@ uint64_t node_op(struct node *n);
 /* node_state.c: durable state. Keys: one byte of kind, then the owner's id, then its own key. */
 void state_write(struct node *n, enum module m, uint16_t owner, uint64_t module_op,
 		 const uint8_t *key, size_t key_len, const uint8_t *value, size_t len);
+/* A write of the node's own was answered: one that failed is tried again. Takes b over. */
+void state_written(struct node *n, struct persist_book *b, int result);
+void state_write_again(struct node *n);
+void state_fini(struct node *n);
 void state_save_start(struct node *n);
 void state_save_overlay(struct overlay *o);
 void state_save_contacts(struct overlay *o);
@@ -218,6 +231,7 @@ void overlay_send(struct overlay *o, const struct pubkey *to, uint8_t service, c
 		  size_t len, usec_t now); /* connects first if need be */
 void overlay_learn_contact(struct overlay *o, const struct pubkey *key, const struct addr *a,
 			   size_t count);
+void overlay_learn_peer(struct overlay *o, const struct pubkey *key, usec_t now); /* as p2p sees it */
 void outbox_expire(struct node *n, usec_t now);
 /* node_env.c: what the modules of a namespace are given */
 void ns_make_regs(struct ns *s);
@@ -236,6 +250,7 @@ void ns_trouble(struct ns *s, const char *fmt, ...) __attribute__((format(printf
 struct ns *ns_of_id(struct node *n, const uint8_t nsid[NSID_LEN], const struct overlay *o);
 /* node_start.c: of two copies of one identity the newer lives */
 void ns_start_register(struct ns *s, usec_t now);
+void node_superseded(struct node *n, usec_t now);
 bool ns_start_result(struct ns *s, const struct regs_event *e, usec_t now);
 /* node_lease.c */
 void ns_lease_event(struct ns *s, const struct lease_event *e, usec_t now);
@@ -256,7 +271,20 @@ void ns_query(struct ns *s, enum query_kind kind, uint64_t caller, const struct 
 void ns_query_found(struct ns *s, const struct dht_event *e, usec_t now);
 void ns_query_done(struct ns *s, uint64_t op, usec_t now);
 bool ns_query_result(struct ns *s, const struct regs_event *e, usec_t now);
-struct dht_topic ns_topic(const struct ns *s, enum dht_kind kind, const void *name, size_t len);
+/* node_topic.c: records stand under every valid secret */
+struct ns_record {
+	enum dht_kind kind;
+	const void *name;
+	size_t len;
+};
+struct ns_record ns_record_of(const struct reg_name *name); /* points into it */
+/* Secret 0 is the newest; false: there are not so many. */
+bool ns_topic(const struct ns *s, unsigned secret, const struct ns_record *r, struct dht_topic *out);
+void ns_publish(struct ns *s, const struct ns_record *r, const uint8_t *body, size_t len, usec_t now);
+void ns_withdraw(struct ns *s, const struct ns_record *r, usec_t now);
+void ns_publish_derived(struct ns *s, usec_t now);
+void ns_topics_changed(struct ns *s, usec_t now); /* the secrets may be others now */
+void ns_unpublish(struct ns *s, usec_t now);
 /* node_verbs.c, node_root.c: operations a person asked for */
 bool verb_result(struct ns *s, const struct regs_event *e, usec_t now);
 void verb_resolved(struct ns *s, const struct query *q, const struct owned_payload *p, usec_t now);

@@ -21,9 +21,9 @@ static struct ip address_of(const struct reg_name *name)
 static void publish_grant(struct ns *s, const struct lease_event *e, usec_t now)
 {
 	bool address = e->name.kind == REG_ADDRESS;
-	struct dht_topic t = ns_topic(s, address ? DHT_ADDRESS : DHT_NAME, e->name.b, e->name.len);
+	struct ns_record r = ns_record_of(&e->name);
 
-	dht_publish(s->o->dht, &t, e->grant, e->len, NODE_PUBLISH_SECONDS, now);
+	ns_publish(s, &r, e->grant, e->len, now);
 	if (address)
 		ns_show_all(s, now);
 }
@@ -69,10 +69,10 @@ static void lease_gained(struct ns *s, const struct lease_event *e, usec_t now)
 static void lease_gone(struct ns *s, const struct lease_event *e, usec_t now)
 {
 	bool address = e->name.kind == REG_ADDRESS;
-	struct dht_topic t = ns_topic(s, address ? DHT_ADDRESS : DHT_NAME, e->name.b, e->name.len);
+	struct ns_record r = ns_record_of(&e->name);
 	struct ip ip = address_of(&e->name);
 
-	dht_withdraw(s->o->dht, &t, now);
+	ns_withdraw(s, &r, now);
 	if (!address) {
 		if (!e->more)
 			s->held_host[0] = 0;

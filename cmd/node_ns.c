@@ -88,6 +88,7 @@ void ns_free(struct ns *s, usec_t now)
 {
 	struct node *n = s->n;
 
+	ns_unpublish(s, now);
 	if (s->o->p2p)
 		p2p_namespace_del(s->o->p2p, s->number, now);
 	n->ns[s->number] = NULL;
@@ -119,16 +120,6 @@ static void derive(struct ns *s, const struct settings *st)
 	snprintf(s->name, sizeof(s->name), "%s", st->name);
 }
 
-static void announce_derived(struct ns *s, usec_t now)
-{
-	struct dht_topic t = ns_topic(s, DHT_DERIVED, s->v6.b, 16);
-	uint8_t body[KEY_LEN + 1];
-
-	memcpy(body, s->n->cfg.self.pub.b, KEY_LEN);
-	body[KEY_LEN] = s->salt;
-	dht_publish(s->o->dht, &t, body, sizeof(body), NODE_PUBLISH_SECONDS, now);
-}
-
 static void give_secrets(struct ns *s, usec_t now)
 {
 	struct regs_secret rs[2];
@@ -144,6 +135,7 @@ static void give_secrets(struct ns *s, usec_t now)
 	p2p_namespace_revocation(s->o->p2p, s->number, regs_revocation_number(s->regs));
 	sodium_memzero(rs, sizeof(rs));
 	sodium_memzero(ps, sizeof(ps));
+	ns_topics_changed(s, now);
 }
 
 static void announce_keepers(struct ns *s, usec_t now)
@@ -153,7 +145,7 @@ static void announce_keepers(struct ns *s, usec_t now)
 
 	if (!cf || !regs_is_keeper(s->regs))
 		return;
-	t = ns_topic(s, DHT_KEEPERS, "keepers", 7);
+	ns_topic(s, 0, &(struct ns_record){ DHT_KEEPERS, "keepers", 7 }, &t);
 	memcpy(t.secret, s->rendezvous, sizeof(t.secret));
 	dht_publish(s->o->dht, &t, cf->bytes, cf->len, NODE_PUBLISH_SECONDS, now);
 }
@@ -201,7 +193,7 @@ void ns_settings_changed(struct ns *s, usec_t now)
 	}
 	vnet_own(s->vnet, &s->v6, now);
 	s->n->env.port_address(s->n->env.ctx, s->number, &s->v6, 64, true);
-	announce_derived(s, now);
+	ns_topics_changed(s, now);
 	announce_keepers(s, now);
 	ns_make_leases(s, now);
 	leases_started(s->leases, now);
@@ -266,7 +258,8 @@ void ns_check_ready(struct ns *s, usec_t now)
 	finish_waits(s, now);
 }
 
-/* Memberships end; an attachment does not outlive the grant it was made with. */
+/* Memberships end; an attachment does not outlive the grant it was made with. Who has a newer one
+ * attaches anew, as soon as there is something to say. */
 static void end_lapsed(struct ns *s, usec_t now)
 {
 	uint64_t wall = wall_seconds(&s->n->wall, now);
@@ -274,8 +267,13 @@ static void end_lapsed(struct ns *s, usec_t now)
 	size_t at = 0;
 
 	while ((a = map_next(&s->attached, &at)))
-		if (a->not_after && a->not_after < wall)
-			p2p_detach(s->o->p2p, s->number, &a->key, now);
+		if (a->not_after && a->not_after < wall) {
+			struct pubkey key = a->key;
+
+			p2p_detach(s->o->p2p, s->number, &key, now); /* no event follows */
+			ns_detached(s, &key, false, now);
+			at = 0;
+		}
 }
 
 /* Says after five seconds what is wrong; looks for the keepers in the DHT meanwhile. */
@@ -407,12 +405,14 @@ void ns_shut(struct ns *s, const char *why, usec_t now)
 	s->state = NODE_NS_OUT;
 	ns_trouble(s, "%s", why);
 	p2p_namespace_del(s->o->p2p, s->number, now);
+	ns_unpublish(s, now);
 	if (s->port_up)
 		s->n->env.port_close(s->n->env.ctx, s->number);
 	s->port_up = false;
 	vnet_free(s->vnet);
 	s->vnet = NULL;
 	s->v4.len = 0;
+	s->leases_on = false; /* renews nothing any more */
 	finish_waits(s, now);
 }
 

@@ -224,7 +224,7 @@ void overlay_learn_contact(struct overlay *o, const struct pubkey *key, const st
 }
 
 /* Remembers where a peer with a live direct path was found. */
-static void learn_from_peers(struct overlay *o, const struct pubkey *key, usec_t now)
+void overlay_learn_peer(struct overlay *o, const struct pubkey *key, usec_t now)
 {
 	struct p2p_peer_info info;
 	size_t at = 0;
@@ -304,7 +304,10 @@ static void on_session_up(struct overlay *o, const struct p2p_event *e, usec_t n
 {
 	dht_contact_up(o->dht, &e->peer, now);
 	flush_outbox(o, &e->peer, now);
-	learn_from_peers(o, &e->peer, now);
+	/* Anybody with the overlay key can come up; members (node_attach.c) take places, others
+	 * only what is free. */
+	if (o->contact_count < NODE_CONTACTS_MAX || contact_place(o, &e->peer) < o->contact_count)
+		overlay_learn_peer(o, &e->peer, now);
 }
 
 static void on_session_down(struct overlay *o, const struct p2p_event *e, usec_t now)
@@ -395,13 +398,16 @@ static void on_detached(struct overlay *o, const struct p2p_event *e, usec_t now
 		ns_detached(s, &e->peer, false, now);
 }
 
+/* Often it only has not enrolled us, or itself, yet: a keeper is asked again at the next second. */
 static void on_refused(struct overlay *o, const struct p2p_event *e, usec_t now)
 {
 	struct ns *s = event_ns(o, e);
 
-	(void)now;
-	if (s)
-		log_info(o->n->cfg.log, "%s: a node refused to attach", s->name);
+	if (!s)
+		return;
+	log_info(o->n->cfg.log, "%s: a node refused to attach", s->name);
+	if (regs_keepers(s->regs) && config_member(regs_keepers(s->regs), &e->peer) >= 0)
+		s->next_keeper_try = now;
 }
 
 /* A peer knows a newer revocation list than we do: ask our keepers for it. */
@@ -411,6 +417,20 @@ static void on_revocation(struct overlay *o, const struct p2p_event *e, usec_t n
 
 	if (s && e->number > regs_revocation_number(s->regs))
 		regs_sync(s->regs, now);
+}
+
+/* Whose handshakes are stale cannot ask a keeper any more; it is told, and believes keepers only. */
+static void on_superseded(struct overlay *o, const struct p2p_event *e, usec_t now)
+{
+	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++) {
+		const struct ns *s = o->n->ns[i];
+		const struct config *cf = s && s->o == o ? regs_keepers(s->regs) : NULL;
+
+		if (cf && config_member(cf, &e->peer) >= 0) {
+			node_superseded(o->n, now);
+			return;
+		}
+	}
 }
 
 static void on_data(struct overlay *o, const struct p2p_event *e, usec_t now)
@@ -440,7 +460,7 @@ static void (*const handlers[])(struct overlay *o, const struct p2p_event *e, us
 	[P2P_MESSAGE] = on_message,	  [P2P_ROUTED] = on_routed,
 	[P2P_ATTACHED] = on_attached,	  [P2P_DETACHED] = on_detached,
 	[P2P_REFUSED] = on_refused,	  [P2P_REVOCATION] = on_revocation,
-	[P2P_DATA] = on_data,
+	[P2P_DATA] = on_data,		  [P2P_SUPERSEDED] = on_superseded,
 };
 
 void overlay_event(struct overlay *o, const struct p2p_event *e, usec_t now)

@@ -12,19 +12,6 @@
 
 #include "cmd/node_internal.h"
 
-struct dht_topic ns_topic(const struct ns *s, enum dht_kind kind, const void *name, size_t len)
-{
-	struct dht_topic t = { .kind = kind, .name_len = (uint8_t)len };
-	struct regs_secret secrets[2];
-
-	assert(len <= sizeof(t.name));
-	memcpy(t.name, name, len);
-	if (regs_secrets(s->regs, secrets))
-		memcpy(t.secret, secrets[0].b, sizeof(t.secret));
-	sodium_memzero(secrets, sizeof(secrets));
-	return t;
-}
-
 static void answer_address(struct ns *s, struct query *q, const struct grant *g, usec_t now)
 {
 	uint64_t wall = wall_seconds(&s->n->wall, now), end = g ? grant_end(g) : 0;
@@ -78,18 +65,20 @@ static const struct {
 	[QUERY_KEEPERS] = { DHT_KEEPERS, false, answer_nothing },
 };
 
-static struct dht_topic topic_of(const struct ns *s, const struct query *q)
+/* False: there is no such secret (any more). */
+static bool topic_of(const struct ns *s, const struct query *q, struct dht_topic *t)
 {
-	struct dht_topic t;
+	struct ns_record r = { kinds[q->kind].topic, q->name.b, q->name.len };
 
 	if (q->kind == QUERY_KEEPERS) {
-		t = ns_topic(s, DHT_KEEPERS, "keepers", 7);
-		memcpy(t.secret, s->rendezvous, sizeof(t.secret));
-		return t;
+		r = (struct ns_record){ DHT_KEEPERS, "keepers", 7 };
+		ns_topic(s, 0, &r, t);
+		memcpy(t->secret, s->rendezvous, sizeof(t->secret));
+		return q->secret == 0;
 	}
 	if (q->kind == QUERY_DERIVED)
-		return ns_topic(s, DHT_DERIVED, q->ip.b, q->ip.len);
-	return ns_topic(s, kinds[q->kind].topic, q->name.b, q->name.len);
+		r = (struct ns_record){ DHT_DERIVED, q->ip.b, q->ip.len };
+	return ns_topic(s, q->secret, &r, t);
 }
 
 static void query_end(struct ns *s, struct query *q, const struct grant *g, usec_t now)
@@ -123,7 +112,7 @@ void ns_query(struct ns *s, enum query_kind kind, uint64_t caller, const struct 
 		q->ip = *ip;
 	if (name)
 		q->name = *name;
-	t = topic_of(s, q);
+	topic_of(s, q, &t); /* before the first secret nothing is found */
 	if (map_put(&s->queries, q) != 0 || dht_get(s->o->dht, q->op, &t, now) != 0)
 		query_fail(s, q);
 }
@@ -169,7 +158,11 @@ void ns_query_done(struct ns *s, uint64_t op, usec_t now)
 {
 	struct query *q = map_get(&s->queries, &op);
 	struct reg_op read = { .verb = OP_READ, .name = q->name };
+	struct dht_topic t;
 
+	q->secret++;
+	if (!q->hit && topic_of(s, q, &t) && dht_get(s->o->dht, q->op, &t, now) == 0)
+		return;
 	if (q->kind == QUERY_DERIVED && q->hit) {
 		map_take(&s->queries, &q->op);
 		free(q);

@@ -37,11 +37,13 @@ void ns_start_register(struct ns *s, usec_t now)
 		s->start_op = 0;
 }
 
-static void superseded(struct node *n, usec_t now)
+void node_superseded(struct node *n, usec_t now)
 {
 	static const char why[] = "another copy of this node's identity has started; this one stops "
 				  "(`vpnd --take-over` would make it the one that lives)";
 
+	if (n->superseded)
+		return;
 	n->superseded = true;
 	state_save_start(n);
 	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++)
@@ -56,7 +58,7 @@ bool ns_start_result(struct ns *s, const struct regs_event *e, usec_t now)
 		return false;
 	s->start_op = 0;
 	if (e->status == REG_SUPERSEDED)
-		superseded(s->n, now);
+		node_superseded(s->n, now);
 	else if (e->status == REG_OK)
 		s->next_start = now + START_AGAIN;
 	return true;

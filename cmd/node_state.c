@@ -21,16 +21,80 @@
 #define STATE_VERSION 1
 #define STATE_KEY_MAX (1 + NSID_LEN + 128)
 
+static void book_free(struct persist_book *b)
+{
+	sodium_memzero(b->bytes, b->key_len + b->len);
+	free(b);
+}
+
+static bool same_key(const struct persist_book *a, const struct persist_book *b)
+{
+	return a->key_len && a->key_len == b->key_len && memcmp(a->bytes, b->bytes, a->key_len) == 0;
+}
+
+/* What waits to be repeated under the same key is out of date. */
+static void rewrite_forget(struct node *n, const struct persist_book *by)
+{
+	struct list *next;
+
+	for (struct list *l = n->rewrites.next; l != &n->rewrites; l = next) {
+		struct persist_book *b = container_of(l, struct persist_book, list);
+
+		next = l->next;
+		if (!same_key(b, by))
+			continue;
+		list_del(l);
+		book_free(b);
+	}
+}
+
+/* The bytes of the node's own writes are kept until they are on the disk. */
+static struct persist_book *book_new(const struct persist_book *who, const uint8_t *key,
+				     size_t key_len, const struct wr *value)
+{
+	bool own = who->module == MODULE_NODE;
+	size_t len = own && value ? wr_len(value) : 0;
+	struct persist_book *b = mem_new(sizeof(*b) + (own ? key_len + len : 0));
+
+	*b = *who;
+	list_init(&b->list);
+	if (!own)
+		return b;
+	b->key_len = key_len;
+	b->len = len;
+	memcpy(b->bytes, key, key_len);
+	if (len)
+		memcpy(b->bytes + key_len, value->start, len);
+	return b;
+}
+
+void state_written(struct node *n, struct persist_book *b, int result)
+{
+	const struct persist_book *other;
+	size_t at = 0;
+
+	if (result >= 0 && b->key_len && b->bytes[0] == 'S')
+		n->start_saved = true;
+	while (result < 0 && (other = map_next(&n->persists, &at)))
+		if (other->op > b->op && same_key(other, b))
+			result = 0; /* a newer one is under way */
+	if (result < 0 && b->key_len)
+		list_add_tail(&n->rewrites, &b->list);
+	else
+		book_free(b);
+}
+
 /* Writes one pair and remembers whose answer it will be. */
 static void put(struct node *n, const struct persist_book *who, const uint8_t *key, size_t key_len,
 		struct wr *value)
 {
-	struct persist_book *b = mem_copy(who, sizeof(*who));
+	struct persist_book *b = book_new(who, key, key_len, value);
 
 	b->op = node_op(n);
+	rewrite_forget(n, b);
 	if (map_put(&n->persists, b) != 0) {
 		log_error(n->cfg.log, "too many durable writes outstanding; one is not tracked");
-		free(b);
+		book_free(b);
 		return;
 	}
 	assert(!value || wr_ok(value));
@@ -61,6 +125,39 @@ void state_write(struct node *n, enum module m, uint16_t owner, uint64_t module_
 	assert(wr_ok(&k));
 	put(n, &(struct persist_book){ .module = m, .owner = owner, .module_op = module_op }, buf,
 	    wr_len(&k), len ? &v : NULL);
+}
+
+void state_write_again(struct node *n)
+{
+	struct list *l, again;
+
+	list_init(&again);
+	while ((l = list_take(&n->rewrites)))
+		list_add_tail(&again, l);
+	while ((l = list_take(&again))) {
+		struct persist_book *b = container_of(l, struct persist_book, list);
+		struct wr v = { .start = b->bytes + b->key_len,
+				.p = b->bytes + b->key_len + b->len };
+
+		put(n, &(struct persist_book){ .module = MODULE_NODE }, b->bytes, b->key_len,
+		    b->len ? &v : NULL);
+		book_free(b);
+	}
+}
+
+void state_fini(struct node *n)
+{
+	struct persist_book *b;
+	struct list *l;
+	size_t at = 0;
+
+	while ((b = map_next(&n->persists, &at))) {
+		map_take_at(&n->persists, &at);
+		book_free(b);
+	}
+	while ((l = list_take(&n->rewrites)))
+		book_free(container_of(l, struct persist_book, list));
+	map_fini(&n->persists);
 }
 
 void state_save_start(struct node *n)

@@ -48,15 +48,20 @@ size_t sim_count(const struct sim *s);
 /* Node i stops without a word (its unanswered writes may or may not be on the disk) and starts. */
 void sim_crash(struct sim *s, size_t i);
 void sim_start(struct sim *s, size_t i);
+/* Host `to` becomes a copy of the identity and state folder of host `from`, on another machine; it
+ * is down afterwards. */
+void sim_clone(struct sim *s, size_t from, size_t to);
 /* A fresh op whose notice will be kept; and the notice, or NULL. */
 uint64_t sim_op(struct sim *s, size_t i);
 const struct sim_result *sim_result(const struct sim *s, size_t i, uint64_t op);
 /* After verbs: the node's deadline may have moved. */
 void sim_touch(struct sim *s, size_t i);
+unsigned sim_draw(struct sim *s, unsigned sides); /* 0..sides-1, from the seed */
 void sim_trace(const struct sim *s, char out[33]);
 
 struct sim_stats {
-	uint64_t events, sent, lost, bytes, writes;
+	uint64_t events, sent, lost, bytes, writes, wakes;
+	bool spinning; /* a node woke again and again while time stood still */
 };
 struct sim_stats sim_stats(const struct sim *s);
 
@@ -68,5 +73,6 @@ struct sim_scenario {
 	const char *(*run)(struct sim *s);
 };
 extern const struct sim_scenario sim_scenarios[];
+extern const struct sim_scenario sim_lease_scenarios[]; /* sim_leases.c */
 
 #endif

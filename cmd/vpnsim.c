@@ -16,6 +16,8 @@ static void usage(FILE *to)
 	      "VPNSIM_LOG=1 in the environment shows the nodes' logs.\n\n", to);
 	for (const struct sim_scenario *c = sim_scenarios; c->name; c++)
 		fprintf(to, "  %-10s %s (%zu nodes)\n", c->name, c->what, c->nodes);
+	for (const struct sim_scenario *c = sim_lease_scenarios; c->name; c++)
+		fprintf(to, "  %-10s %s (%zu nodes)\n", c->name, c->what, c->nodes);
 }
 
 static int run(const struct sim_scenario *c, uint64_t seed, size_t nodes)
@@ -26,6 +28,8 @@ static int run(const struct sim_scenario *c, uint64_t seed, size_t nodes)
 	struct sim_stats st = sim_stats(s);
 	char trace[33];
 
+	if (!wrong && st.spinning)
+		wrong = "a node's deadline stood in the past and no tick moved it";
 	sim_trace(s, trace);
 	printf("%s: %zu nodes, seed %llu, %.1f virtual seconds\n", c->name, sim_count(s),
 	       (unsigned long long)seed, (double)(sim_now(s) - began) / 1e6);
@@ -62,6 +66,9 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	for (const struct sim_scenario *c = sim_scenarios; c->name; c++)
+		if (strcmp(c->name, argv[optind]) == 0)
+			return run(c, seed, nodes);
+	for (const struct sim_scenario *c = sim_lease_scenarios; c->name; c++)
 		if (strcmp(c->name, argv[optind]) == 0)
 			return run(c, seed, nodes);
 	fprintf(stderr, "vpnsim: no scenario '%s'; `vpnsim --help` lists them\n", argv[optind]);

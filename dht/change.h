@@ -19,6 +19,7 @@ struct change {
 	const uint8_t *proof;	 /* op as it was signed */
 	size_t proof_len;
 	struct member_payload member; /* MEMBER_ENROL: what the token gives */
+	bool again;		      /* MEMBER_ENROL: this use was counted before */
 	struct node_id revoked;	      /* REVOKE_ADD */
 };
 

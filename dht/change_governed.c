@@ -30,7 +30,7 @@ static void govern(struct turn *t, const struct pubkey *owner, const struct wr *
 		v->proof_len = old->proof_len;
 	}
 	if (t->c->op && t->c->verb != OP_TOKEN_USE) {
-		v->number = t->c->op->number;
+		v->number = t->c->op->number > v->number ? t->c->op->number : v->number;
 		v->proof = t->c->proof;
 		v->proof_len = t->c->proof_len <= REG_PROOF_MAX ? t->c->proof_len : 0;
 	}
@@ -168,7 +168,7 @@ void change_token_revoke(struct turn *t)
 		return;
 	if (p.revoked) {
 		turn_same(t);
-	} else if (turn_is_newer(t)) {
+	} else { /* for good, so never too late: whatever numbers other admins have used */
 		p.revoked = true;
 		token_set(t, &t->old->owner, &p);
 	}
@@ -203,6 +203,17 @@ static void member_join(struct turn *t, struct member_payload *p)
 		turn_status(t, REG_FULL);
 }
 
+/* Has the right to be here, and keeps what an admin has made of it since. */
+static void member_stay(struct turn *t, struct member_payload *p)
+{
+	if (p->not_after > t->w->wall) {
+		turn_same(t);
+		return;
+	}
+	p->not_after = member_end(t, p);
+	member_set(t, p);
+}
+
 void change_member_enrol(struct turn *t)
 {
 	struct member_payload p = t->c->member;
@@ -218,6 +229,8 @@ void change_member_enrol(struct turn *t)
 	} else if (memcmp(p.token, t->c->member.token, sizeof(p.token)) == 0 &&
 		   p.not_after > t->w->wall) {
 		turn_same(t);
+	} else if (t->c->again && t->old->number) {
+		member_stay(t, &p);
 	} else {
 		member_join(t, &p);
 	}
@@ -272,7 +285,7 @@ void change_member_revoke(struct turn *t)
 		return;
 	if (p.revoked) {
 		turn_same(t);
-	} else if (turn_is_newer(t)) {
+	} else {
 		p.revoked = true;
 		member_set(t, &p);
 	}
@@ -293,7 +306,9 @@ void change_revoke_add(struct turn *t)
 		turn_same(t);
 		return;
 	}
-	t->w->prune(t->w->ctx, &p);
+	/* Only when it must be: the clock may be wrong, and then it forgets too much. */
+	if (err)
+		t->w->prune(t->w->ctx, &p);
 	if (err && revocation_add(&p, &t->c->revoked) < 0) {
 		turn_status(t, REG_FULL);
 		return;

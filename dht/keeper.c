@@ -16,6 +16,8 @@
 
 #define ENROLS_PER_SECOND 20
 #define ENROLS_BURST 200
+#define STRANGERS_PER_SECOND 10 /* operations of all who are no members here, together */
+#define STRANGERS_BURST 40
 #define LOOK_AFTER MSEC(500) /* after another keeper's change of the revocation list */
 
 static void random_of(void *ctx, void *out, size_t len)
@@ -46,19 +48,23 @@ static enum reg_status allowed(void *ctx, const struct change *c, usec_t now)
 	return rules_allowed(ctx, c);
 }
 
-static void world_of(void *ctx, struct change_world *w, usec_t now)
+void keeper_world(struct keeper_role *k, struct change_world *w)
 {
-	struct keeper_role *k = ctx;
 	const struct config *cf = k->env.config(k->env.ctx);
 	const struct settings *s = k->env.settings(k->env.ctx);
 
-	(void)now;
 	*w = (struct change_world){ .ctx = k, .room = rules_room, .prune = rules_prune,
 				    .root = k->cfg.root, .wall = keeper_wall(k) };
 	w->era = cf ? cf->era : 0;
 	w->lease_max = cf && cf->count == 1 ? LEASE_SECONDS_ALONE :
 		       s		    ? s->lease :
 					      LEASE_SECONDS_MAX;
+}
+
+static void world_of(void *ctx, struct change_world *w, usec_t now)
+{
+	(void)now;
+	keeper_world(ctx, w);
 }
 
 static void valued(void *ctx, struct cell *c, const struct reg_value *old,
@@ -136,6 +142,7 @@ struct keeper_role *keeper_new(const struct keeper_config *cfg, const struct kee
 	quota_init(&k->quota, seed);
 	tasks_init(k, seed);
 	limit_init(&k->enrols, ENROLS_PER_SECOND, ENROLS_BURST);
+	limit_init(&k->strangers, STRANGERS_PER_SECOND, STRANGERS_BURST);
 	k->next_op = KEEPER_OWN_OP;
 	k->look_at_revocations = k->write_again = USEC_NEVER;
 	return k;
@@ -202,6 +209,16 @@ void keeper_leave(struct keeper_role *k, usec_t now)
 	}
 }
 
+/* Books are kept of members only: strangers may have as many keys as they like. */
+static bool is_in_time(struct keeper_role *k, const struct pubkey *from)
+{
+	struct member_payload m;
+
+	return keeper_member(k, from, &m) ?
+		       quota_rate(&k->quota, from, rules_rights(k, from), k->now) :
+		       limit_take(&k->strangers, k->now);
+}
+
 static void operation_handle(struct keeper_role *k, const struct pubkey *from,
 			     const struct regmsg *m)
 {
@@ -210,7 +227,7 @@ static void operation_handle(struct keeper_role *k, const struct pubkey *from,
 	struct regmsg busy = { .type = REGMSG_RESULT, .request = m->request, .status = REG_BUSY };
 
 	memcpy(busy.nsid, k->nsid, NSID_LEN);
-	if (!quota_rate(&k->quota, from, rules_rights(k, from), k->now)) {
+	if (!is_in_time(k, from)) {
 		drop_add(&k->drops, DROP_RATE);
 		message_send(k, from, &busy);
 	} else if (task_operation(k, TASK_REMOTE, &ask) < 0) {

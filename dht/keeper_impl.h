@@ -47,7 +47,7 @@ struct keeper_role {
 	uint64_t incarnation, starts;
 	uint64_t next_request; /* of internal tasks */
 	uint64_t next_op;      /* persist operations of 'e' and 'k' */
-	struct limit enrols;
+	struct limit enrols, strangers;
 	usec_t look_at_revocations; /* another keeper changed the list: get a grant of it then */
 	struct drops drops;
 	usec_t now; /* of the call under way */
@@ -57,6 +57,7 @@ struct keeper_role {
 bool keeper_enter(struct keeper_role *k, usec_t now); /* false = not active */
 void keeper_leave(struct keeper_role *k, usec_t now); /* hands own refusals over */
 uint64_t keeper_wall(const struct keeper_role *k);
+void keeper_world(struct keeper_role *k, struct change_world *w);
 
 /* keeper_store.c */
 void keeper_own_persisted(struct keeper_role *k, uint64_t op, int result);

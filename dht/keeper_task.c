@@ -32,6 +32,7 @@ struct task {
 	unsigned links;
 	uint8_t token[32];	    /* whose members go, TOKEN_REVOKE */
 	struct member_payload gift; /* what the token gives, of an enrolment */
+	bool again;		    /* the token had admitted this key before */
 	struct outcome outcome;	    /* of the link that answers */
 	uint8_t *grant;		    /* owned; outcome.grant points here */
 };
@@ -124,7 +125,7 @@ static bool enrol_next(struct keeper_role *k, struct task *t)
 	(void)k;
 	if (t->links != 1)
 		return false;
-	t->next = (struct change){ .verb = OP_MEMBER_ENROL, .member = t->gift,
+	t->next = (struct change){ .verb = OP_MEMBER_ENROL, .member = t->gift, .again = t->again,
 				   .name = reg_name_key(REG_MEMBER, t->op.signer.b, KEY_LEN) };
 	return true;
 }
@@ -248,6 +249,7 @@ void task_done(void *ctx, void *tag, const struct outcome *o, usec_t now)
 		task_end(k, t, REG_MALFORMED);
 		return;
 	}
+	t->again |= t->links == 0 && o->same;
 	t->links++;
 	if (o->status == REG_OK && task_next(k, t)) {
 		task_start(k, t);
@@ -268,14 +270,22 @@ static bool must_fetch(const struct keeper_role *k, const struct task *t)
 	       !keeper_member(k, &t->op.signer, &m);
 }
 
-/* Nothing to agree about when the only keeper has never heard of it. */
-static bool is_unknown(const struct keeper_role *k, const struct task *t)
+/* Of a register that the only keeper has never heard of: nothing to agree about, and nothing to
+ * keep, when the answer is a refusal. */
+static enum reg_status judge_unknown(struct keeper_role *k, struct task *t)
 {
 	const struct config *cf = k->env.config(k->env.ctx);
 	struct cell *c = keeper_cell(k, &t->op.name);
+	struct change_world world;
+	struct change_result r;
 
-	return cf && cf->count == 1 && (!c || !c->value) &&
-	       (t->op.verb == OP_READ || t->op.verb == OP_TOKEN_USE);
+	if (!cf || cf->count != 1 || (c && c->value) ||
+	    proposer_is_busy(&k->proposer, &t->op.name))
+		return REG_OK;
+	keeper_world(k, &world);
+	change_apply(&r, &t->next, &world, NULL, 0);
+	t->outcome.detail = r.detail;
+	return r.status;
 }
 
 static struct task *task_new(struct keeper_role *k, enum task_kind kind,
@@ -328,8 +338,8 @@ static void task_begin(struct keeper_role *k, struct task *t)
 		return;
 	}
 	status = rules_allowed(k, &t->next);
-	if (status == REG_OK && is_unknown(k, t))
-		status = REG_UNKNOWN;
+	if (status == REG_OK)
+		status = judge_unknown(k, t);
 	if (status == REG_OK)
 		task_start(k, t);
 	else

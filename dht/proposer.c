@@ -199,6 +199,11 @@ static struct lane *lane_get(struct proposer *p, const struct reg_name *name)
 	return l;
 }
 
+bool proposer_is_busy(const struct proposer *p, const struct reg_name *name)
+{
+	return map_get(&p->lanes, name) != NULL;
+}
+
 int proposer_start(struct proposer *p, const struct change *c, void *tag, usec_t now)
 {
 	struct lane *l;
@@ -320,6 +325,7 @@ static void proposal_decide(struct proposal *q, const struct config *cf, usec_t 
 	if (r.status == REG_OK)
 		change_apply(&r, &q->change, &world, had ? &old : NULL, q->age);
 	q->outcome.status = r.status;
+	q->outcome.same = r.same;
 	q->outcome.holder = r.holder;
 	q->outcome.detail = r.detail;
 	if (r.status == REG_OK && !r.same)

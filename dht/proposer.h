@@ -16,6 +16,7 @@
 
 struct outcome {
 	enum reg_status status;
+	bool same; /* nothing was changed: the old value is the answer */
 	struct pubkey holder;
 	uint64_t detail;
 	const uint8_t *grant; /* or NULL */
@@ -49,6 +50,7 @@ void proposer_init(struct proposer *p, const struct proposer_env *env, const str
 void proposer_fini(struct proposer *p);
 /* What *c points to must live until env.done. 0 or -EBUSY. */
 int proposer_start(struct proposer *p, const struct change *c, void *tag, usec_t now);
+bool proposer_is_busy(const struct proposer *p, const struct reg_name *name);
 /* PROMISE and ACCEPTED from member i. */
 void proposer_input(struct proposer *p, uint8_t member, const struct regmsg *m, usec_t now);
 void proposer_tick(struct proposer *p, usec_t now);

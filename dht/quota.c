@@ -9,11 +9,12 @@
 #include "base/mem.h"
 
 #define IDLE HOURS(1)
+#define RELEASED_TIMES 4 /* the quota: registers that somebody held last and gave back */
 #define TOKEN_PARTS ((uint64_t)60 * 1000000) /* of one operation: so many a minute, microseconds */
 
 struct book {
 	struct pubkey who;
-	uint32_t addresses, names;
+	uint32_t addresses, names, released;
 	uint64_t level; /* parts of operations that may be asked for */
 	usec_t last;	/* 0 = never asked */
 };
@@ -50,7 +51,7 @@ static void sweep(struct quota *q, usec_t now)
 	size_t at = 0;
 
 	while ((b = map_next(&q->books, &at))) {
-		if (b->addresses || b->names || now - b->last < IDLE)
+		if (b->addresses || b->names || b->released || now - b->last < IDLE)
 			continue;
 		map_take_at(&q->books, &at);
 		free(b);
@@ -76,6 +77,11 @@ static uint32_t *count_of(struct book *b, enum reg_kind kind)
 	return kind == REG_ADDRESS ? &b->addresses : &b->names;
 }
 
+static uint32_t *count_in(struct book *b, enum reg_kind kind, const struct reg_value *v)
+{
+	return v->state == REG_HELD ? count_of(b, kind) : &b->released;
+}
+
 void quota_valued(struct quota *q, const struct reg_name *name, const struct reg_value *old,
 		  const struct reg_value *new)
 {
@@ -83,19 +89,22 @@ void quota_valued(struct quota *q, const struct reg_name *name, const struct reg
 
 	if (name->kind != REG_ADDRESS && name->kind != REG_HOST_NAME)
 		return;
-	if (old && old->state == REG_HELD && (b = map_get(&q->books, &old->owner)) &&
-	    *count_of(b, name->kind) > 0)
-		--*count_of(b, name->kind);
-	if (new->state == REG_HELD && (b = book_make(q, &new->owner)))
-		++*count_of(b, name->kind);
+	if (old && (b = map_get(&q->books, &old->owner)) && *count_in(b, name->kind, old) > 0)
+		--*count_in(b, name->kind, old);
+	b = book_make(q, &new->owner);
+	if (b)
+		++*count_in(b, name->kind, new);
 }
 
 enum reg_status quota_room(const struct quota *q, const struct pubkey *owner, uint32_t rights,
-			   const struct reg_name *name)
+			   const struct reg_name *name, bool fresh)
 {
 	struct allowance most = allowance_of(rights);
 	struct book *b = map_get(&q->books, owner);
 	uint32_t max = name->kind == REG_ADDRESS ? most.addresses : most.names;
+
+	if (b && fresh && b->released >= RELEASED_TIMES * (most.addresses + most.names))
+		return REG_QUOTA;
 
 	if (name->kind != REG_ADDRESS && name->kind != REG_HOST_NAME)
 		return REG_OK;

@@ -17,9 +17,10 @@ void quota_fini(struct quota *q);
 /* A register's value changed here: count it for its owners. old NULL = there was none. */
 void quota_valued(struct quota *q, const struct reg_name *name, const struct reg_value *old,
 		  const struct reg_value *new);
-/* May `owner` with these rights hold one more of the kind of `name`? REG_OK, REG_QUOTA. */
+/* May `owner` with these rights hold one more of the kind of `name`? REG_OK, REG_QUOTA. `fresh`: the
+ * register is not there yet; released ones stay, so four times the quota of them are room. */
 enum reg_status quota_room(const struct quota *q, const struct pubkey *owner, uint32_t rights,
-			   const struct reg_name *name);
+			   const struct reg_name *name, bool fresh);
 /* One more operation: false = too many. Half the quota a minute, bursts of twice the quota. */
 bool quota_rate(struct quota *q, const struct pubkey *who, uint32_t rights, usec_t now);
 

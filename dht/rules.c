@@ -43,6 +43,14 @@ static bool is_admin(const struct keeper_role *k, const struct pubkey *key)
 	       (rules_member(k, key) == REG_OK && (rules_rights(k, key) & RIGHT_ADMIN));
 }
 
+/* Its rights, the admin right also when the settings give it. */
+static uint32_t standing(const struct keeper_role *k, const struct pubkey *key)
+{
+	const struct settings *s = k->env.settings(k->env.ctx);
+
+	return rules_rights(k, key) | (s && settings_is_admin(s, key) ? RIGHT_ADMIN : 0);
+}
+
 /* In the subnet, and not its network, lowest (the namespace's own) or broadcast address. */
 static bool address_fits(const struct keeper_role *k, const struct reg_name *name)
 {
@@ -130,11 +138,31 @@ static enum reg_status token_use_allowed(const struct keeper_role *k, const stru
 	return memcmp(id, op->name.b, sizeof(id)) == 0 ? REG_OK : REG_REFUSED;
 }
 
+/* What those who came by this token may do, all together. */
+static uint32_t standing_of_token(const struct keeper_role *k, const uint8_t token[32])
+{
+	struct member_payload m;
+	struct reg_name name;
+	struct reg_value v;
+	struct pubkey key;
+	uint32_t all = 0;
+	size_t at = 0;
+
+	while (keeper_next(k, &at, &name, &v)) {
+		if (name.kind != REG_MEMBER || !member_payload_read(&m, v.payload, v.payload_len) ||
+		    memcmp(m.token, token, sizeof(m.token)) != 0)
+			continue;
+		memcpy(key.b, name.b, KEY_LEN);
+		all |= standing(k, &key);
+	}
+	return all;
+}
+
 static enum reg_status token_revoke_allowed(const struct keeper_role *k, const struct reg_op *op)
 {
 	if (op->payload_len != 1 || op->payload[0] > 1)
 		return REG_MALFORMED;
-	return rights_allowed(k, op, 0);
+	return rights_allowed(k, op, op->payload[0] ? standing_of_token(k, op->name.b) : 0);
 }
 
 /* Rights that a plain admin may not touch count as asked for, whether given or taken away. */
@@ -148,7 +176,7 @@ static enum reg_status member_set_allowed(const struct keeper_role *k, const str
 	    p.revoked || p.ephemeral || !sodium_is_zero(p.token, sizeof(p.token)) ||
 	    !key_valid(&key))
 		return REG_MALFORMED;
-	return rights_allowed(k, op, p.rights | rules_rights(k, &key));
+	return rights_allowed(k, op, p.rights | standing(k, &key));
 }
 
 /* A keeper leaves by a change of the keeper set first. */
@@ -162,7 +190,7 @@ static enum reg_status member_revoke_allowed(const struct keeper_role *k, const 
 		return REG_MALFORMED;
 	if (cf && config_member(cf, &key) >= 0)
 		return REG_REFUSED;
-	return rights_allowed(k, op, rules_rights(k, &key));
+	return rights_allowed(k, op, standing(k, &key));
 }
 
 static enum reg_status (*const verbs[])(const struct keeper_role *k, const struct reg_op *op) = {
@@ -179,8 +207,23 @@ static enum reg_status (*const verbs[])(const struct keeper_role *k, const struc
 	[OP_START] = start_allowed,
 };
 
+/* The token may have been revoked since it was used. */
+static enum reg_status enrol_allowed(const struct keeper_role *k, const struct change *c)
+{
+	struct reg_name name = reg_name_key(REG_TOKEN, c->member.token, sizeof(c->member.token));
+	struct token_payload p;
+	struct reg_value v;
+
+	return cell_value(keeper_cell(k, &name), &v) &&
+			       token_payload_read(&p, v.payload, v.payload_len) && p.revoked ?
+		       REG_REVOKED :
+		       REG_OK;
+}
+
 enum reg_status rules_allowed(const struct keeper_role *k, const struct change *c)
 {
+	if (c->verb == OP_MEMBER_ENROL)
+		return enrol_allowed(k, c);
 	if (!c->op)
 		return REG_OK; /* derived from one that was allowed */
 	if (c->op->verb >= ARRAY_LEN(verbs) || !verbs[c->op->verb])
@@ -191,8 +234,9 @@ enum reg_status rules_allowed(const struct keeper_role *k, const struct change *
 enum reg_status rules_room(void *ctx, const struct pubkey *owner, const struct reg_name *name)
 {
 	struct keeper_role *k = ctx;
+	const struct cell *c = keeper_cell(k, name);
 
-	return quota_room(&k->quota, owner, rules_rights(k, owner), name);
+	return quota_room(&k->quota, owner, rules_rights(k, owner), name, !c || !c->value);
 }
 
 static void revocation_drop(struct revocation_payload *list, const struct node_id *who)

@@ -263,6 +263,8 @@ void serve_secrets(struct regs *r, usec_t now)
 	uint64_t wall = wall_seconds(r->cfg.wall, now);
 	struct regs_secret s[2];
 
+	if (f->rotated > wall) /* the clock was ahead then */
+		f->rotated = wall;
 	if (rotation_is_due(r, wall)) {
 		s[1] = f->secrets[0];
 		s[0].number = s[1].number + 1;

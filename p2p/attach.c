@@ -44,6 +44,8 @@ void attach_init(struct attachments *as, const uint8_t fresh[8])
 
 void attach_clear(struct attachments *as)
 {
+	for (size_t i = 0; i < as->count; i++)
+		early_free(&as->list[i].early);
 	free(as->list);
 	as->list = NULL;
 	as->count = 0;
@@ -92,6 +94,7 @@ static void take(struct session *s, struct attachment *a)
 	struct attachments *as = &s->attachments;
 
 	s->stale_view |= a->state == ATTACH_UP;
+	early_free(&a->early);
 	*a = as->list[--as->count];
 	session_touch(s);
 }
@@ -233,6 +236,7 @@ static void up(struct session *s, struct attachment *a, const struct rd *grant)
 	p2p_emit(s->p, &(struct p2p_event){ .type = P2P_ATTACHED, .ns = a->ns, .peer = s->peer,
 					    .session = s->handle, .tag = a->tag_out,
 					    .msg = grant->p, .len = rd_left(grant) });
+	early_release(s, a);
 }
 
 static bool grant_ok(const struct session *s, uint16_t ns, const struct rd *grant, usec_t now)
@@ -259,6 +263,10 @@ static void propose_handle(struct session *s, const struct message *m, usec_t no
 	uint8_t reply[NAME_LEN];
 	uint16_t ns = P2P_NAMESPACES_MAX;
 
+	if (!limit_take(&s->proposals, now)) {
+		drop_add(&p->drops, DROP_RATE);
+		return;
+	}
 	for (uint16_t i = 0; i < P2P_NAMESPACES_MAX && ns == P2P_NAMESPACES_MAX; i++)
 		for (size_t n = 0; p->ns[i].set && n < m->count; n++)
 			if (proves(s, &p->ns[i], m->names + n * NAME_LEN, reply))

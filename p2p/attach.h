@@ -5,6 +5,7 @@
 #include "base/key.h"
 #include "base/time.h"
 #include "base/wire.h"
+#include "p2p/early.h"
 
 #define ATTACH_GRANT_MAX 4700
 #define ATTACH_MESSAGE_MAX (ATTACH_GRANT_MAX + 64)
@@ -29,6 +30,7 @@ struct attachment {
 	uint32_t tag_in, tag_out; /* chosen by us; by them */
 	usec_t until, next;	  /* patience ends; look again */
 	uint8_t name[32];	  /* ATTACH_WAITING: what ACCEPT will say */
+	struct early *early;	  /* ATTACH_ACCEPTED: data that overtook CONFIRM */
 };
 
 struct attachments {
@@ -45,6 +47,8 @@ struct attachment *attach_find(const struct attachments *as, uint16_t ns);
 bool attach_tells(const struct session *s);
 bool attach_any(const struct attachments *as);
 
+/* Data under a tag of ours: an event, or kept until CONFIRM; else a drop. */
+void attach_data(struct session *s, uint8_t type, uint32_t tag, struct rd plain);
 void attach_want(struct session *s, uint16_t ns, usec_t now);
 /* DETACH to the other side if it is attached; forgets it. No event. */
 void attach_drop(struct session *s, uint16_t ns, usec_t now);

@@ -84,6 +84,11 @@ bool channel_is_idle(const struct channel *c)
 	return c->tx.messages == 0;
 }
 
+size_t channel_memory(const struct channel *c)
+{
+	return c->tx.bytes + c->rx.held + c->rx.whole_size;
+}
+
 usec_t channel_rtt(const struct channel *c)
 {
 	return c->tx.srtt;

@@ -47,6 +47,7 @@ usec_t channel_deadline(const struct channel *c);
 /* A segment went unanswered CHANNEL_TRIES times: the session is to be taken down. */
 bool channel_is_dead(const struct channel *c);
 bool channel_is_idle(const struct channel *c); /* nothing queued or in flight */
+size_t channel_memory(const struct channel *c); /* bytes queued, held and joined */
 usec_t channel_rtt(const struct channel *c);   /* smoothed, 0 = unknown */
 void channel_set_rtt_hint(struct channel *c, usec_t rtt); /* from a handshake or a probe */
 

@@ -67,6 +67,7 @@ struct channel_tx {
 struct channel_rx {
 	struct in_segment slots[CHANNEL_IN_FLIGHT];
 	uint32_t next;
+	size_t held; /* bytes in slots */
 	uint8_t *whole; /* the message being put together */
 	size_t whole_len, whole_size;
 	uint8_t service;

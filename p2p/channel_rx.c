@@ -90,6 +90,7 @@ static void take_held(struct channel *c)
 		if (!s.bytes)
 			return;
 		*slot = (struct in_segment){ 0 };
+		c->rx.held -= s.len;
 		ok = fits(&c->rx, &s);
 		if (ok)
 			take(c, &s);
@@ -107,6 +108,7 @@ static void hold(struct channel_rx *x, uint32_t seq, const struct in_segment *s)
 		return;
 	*slot = *s;
 	slot->bytes = mem_copy(s->bytes, s->len);
+	x->held += s->len;
 }
 
 static bool segment_read(struct rd *r, struct in_segment *s, uint32_t *seq)

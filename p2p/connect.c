@@ -25,6 +25,7 @@
 #define BACK_OFF SEC(5)
 #define BACK_OFF_DOUBLINGS 4 /* 80 s, cut to BACK_OFF_MAX */
 #define BACK_OFF_MAX SEC(60)
+#define HURRY_GAP SEC(5)
 #define COOKIE_LIFE SEC(115) /* a little less than the responder's secret lives */
 #define COOKIE_GAP MSEC(500) /* an INIT repeated because of a COOKIE, at most so often */
 
@@ -52,6 +53,18 @@ void connect_want(struct session *s, usec_t now)
 		return;
 	a->next = a->started = now;
 	a->tries = a->rounds = 0;
+	session_touch(s);
+}
+
+void connect_hurry(struct session *s, usec_t now)
+{
+	struct attempt *a = &s->attempt;
+
+	usec_t at = now > a->sent + HURRY_GAP ? now : a->sent + HURRY_GAP;
+
+	if (a->next == USEC_NEVER || a->next <= at)
+		return;
+	a->next = at;
 	session_touch(s);
 }
 
@@ -126,7 +139,8 @@ static void end_round(struct session *s, usec_t now)
 	if (!s->asked)
 		return;
 	p2p_emit(s->p, &(struct p2p_event){ .type = P2P_UNREACHABLE, .peer = s->peer });
-	if (!attach_any(&s->attachments) && now >= session_active_at(s) + SESSION_USE) {
+	if (now >= session_active_at(s) + SESSION_USE) { /* the owner asks again if it still cares */
+		attach_clear(&s->attachments);
 		s->asked = false;
 		return;
 	}

@@ -7,6 +7,8 @@
 
 /* A handshake is wanted: begins at the next tick unless one is in progress. */
 void connect_want(struct session *s, usec_t now);
+/* Somebody waits for it: the next INIT goes out 5 s after the last at the latest. */
+void connect_hurry(struct session *s, usec_t now);
 /* No handshake in progress, none planned. */
 void connect_stop(struct session *s);
 void connect_tick(struct session *s, usec_t now);

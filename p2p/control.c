@@ -59,11 +59,15 @@ static void ack_input(struct session *s, struct rd r, usec_t now)
 
 static void close_input(struct session *s, struct rd r, usec_t now)
 {
-	rd_u8(&r);
-	if (rd_done(&r))
-		session_down(s, now);
-	else
+	uint8_t reason = rd_u8(&r);
+
+	if (!rd_done(&r)) {
 		p2p_drop(s->p, DROP_MALFORMED);
+		return;
+	}
+	if (reason == CLOSE_SUPERSEDED)
+		p2p_emit(s->p, &(struct p2p_event){ .type = P2P_SUPERSEDED, .peer = s->peer });
+	session_down(s, now);
 }
 
 static const struct {

@@ -14,6 +14,11 @@ enum control_kind {
 	CONTROL_KINDS
 };
 
+enum close_reason {
+	CLOSE_DONE = 0,
+	CLOSE_SUPERSEDED = 1, /* a process that started later has the receiver's key */
+};
+
 /* The plaintext of a CONTROL packet. */
 void control_input(struct session *s, struct rd r, usec_t now);
 /* The session's channel, filled in with our callbacks. */

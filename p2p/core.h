@@ -17,6 +17,7 @@
 #define POLL_GAP MSEC(500)  /* how late the tick may notice what the fast path did */
 #define LATER_MAX 256	    /* things put off to the end of the present call */
 #define OBSERVED_MAX 4	    /* addresses that peers say they see us at */
+#define CHANNELS_BYTES_MAX (64u << 20) /* of all control channels, in both directions */
 #define SOURCES 64	    /* token buckets for INITs under load, by hash of the source */
 
 struct namespace {
@@ -50,6 +51,7 @@ struct p2p {
 	struct p2p_view view;
 	struct p2p_lane lane;
 	uint32_t last_handle;
+	size_t channel_bytes; /* as far as settled */
 	struct timers timers;
 	struct list dirty;
 	struct list later; /* struct later, see later.h */

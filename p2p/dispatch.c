@@ -40,24 +40,6 @@ static void whois_answer_input(struct p2p *p, const struct way *w, uint8_t *pkt,
 	boot_whois_answer(p, pkt, len, now);
 }
 
-/* A data packet that could not go by p2p_open: hands it to the owner. */
-static void data_input(struct session *s, uint8_t type, uint32_t tag, struct rd plain)
-{
-	for (size_t i = 0; i < s->attachments.count; i++) {
-		const struct attachment *a = &s->attachments.list[i];
-
-		if (a->state != ATTACH_UP || a->tag_in != tag)
-			continue;
-		s->use.data = s->p->now;
-		p2p_emit(s->p, &(struct p2p_event){ .type = P2P_DATA, .peer = s->peer, .ns = a->ns,
-						    .session = s->handle, .tag = tag,
-						    .service = type, .msg = plain.p,
-						    .len = rd_left(&plain) });
-		return;
-	}
-	p2p_drop(s->p, DROP_TAG);
-}
-
 static void opened(struct session *s, const struct way *w, const uint8_t *pkt, size_t len,
 		   usec_t now)
 {
@@ -73,7 +55,7 @@ static void opened(struct session *s, const struct way *w, const uint8_t *pkt, s
 	} else if (is_data != (tag != 0)) {
 		p2p_drop(s->p, DROP_MALFORMED);
 	} else if (is_data) {
-		data_input(s, type == PACKET_EXTENDED ? PACKET_IP : type, tag, plain);
+		attach_data(s, type == PACKET_EXTENDED ? PACKET_IP : type, tag, plain);
 	} else if (type == PACKET_PROBE) {
 		transmit_probe_input(s, w, plain, now);
 	} else if (type == PACKET_CONTROL) {

@@ -16,6 +16,7 @@ enum p2p_event_type {
 	P2P_UNREACHABLE,  /* peer: a wanted session could not be made; tried again with back-off */
 	P2P_REVOCATION,	  /* ns, peer, number: it knows of a revocation list above ours */
 	P2P_WRONG_KEY,	  /* addr: a bootstrap address that answers nothing to our overlay key */
+	P2P_SUPERSEDED,	  /* peer: it says that a later start of another process has our key */
 	P2P_DATA,	  /* ns, peer, session, tag, service = packet type (IP, ETHERNET), msg: data
 			   * that p2p_input opened, as FRAME_OPENED: it came by the ring, from a
 			   * new address, or under a new key */

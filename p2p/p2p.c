@@ -172,6 +172,7 @@ static struct session *ask_for(struct p2p *p, const struct pubkey *peer, usec_t 
 	if (!s->up) {
 		s->asked = true;
 		connect_want(s, now);
+		connect_hurry(s, now);
 	}
 	session_touch(s);
 	return s;

@@ -29,8 +29,15 @@ int paths_find(const struct paths *ps, const struct addr *a)
 	return -1;
 }
 
-/* An empty place, else the unproven one tried most, if it has had a fair number of tries. */
-static int place_for_new(const struct paths *ps)
+/* It has had a fair number of tries, or a while in which the peer could have come from it again: an
+ * uninvited one gets no more challenges than its few bytes pay for. */
+static bool is_hopeless(const struct path *p, usec_t now)
+{
+	return p->tries >= 4 || (!p->invited && now >= p->found + PATH_CHANCE);
+}
+
+/* An empty place, else the hopeless one tried most. */
+static int place_for_new(const struct paths *ps, usec_t now)
 {
 	int worst = -1;
 
@@ -39,7 +46,7 @@ static int place_for_new(const struct paths *ps)
 
 		if (!p->addr.ip.len)
 			return i;
-		if (p->proven || i == ps->used || p->tries < 4)
+		if (p->proven || i == ps->used || !is_hopeless(p, now))
 			continue;
 		if (worst < 0 || p->tries > ps->list[worst].tries)
 			worst = i;
@@ -52,7 +59,7 @@ int paths_add(struct paths *ps, const struct addr *a, uint8_t socket, bool invit
 	int at = paths_find(ps, a);
 
 	if (at < 0) {
-		at = place_for_new(ps);
+		at = place_for_new(ps, now);
 		if (at < 0)
 			return -1;
 		ps->list[at] = (struct path){ .addr = *a, .socket = socket,

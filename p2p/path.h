@@ -12,6 +12,7 @@
 #define PATH_AMPLIFY 3	       /* bytes to an unproven address for each byte from it */
 #define PATH_WARM SEC(25)      /* proven paths of a session in use are challenged so often */
 #define PATH_WARM_IDLE SEC(120) /* ... of an idle one */
+#define PATH_CHANCE SEC(5)      /* an uninvited address not proven by then may give way */
 #define PATH_LOST 3	       /* unanswered challenges after which a path is not proven */
 
 struct path {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "p2p/connect.h"
+#include "p2p/control.h"
 #include "p2p/cookie.h"
 #include "p2p/transmit.h"
 
@@ -61,6 +62,8 @@ static void yield(struct session *s, usec_t now)
 		s->attempt.next = now + SEC(1) + p2p_random32(s->p) % MSEC(333);
 }
 
+#define CLOSE_COPIES 3
+
 static void answer(struct session *s, const struct way *w, struct handshake_incoming *in,
 		   const uint8_t *psk, usec_t now)
 {
@@ -106,6 +109,22 @@ static enum drop judge(struct p2p *p, const struct way *w, const struct handshak
 	return DROP_NONE;
 }
 
+/* A later start of this key came from elsewhere: the older process, whose handshakes are stale from
+ * now on, hears of it under the keys that only it has. At the same address it is gone already. */
+static void tell_older(struct session *s, const struct way *w, uint32_t counter, usec_t now)
+{
+	const uint8_t plain[] = { CONTROL_CLOSE, CLOSE_SUPERSEDED };
+	uint32_t known = stamps_counter(&s->p->stamps, &s->peer);
+	int used = s->paths.used;
+
+	/* Not known: so far only we have begun handshakes, and this is its first. */
+	if (!s->up || !known || counter <= known ||
+	    (used >= 0 && !w->routed && addr_equal(&s->paths.list[used].addr, &w->from)))
+		return;
+	for (int i = 0; i < CLOSE_COPIES; i++) /* nobody acknowledges it */
+		transmit_control(s, plain, sizeof(plain), false, now);
+}
+
 void respond_init(struct p2p *p, const struct way *w, uint8_t *pkt, size_t len, usec_t now)
 {
 	struct handshake_incoming in;
@@ -129,6 +148,7 @@ void respond_init(struct p2p *p, const struct way *w, uint8_t *pkt, size_t len, 
 	if (why) {
 		p2p_drop(p, why);
 	} else {
+		tell_older(s, w, in.result.start_counter, now);
 		stamps_put(&p->stamps, &in.result.remote, in.result.start_counter,
 			   in.result.boottime);
 		answer(s, w, &in, p->cfg.overlay_keys[key], now);

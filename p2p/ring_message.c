@@ -253,6 +253,12 @@ static void leave_handle(struct ring *r, const struct ring_message *m, usec_t no
 	hear_all(r, m, NULL, NULL, now);
 }
 
+/* An answer that we wait for is not one of the many that anybody may send us by the ring. */
+static bool is_awaited(struct ring *r, struct rd msg, usec_t now)
+{
+	return rd_u8(&msg) == MSG_FOUND && talk_query(r, rd_u64(&msg), now);
+}
+
 enum { BY_LINK = 1, BY_ROUTE = 2 };
 
 static const struct {
@@ -276,7 +282,8 @@ void ring_input(struct ring *r, const struct pubkey *from, bool from_link,
 
 	if (from_link && !l)
 		return;
-	if (!limit_take(l ? &l->input : &r->routed, now))
+	if (!(l == NULL && is_awaited(r, msg, now)) &&
+	    !limit_take(l ? &l->input : &r->routed, now))
 		return;
 	m.type = rd_u8(&msg);
 	if (m.type >= MSG_TYPES || !messages[m.type].name ||

@@ -235,6 +235,10 @@ void route_input(struct session *link, struct rd r, usec_t now)
 		p2p_drop(p, DROP_NO_ROUTE); /* our own came back */
 		return;
 	}
+	if (m.service != ROUTED_SEALED && !limit_take(&link->questions, now)) {
+		p2p_drop(p, DROP_RATE);
+		return;
+	}
 	if (id_equal(&m.to, &p->id)) {
 		deliver(p, &m, link, now);
 		return;

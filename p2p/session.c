@@ -28,76 +28,6 @@
 #define CHECK_GAP MINUTES(1)
 #define ACTIVE_FOR MINUTES(1) /* after the last data packet, other paths are kept warm */
 
-static void fire(struct timer *t, usec_t now)
-{
-	session_tick(container_of(t, struct session, timer), now);
-}
-
-struct session *session_find(const struct p2p *p, const struct pubkey *key)
-{
-	return map_get(&p->sessions, key);
-}
-
-struct session *session_find_id(const struct p2p *p, const struct node_id *id)
-{
-	return map_get(&p->sessions_by_id, id);
-}
-
-/* Room for one more: forgets one that is only remembered. */
-static bool make_room(struct p2p *p, usec_t now)
-{
-	struct session *s;
-	size_t at = 0;
-
-	if (p->sessions.count < P2P_SESSIONS_MAX)
-		return true;
-	while ((s = map_next(&p->sessions, &at)))
-		if (!s->up && !s->next && !s->attempt.hs && !s->is_dirty &&
-		    !session_is_wanted(s, now)) {
-			session_free(s);
-			return true;
-		}
-	return false;
-}
-
-static struct session *session_new(struct p2p *p, const struct pubkey *key, usec_t now)
-{
-	struct session *s = mem_new(sizeof(*s));
-	uint8_t fresh[8];
-
-	s->p = p;
-	s->peer = *key;
-	s->id = id_of(key);
-	s->made = s->check = now;
-	s->attempt.next = USEC_NEVER;
-	timer_init(&s->timer, fire);
-	list_init(&s->dirty);
-	paths_init(&s->paths);
-	p2p_random(p, &s->instance, sizeof(s->instance));
-	p2p_random(p, fresh, sizeof(fresh));
-	attach_init(&s->attachments, fresh);
-	limit_init(&s->routed_inits, 10, 20);
-	limit_init(&s->addresses, 1, 5);
-	if (map_put(&p->sessions_by_id, s) < 0) { /* two keys with one id */
-		free(s);
-		return NULL;
-	}
-	map_put(&p->sessions, s);
-	session_touch(s);
-	return s;
-}
-
-struct session *session_want(struct p2p *p, const struct pubkey *key, usec_t now)
-{
-	struct session *s = session_find(p, key);
-
-	if (s)
-		return s;
-	if (key_equal(key, &p->cfg.self.pub) || !key_valid(key) || !make_room(p, now))
-		return NULL;
-	return session_new(p, key, now);
-}
-
 void session_touch(struct session *s)
 {
 	if (s->is_dirty)
@@ -118,6 +48,8 @@ static void forget_pair(struct session *s, usec_t now)
 	s->up = false;
 	channel_free(s->channel);
 	s->channel = NULL;
+	s->p->channel_bytes -= s->channel_bytes;
+	s->channel_bytes = 0;
 	s->kind = P2P_PATH_NONE;
 	attach_clear(&s->attachments);
 	publish_remove(s);
@@ -130,6 +62,8 @@ static void forget_pair(struct session *s, usec_t now)
 
 void session_down(struct session *s, usec_t now)
 {
+	bool was_up = s->up;
+
 	forget_pair(s, now);
 	connect_stop(s);
 	for (int i = 0; i < P2P_PATHS_MAX; i++)
@@ -137,7 +71,8 @@ void session_down(struct session *s, usec_t now)
 			paths_fail(&s->paths, i, now);
 	s->paths.used = -1;
 	s->asked = false;
-	s->made = now; /* remembered from now on */
+	if (was_up)
+		s->made = now; /* remembered from now on */
 	boot_down(s->p, s, now);
 	p2p_random(s->p, &s->instance, sizeof(s->instance));
 }
@@ -174,11 +109,18 @@ usec_t session_active_at(const struct session *s)
 	return at > since ? at : since;
 }
 
-bool session_is_wanted(const struct session *s, usec_t now)
+bool session_is_ours(const struct session *s)
 {
 	return s->bootstrap || attach_any(&s->attachments) || (s->asked && !s->up) ||
-	       (s->up && ring_keeps(s->p->ring, &s->peer)) ||
-	       now < session_active_at(s) + SESSION_USE;
+	       (s->up && ring_keeps(s->p->ring, &s->peer));
+}
+
+
+bool session_is_wanted(const struct session *s, usec_t now)
+{
+	usec_t used = session_active_at(s);
+
+	return session_is_ours(s) || (used && now < used + SESSION_USE);
 }
 
 /* --- handshakes done --- */
@@ -362,7 +304,7 @@ static void mind_silence(struct session *s, usec_t now)
 	}
 	if (needs & NEED_PROBE)
 		transmit_challenge(s, s->kind == P2P_PATH_DIRECT ? s->paths.used : -1, now);
-	if (needs & NEED_HANDSHAKE) {
+	if (needs & NEED_HANDSHAKE && (s->initiator || session_is_ours(s))) {
 		paths_hurry(&s->paths, now);
 		connect_want(s, now);
 	}
@@ -457,6 +399,22 @@ static bool is_forgotten(const struct session *s, usec_t now)
 	       !session_is_wanted(s, now);
 }
 
+/* Messages of any one peer are bounded by its channel; those of all peers together by this: while
+ * there are too many, who adds to them and is nothing to us is cut off. */
+static void mind_memory(struct session *s, usec_t now)
+{
+	struct p2p *p = s->p;
+	size_t bytes = s->up ? channel_memory(s->channel) : 0;
+	bool more = bytes > s->channel_bytes;
+
+	p->channel_bytes = p->channel_bytes - s->channel_bytes + bytes;
+	s->channel_bytes = bytes;
+	if (!more || p->channel_bytes <= CHANNELS_BYTES_MAX || session_is_ours(s))
+		return;
+	p2p_drop(p, DROP_FULL);
+	session_close(s, now);
+}
+
 void session_settle(struct p2p *p, usec_t now)
 {
 	struct list *item;
@@ -466,6 +424,7 @@ void session_settle(struct p2p *p, usec_t now)
 		struct session *s = container_of(item, struct session, dirty);
 
 		s->is_dirty = false;
+		mind_memory(s, now);
 		if (is_forgotten(s, now)) {
 			session_free(s);
 			continue;

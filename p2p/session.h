@@ -63,15 +63,18 @@ struct session {
 	struct peer_use use; /* lane 0's marks */
 	struct peer_view *view;
 	struct channel *channel; /* while up */
+	size_t channel_bytes;	 /* its part of p->channel_bytes */
 	struct attachments attachments;
 	struct addr told[P2P_ADDRESSES_MAX];
 	uint8_t told_count;
 
 	bool bootstrap;
 	bool asked; /* by p2p_connect or p2p_attach: UNREACHABLE is owed */
-	usec_t up_since, used_at, made;
+	usec_t up_since, used_at;
+	usec_t made; /* when it was last up; 0 = never */
 	usec_t check; /* when to ask next whether anybody wants it */
-	struct limit routed_inits, addresses; /* from this link; from this peer */
+	struct limit routed_inits, questions; /* from this link */
+	struct limit addresses, proposals;    /* from this peer */
 };
 
 /* The session of this key, made if need be. NULL = table full, or our own or an invalid key. */
@@ -88,6 +91,8 @@ void session_free(struct session *s);
 void session_settle(struct p2p *p, usec_t now);
 void session_tick(struct session *s, usec_t now);
 bool session_is_wanted(const struct session *s, usec_t now);
+/* Kept by us, not merely by the peer: bootstrap, attachment, the ring, our owner's request. */
+bool session_is_ours(const struct session *s);
 
 /* A handshake made `slot`. As initiator it is usable at once; as responder when something arrives
  * under it (session_confirm). Both bring the session up, or down and up for a new instance. */

@@ -173,8 +173,9 @@ void transmit_probe_input(struct session *s, const struct way *w, struct rd r, u
 		return;
 	}
 	place = paths_response(&s->paths, nonce, now);
-	if (place >= 0)
-		proven(s, w, place, now);
+	if (place < 0)
+		return;
+	proven(s, w, place, now);
 	if (seen.port)
 		addresses_observed(s->p, &seen, now);
 }

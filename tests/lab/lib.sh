@@ -8,11 +8,14 @@
 # namespace, process and file carries the prefix; all of it is taken away at exit, also after
 # Ctrl-C, and only processes started here are ended, by pid. Packets never leave the namespaces.
 
+export PYTHONDONTWRITEBYTECODE=1 # helpers import each other; the source tree stays clean
+
 lab_begin() {
 	LAB=$1
 	LAB_DIR=$(mktemp -d "/tmp/$LAB.XXXXXX")
 	LAB_PIDS=
 	LAB_HOSTS=
+	LAB_MOUNTS=
 	lab_sweep
 	trap lab_end EXIT
 	trap 'exit 130' INT
@@ -38,6 +41,9 @@ lab_end() {
 		kill -KILL "$pid" 2>/dev/null || :
 	done
 	wait 2>/dev/null || :
+	for dir in $LAB_MOUNTS; do
+		umount -l "$dir" || :
+	done
 	[ -n "${LAB_KEEP-}" ] && [ "$lab_status" -ne 0 ] && echo "# logs: $LAB_DIR" >&2 || rm -rf "$LAB_DIR"
 	lab_sweep
 	exit "$lab_status"
@@ -69,6 +75,13 @@ lab_spawn() {
 	ip netns exec "$LAB-$lab_ns" "$@" >"$lab_log.out" 2>>"$lab_log.log" </dev/null &
 	LAB_PID=$!
 	LAB_PIDS="$LAB_PIDS $LAB_PID"
+}
+
+# A host's state directory becomes a small disk: lab_small_disk HOST SIZE. Before its vpnd starts.
+lab_small_disk() {
+	mkdir -p "$LAB_DIR/$1/state"
+	mount -t tmpfs -o "size=$2" "$LAB-$1" "$LAB_DIR/$1/state"
+	LAB_MOUNTS="$LAB_MOUNTS $LAB_DIR/$1/state"
 }
 
 # vpnd in a host: options and words follow. Its pid is kept for vpnd_stop.
@@ -113,13 +126,12 @@ lab_address() {
 	ctl "$1" --json ${2:+-n "$2"} namespaces | jq -r ".namespaces[] | select(\"${2-}\" == \"\" or .name == \"${2-}\") | .ipv4"
 }
 
-# wait_for SECONDS COMMAND...: until the command succeeds; its failure is ours. Ten tries a second.
+# wait_for SECONDS COMMAND...: until the command succeeds; its failure is ours.
 wait_for() {
-	lab_left=$(($1 * 20))
+	lab_end=$(($(lab_now) + $1 * 1000))
 	shift
 	until "$@" >/dev/null 2>&1; do
-		lab_left=$((lab_left - 1))
-		[ "$lab_left" -gt 0 ] || return 1
+		[ "$(lab_now)" -lt "$lab_end" ] || return 1
 		sleep 0.05
 	done
 }
@@ -194,9 +206,19 @@ captured() {
 	tcpdump -nn -v -r "$@" 2>/dev/null | sed -n '/^[0-9]/{N;s/\n */ /;p;}'
 }
 
-# Milliseconds of the monotonic clock.
+# Milliseconds of CLOCK_BOOTTIME, by tens.
 lab_now() {
-	awk '{ printf "%d\n", $1 * 1000 }' /proc/uptime
+	read -r lab_up _ </proc/uptime
+	echo "${lab_up%.*}${lab_up#*.}0"
+}
+
+# mark HOST, logged HOST REGEX [MARK]: is it in vpnd's log, after the line that was its last at MARK?
+mark() {
+	wc -l <"$LAB_DIR/$1/vpnd.log"
+}
+
+logged() {
+	tail -n "+$((${3:-0} + 1))" "$LAB_DIR/$1/vpnd.log" | grep -q -e "$2"
 }
 
 # --- TAP ---

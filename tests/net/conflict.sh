@@ -46,7 +46,7 @@ t "one has the name, the other has it with -2" [ "$(echo "$names" | sort | xargs
 told() {
 	owner=$(field "$2" '.key' status)
 	cat "$LAB_DIR/$1/vpnd.log"
-	grep "address $wanted is owned by" "$LAB_DIR/$1/vpnd.log" | grep -qF "$owner"
+	grep "$wanted is owned by" "$LAB_DIR/$1/vpnd.log" | grep -qF -e "$owner"
 }
 t "the loser's log names the owner of the address" told "$loser" "$winner"
 refused() { field "$1" '.namespaces[0].refused' status | tee /dev/stderr | grep -q 'is owned by'; }

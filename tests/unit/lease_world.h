@@ -55,6 +55,7 @@ struct world {
 	size_t event_count;
 	uint64_t number;
 	uint32_t granted; /* seconds, 0 = what was asked for */
+	uint64_t behind;  /* seconds, the keepers' clock */
 };
 
 static inline void env_random(void *ctx, void *out, size_t len)
@@ -172,7 +173,7 @@ static inline size_t make_grant(struct world *w, uint8_t *out, const struct aske
 	uint8_t sig[1][SIG_LEN] = { { 1 } };
 	struct grant g = { .name = o->name, .state = o->released ? REG_RELEASED : REG_HELD,
 			   .generation = o->generation, .owner = o->owner,
-			   .number = ++w->number, .beacon = wall_seconds(&w->wall, w->now) };
+			   .number = ++w->number, .beacon = wall_seconds(&w->wall, w->now) - w->behind };
 
 	memcpy(g.nsid, w->cfg.nsid, NSID_LEN);
 	g.lease = w->granted ? w->granted : a->req.lease;

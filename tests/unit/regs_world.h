@@ -55,6 +55,7 @@ struct rw_node {
 	struct rw_stored disk[STORED_MAX], writes[STORED_MAX];
 	size_t disk_count, write_count;
 	size_t writes_left; /* the process dies at this write; SIZE_MAX = never */
+	size_t fails_in;    /* the write after so many fails; 0 = none */
 	bool dead;
 	struct rw_event *events; /* of regs */
 	size_t event_count;
@@ -202,20 +203,23 @@ static inline void rw_to_disk(struct rw_node *n, struct rw_stored *s)
 static inline bool rw_disk_answers(struct rw_node *n)
 {
 	struct rw_stored s;
+	bool fails;
 
 	if (n->write_count == 0 || n->writes[0].at > n->w->now)
 		return false;
 	s = n->writes[0];
 	memmove(n->writes, n->writes + 1, --n->write_count * sizeof(s));
-	if (!n->disk_broken)
+	fails = n->disk_broken || n->fails_in == 1;
+	n->fails_in -= n->fails_in != 0;
+	if (!fails)
 		rw_to_disk(n, &s);
 	free(s.value);
 	if (n->dead || n->disk_silent)
 		return true;
 	if ((s.op & LEASE_OP) && !(s.op & KEEPER_OP))
-		leases_persisted(n->leases, s.op, n->disk_broken ? -EIO : 0, n->w->now);
+		leases_persisted(n->leases, s.op, fails ? -EIO : 0, n->w->now);
 	else
-		regs_persisted(n->regs, s.op, n->disk_broken ? -EIO : 0, n->w->now);
+		regs_persisted(n->regs, s.op, fails ? -EIO : 0, n->w->now);
 	return true;
 }
 

@@ -298,6 +298,102 @@ static void test_lease_changed_v6_is_told_at_once(void)
 	world_free(w);
 }
 
+/* Wanted again while it is given back: the old validity died with the release. */
+static void test_lease_wanted_again_after_a_release_is_not_used_before_it_is_granted(void)
+{
+	struct world *w = world_new("10.1.0.0/16");
+	struct lease_info a;
+	struct reg_name name;
+	struct ip ip = { .len = 4 };
+
+	leases_want_address(w->l, NULL, w->now);
+	run(w, HOURS(1), REG_OK);
+	CHECK(info_of(w, REG_ADDRESS, &a));
+	name = a.name;
+	memcpy(ip.b, name.b, 4);
+	leases_release(w->l, &name, w->now);
+	disk_answers(w);
+	CHECK_EQ_INT(w->asked_count, 1); /* the release is on its way, and arrives */
+	own(w, &name, &w->other);
+	leases_want_address(w->l, &ip, w->now);
+	leases_tick(w->l, w->now);
+	disk_answers(w);
+	restart(w, true, true);
+	CHECK_EQ_INT(events_of(w, LEASE_GAINED), 0);
+	run(w, SEC(30), REG_OK);
+	CHECK(!has_name(last_event(w, LEASE_GAINED), &name));
+	world_free(w);
+}
+
+static void test_lease_that_keepers_do_not_know_is_not_used_after_a_crash(void)
+{
+	struct world *w = world_new("10.1.0.0/16");
+	struct lease_info a;
+
+	leases_want_address(w->l, NULL, w->now);
+	run(w, HOURS(1), REG_OK);
+	CHECK(info_of(w, REG_ADDRESS, &a) && a.state == LEASE_HELD);
+	w->now += HOURS(14);
+	leases_tick(w->l, w->now);
+	disk_answers(w);
+	keepers_say(w, REG_UNKNOWN);
+	CHECK_EQ_INT(events_of(w, LEASE_GONE), 1);
+	leases_tick(w->l, w->now);
+	disk_answers(w); /* the claim that follows is on the disk */
+	restart(w, true, true);
+	CHECK_EQ_INT(events_of(w, LEASE_GAINED), 0);
+	world_free(w);
+}
+
+/* 31 days without a keeper: the membership is over, then the keeper comes back. */
+static void test_lease_comes_back_the_same_after_the_membership_had_lapsed(void)
+{
+	struct world *w = world_new("10.1.0.0/16");
+	struct lease_info a;
+	struct reg_name name;
+
+	leases_want_address(w->l, NULL, w->now);
+	run(w, HOURS(1), REG_OK);
+	CHECK(info_of(w, REG_ADDRESS, &a));
+	name = a.name;
+	run(w, DAYS(2), REG_NO_QUORUM);
+	CHECK_EQ_INT(events_of(w, LEASE_GONE), 1);
+	run(w, MINUTES(10), REG_EXPIRED);
+	CHECK(events_of(w, LEASE_FAILED) > 0);
+	run(w, MINUTES(2), REG_OK);
+	CHECK(info_of(w, REG_ADDRESS, &a) && a.state == LEASE_HELD);
+	CHECK(reg_name_equal(&a.name, &name));
+	CHECK_EQ_INT(w->owned_count, 1);
+	world_free(w);
+}
+
+/* A keeper whose clock is far behind grants what others refuse at once. */
+static void test_lease_granted_in_the_past_is_renewed_soon(void)
+{
+	struct world *w = world_new("10.1.0.0/16");
+
+	w->wall.base -= 30 * 86400;
+	leases_want_address(w->l, NULL, w->now);
+	leases_tick(w->l, w->now);
+	disk_answers(w);
+	keepers_say(w, REG_OK);
+	CHECK_EQ_INT(events_of(w, LEASE_GAINED), 1);
+	w->wall.base += 30 * 86400;
+	run(w, MINUTES(30), REG_OK);
+	CHECK_EQ_INT(events_of(w, LEASE_RENEWED), 0); /* looked right when it came */
+	run(w, HOURS(15), REG_OK);
+	CHECK_EQ_INT(events_of(w, LEASE_RENEWED), 1);
+	w->event_count = 0;
+	w->behind = 30 * 86400;
+	run(w, HOURS(16), REG_OK);
+	CHECK(events_of(w, LEASE_RENEWED) > 1);
+	w->behind = 0;
+	w->event_count = 0;
+	run(w, HOURS(2), REG_OK);
+	CHECK_EQ_INT(events_of(w, LEASE_RENEWED), 1); /* mended, and then quiet */
+	world_free(w);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -316,6 +412,10 @@ int main(void)
 		TEST(test_lease_damaged_records_are_refused),
 		TEST(test_lease_grant_for_another_is_not_believed),
 		TEST(test_lease_changed_v6_is_told_at_once),
+		TEST(test_lease_wanted_again_after_a_release_is_not_used_before_it_is_granted),
+		TEST(test_lease_that_keepers_do_not_know_is_not_used_after_a_crash),
+		TEST(test_lease_comes_back_the_same_after_the_membership_had_lapsed),
+		TEST(test_lease_granted_in_the_past_is_renewed_soon),
 	};
 
 	return run_tests(tests, ARRAY_LEN(tests));

@@ -130,6 +130,38 @@ static void test_p2p_relay_that_dies_is_replaced(void)
 	net_free(n);
 }
 
+/* 20 ms a hop: handshake by way of a third node, addresses by the channel, a challenge, direct. */
+static void test_p2p_direct_path_takes_over_within_a_few_round_trips(void)
+{
+	struct net *n = net_new(3);
+	usec_t began, up = 0, direct = 0;
+
+	net_boot(n, 0, 1);
+	net_boot(n, 2, 1);
+	n->cut[0][2] = n->cut[2][0] = true; /* they come to know each other by name only */
+	net_run(n, MINUTES(3));
+	p2p_drop_keys(n->nodes[0].p, n->now);
+	p2p_drop_keys(n->nodes[2].p, n->now);
+	session_find(n->nodes[2].p, &n->nodes[0].key.pub)->paths = (struct paths){ .used = -1 };
+	session_find(n->nodes[0].p, &n->nodes[2].key.pub)->paths = (struct paths){ .used = -1 };
+	net_run(n, MSEC(200));
+	n->cut[0][2] = n->cut[2][0] = false;
+	p2p_connect(n->nodes[2].p, &n->nodes[0].key.pub, n->now);
+	began = n->now;
+	while (!direct && n->now < began + SEC(10)) {
+		net_run(n, MSEC(1));
+		if (!up && net_up(n, 2, 0))
+			up = n->now;
+		if (net_info(n, 2, 0).kind == P2P_PATH_DIRECT &&
+		    net_info(n, 0, 2).kind == P2P_PATH_DIRECT)
+			direct = n->now;
+	}
+	printf("# up %.0f ms, direct %.0f ms after the wish\n", (double)(up - began) / 1000,
+	       (double)(direct - began) / 1000);
+	CHECK(up && direct && direct - up < MSEC(250));
+	net_free(n);
+}
+
 static void test_p2p_claims_what_is_for_this_overlay_only(void)
 {
 	struct net *n = net_new(2);
@@ -159,6 +191,7 @@ static const struct test tests[] = {
 	TEST(test_p2p_idle_overlay_is_quiet),
 	TEST(test_p2p_all_restarting_at_once_find_each_other),
 	TEST(test_p2p_relay_that_dies_is_replaced),
+	TEST(test_p2p_direct_path_takes_over_within_a_few_round_trips),
 	TEST(test_p2p_claims_what_is_for_this_overlay_only),
 };
 

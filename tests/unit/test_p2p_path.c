@@ -103,6 +103,29 @@ static void test_path_full_table_gives_up_the_hopeless_only(void)
 	CHECK_EQ_INT(paths_add(&ps, &a, 0, true, SEC(1)), P2P_PATHS_MAX - 1);
 }
 
+/* Whoever copies packets and sends them first, from other addresses, must not fill the table. */
+static void test_path_uninvited_addresses_do_not_block_the_table(void)
+{
+	struct paths ps;
+	uint8_t nonce[PATH_NONCE_LEN];
+	struct addr a;
+
+	paths_init(&ps);
+	for (unsigned i = 0; i < P2P_PATHS_MAX; i++) {
+		a = address(i);
+		CHECK_EQ_INT(paths_add(&ps, &a, 0, false, SEC(1)), (int)i);
+		ps.list[i].bytes_in = 40;
+		paths_challenge(&ps, (int)i, fresh, nonce, SEC(1));
+	}
+	a = address(100);
+	CHECK_EQ_INT(paths_add(&ps, &a, 0, true, SEC(2)), -1); /* they have a moment to answer */
+	CHECK(paths_add(&ps, &a, 0, true, SEC(7)) >= 0);
+	a = address(101);
+	CHECK(paths_add(&ps, &a, 0, false, SEC(7)) >= 0);
+	a = address(100);
+	CHECK(paths_find(&ps, &a) >= 0);
+}
+
 static void test_path_proven_one_that_falls_silent_is_proven_no_more(void)
 {
 	struct paths ps;
@@ -218,6 +241,7 @@ static const struct test tests[] = {
 	TEST(test_path_only_the_right_nonce_proves),
 	TEST(test_path_uninvited_address_gets_three_bytes_for_one),
 	TEST(test_path_full_table_gives_up_the_hopeless_only),
+	TEST(test_path_uninvited_addresses_do_not_block_the_table),
 	TEST(test_path_proven_one_that_falls_silent_is_proven_no_more),
 	TEST(test_keepalive_silence_after_sending_escalates),
 	TEST(test_keepalive_hearing_over_the_used_way_ends_the_waiting),

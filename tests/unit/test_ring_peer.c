@@ -145,6 +145,34 @@ static void answer(struct script *s, int which, int from)
 	input(s, from, false, buf, wr_len(&w));
 }
 
+static void test_an_answer_to_find_passes_a_flood_of_routed_messages(void)
+{
+	uint8_t buf[256], number[8];
+	struct script s;
+	struct wr w;
+
+	open_script(&s);
+	up(&s, 1);
+	ring_tick(s.ring, s.now);
+	memcpy(number, s.msg + 1, 8);
+	for (unsigned i = 0; i < 1000; i++) {
+		w = message(buf, sizeof(buf), MSG_FIND, 0);
+		wr_u64(&w, i);
+		input(&s, 9, false, buf, wr_len(&w));
+		w = message(buf, sizeof(buf), MSG_FOUND, 0);
+		wr_u64(&w, i);
+		contacts(&w, 7, 1, 1);
+		input(&s, 9, false, buf, wr_len(&w));
+	}
+	CHECK_EQ_INT(s.ring->known.count, 0);
+	w = message(buf, sizeof(buf), MSG_FOUND, 0);
+	wr_copy(&w, number, 8);
+	contacts(&w, 5, 1, 1);
+	input(&s, 5, false, buf, wr_len(&w));
+	CHECK_EQ_INT(s.ring->known.count, 1);
+	ring_free(s.ring);
+}
+
 static void test_rounds_of_find_go_on_until_the_neighbour_of_each_side_has_answered(void)
 {
 	int cw = nth(30, 0, true), ccw = nth(30, 0, false), between = 1;
@@ -271,6 +299,7 @@ static const struct test tests[] = {
 	TEST(test_malformed_messages_change_nothing),
 	TEST(test_who_has_no_link_may_only_find_and_answer),
 	TEST(test_an_answer_to_find_is_taken_once_and_its_sender_is_reached_by_the_same_way),
+	TEST(test_an_answer_to_find_passes_a_flood_of_routed_messages),
 	TEST(test_rounds_of_find_go_on_until_the_neighbour_of_each_side_has_answered),
 	TEST(test_find_is_answered_with_ourselves_first_but_not_without_end),
 	TEST(test_a_change_of_the_near_set_is_told_within_a_tenth_of_a_second),
