@@ -1,7 +1,7 @@
 /* node_start.c - of two copies of one identity the newer lives (DESIGN 12.11).
  *
  * A copied state directory makes two nodes with one key. Each writes (start counter, random nonce of
- * this process) into the register `start:KEY` when it comes up and again every minute; keepers take
+ * this process) into the register `start:KEY` when it comes up and again every ten minutes; keepers take
  * only what is newer; of two with equal counters the first one to write. Whose write is called
  * superseded says so, remembers it durably, stops, and does not start again unless told to take
  * over, so that a service that restarts itself does not play ping-pong. Without a keeper nothing
@@ -12,7 +12,7 @@
 
 #include "cmd/node_internal.h"
 
-#define START_AGAIN MINUTES(1)
+#define START_AGAIN MINUTES(10) /* each costs the keeper a durable write */
 #define START_RETRY SEC(10)
 
 void ns_start_register(struct ns *s, usec_t now)

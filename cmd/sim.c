@@ -149,21 +149,6 @@ static int env_port_open(void *ctx, uint16_t ns, struct node_port *p, uint8_t ma
 	return 0;
 }
 
-static void env_port_close(void *ctx, uint16_t ns)
-{
-	(void)ctx, (void)ns;
-}
-
-static void env_port_address(void *ctx, uint16_t ns, const struct ip *ip, uint8_t bits, bool add)
-{
-	(void)ctx, (void)ns, (void)ip, (void)bits, (void)add;
-}
-
-static void env_port_dns(void *ctx, uint16_t ns, const struct ip *dns4, const char *zone)
-{
-	(void)ctx, (void)ns, (void)dns4, (void)zone;
-}
-
 /* The host behind the port answers pings, after a moment. */
 static void env_to_port(void *ctx, uint16_t ns, const uint8_t *frame, size_t len)
 {
@@ -191,12 +176,6 @@ static void env_notice(void *ctx, const struct node_notice *n)
 static void env_stop(void *ctx, const char *why)
 {
 	(void)ctx, (void)why;
-}
-
-static bool env_prefix_taken(void *ctx, const struct prefix *p)
-{
-	(void)ctx, (void)p;
-	return false;
 }
 
 static void env_log(void *ctx, enum log_level level, const char *line)
@@ -237,8 +216,8 @@ void sim_start(struct sim *s, size_t i)
 	struct node_config cfg = { .self = h->key, .crypto = &crypto_real, .log = &h->log,
 				   .same_machine = !h->copied, .version = "sim" };
 	struct node_env env = { h, env_send, env_random, env_persist, env_port_open,
-				env_port_close, env_port_address, env_port_dns, env_to_port,
-				env_notice, env_prefix_taken, env_stop };
+				sim_port_close, sim_port_address, sim_port_dns, env_to_port,
+				env_notice, sim_prefix_taken, env_stop };
 
 	assert(!h->node);
 	snprintf(cfg.host, sizeof(cfg.host), "node%zu", i);
@@ -270,14 +249,6 @@ void sim_crash(struct sim *s, size_t i)
 	sim_store_crash(h->disk, sim_rng_next(&s->rng));
 }
 
-static void copy_pair(void *ctx, const uint8_t *key, size_t key_len, const uint8_t *value, size_t len)
-{
-	struct sim_store *to = ctx;
-
-	sim_store_begin(to, 1, key, key_len, value, len);
-	sim_store_end(to, 1);
-}
-
 void sim_clone(struct sim *s, size_t from, size_t to)
 {
 	struct sim_host *h = &s->hosts[to];
@@ -286,8 +257,7 @@ void sim_clone(struct sim *s, size_t from, size_t to)
 	if (h->node)
 		sim_crash(s, to);
 	sim_store_free(h->disk);
-	h->disk = sim_store_new();
-	sim_store_each(s->hosts[from].disk, node_state_order, copy_pair, h->disk);
+	h->disk = sim_store_copy(s->hosts[from].disk);
 	h->key = s->hosts[from].key;
 	h->copied = true;
 }

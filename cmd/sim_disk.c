@@ -84,6 +84,20 @@ static void apply(struct sim_store *d, struct pair *p)
 		pair_free(p);
 }
 
+struct sim_store *sim_store_copy(const struct sim_store *d)
+{
+	struct sim_store *to = sim_store_new();
+
+	for (size_t i = 0; i < d->live.count; i++) {
+		const struct pair *p = &d->live.at[i];
+
+		append(&to->live, &(struct pair){ p->op, p->key_len, p->len,
+						  mem_copy(p->key, p->key_len),
+						  mem_copy(p->value, p->len) });
+	}
+	return to;
+}
+
 void sim_store_begin(struct sim_store *d, uint64_t op, const uint8_t *key, size_t key_len,
 		     const uint8_t *value, size_t len)
 {

@@ -8,6 +8,7 @@
 struct sim_store;
 
 struct sim_store *sim_store_new(void);
+struct sim_store *sim_store_copy(const struct sim_store *d); /* of what is on the disk */
 void sim_store_free(struct sim_store *d);
 /* A write on its way; it is on the disk for certain after sim_store_end. */
 void sim_store_begin(struct sim_store *d, uint64_t op, const uint8_t *key, size_t key_len,

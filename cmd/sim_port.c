@@ -32,3 +32,25 @@ size_t sim_echo(uint8_t *frame, size_t len)
 	icmp[3] = (uint8_t)sum;
 	return len;
 }
+
+/* What a simulated host need not know. */
+void sim_port_close(void *ctx, uint16_t ns)
+{
+	(void)ctx, (void)ns;
+}
+
+void sim_port_address(void *ctx, uint16_t ns, const struct ip *ip, uint8_t bits, bool add)
+{
+	(void)ctx, (void)ns, (void)ip, (void)bits, (void)add;
+}
+
+void sim_port_dns(void *ctx, uint16_t ns, const struct ip *dns4, const char *zone)
+{
+	(void)ctx, (void)ns, (void)dns4, (void)zone;
+}
+
+bool sim_prefix_taken(void *ctx, const struct prefix *p)
+{
+	(void)ctx, (void)p;
+	return false;
+}

@@ -3,7 +3,8 @@
 set -u
 : "${VPNSIM:?}"
 n=0
-for scenario in join race restart partition weather bad-disk speed idle swizzle blackout storm; do
+for scenario in join race restart partition weather bad-disk speed idle swizzle blackout storm \
+	token disks copy; do
 	n=$((n + 1))
 	a=$("$VPNSIM" --seed "$n" "$scenario" 2>&1) && b=$("$VPNSIM" --seed "$n" "$scenario" 2>&1) &&
 		c=$("$VPNSIM" --seed "10$n" "$scenario" 2>&1)
