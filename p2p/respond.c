@@ -87,6 +87,7 @@ static void answer(struct session *s, const struct way *w, struct handshake_inco
 		return;
 	}
 	slot_set_keys(k, &in->result);
+	k->start_counter = in->result.start_counter;
 	if (!w->routed)
 		k->answered = w->from;
 	yield(s, now);
@@ -114,11 +115,11 @@ static enum drop judge(struct p2p *p, const struct way *w, const struct handshak
 static void tell_older(struct session *s, const struct way *w, uint32_t counter, usec_t now)
 {
 	const uint8_t plain[] = { CONTROL_CLOSE, CLOSE_SUPERSEDED };
-	uint32_t known = stamps_counter(&s->p->stamps, &s->peer);
+	uint32_t known = s->up ? s->current->start_counter : 0;
 	int used = s->paths.used;
 
-	/* Not known: so far only we have begun handshakes, and this is its first. */
-	if (!s->up || !known || counter <= known ||
+	/* Not known: we began, so the session may well be with the very process that calls now. */
+	if ( !known || counter <= known ||
 	    (used >= 0 && !w->routed && addr_equal(&s->paths.list[used].addr, &w->from)))
 		return;
 	for (int i = 0; i < CLOSE_COPIES; i++) /* nobody acknowledges it */

@@ -177,6 +177,8 @@ void session_initiated(struct session *s, struct key_slot *k, usec_t now)
 		s->previous = s->next;
 		s->next = NULL;
 	}
+	if (s->previous && s->previous->remote_instance == k->remote_instance)
+		k->start_counter = s->previous->start_counter; /* one instance, one process */
 	s->current = k;
 	bring_up(s, k, now);
 	if (was_up) {

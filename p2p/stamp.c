@@ -35,13 +35,6 @@ bool stamps_is_new(const struct stamps *st, const struct pubkey *key, uint32_t c
 	return !s || counter > s->counter || (counter == s->counter && boottime > s->boottime);
 }
 
-uint32_t stamps_counter(const struct stamps *st, const struct pubkey *key)
-{
-	const struct stamp *s = map_get(&st->map, key);
-
-	return s ? s->counter : 0;
-}
-
 void stamps_put(struct stamps *st, const struct pubkey *key, uint32_t counter, uint64_t boottime)
 {
 	struct stamp *s = map_get(&st->map, key);

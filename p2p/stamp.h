@@ -20,7 +20,6 @@ void stamps_fini(struct stamps *st);
 /* Is (counter, boottime) above everything seen from this key? */
 bool stamps_is_new(const struct stamps *st, const struct pubkey *key, uint32_t counter,
 		   uint64_t boottime);
-uint32_t stamps_counter(const struct stamps *st, const struct pubkey *key); /* 0 = never seen */
 void stamps_put(struct stamps *st, const struct pubkey *key, uint32_t counter, uint64_t boottime);
 
 #endif

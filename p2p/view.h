@@ -29,6 +29,7 @@ struct key_slot {
 	bool initiator; /* our part in its handshake */
 	usec_t made;
 	uint64_t remote_instance;
+	uint32_t start_counter; /* of the peer's process; 0 = not known */
 	uint8_t transcript[32];
 	struct addr answered; /* responder: where the RESPONSE went; ip.len 0 = along the ring */
 	struct slot_use *use;
