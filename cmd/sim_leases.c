@@ -400,7 +400,7 @@ static const char *run_secret(struct sim *s)
 }
 
 const struct sim_scenario sim_lease_scenarios[] = {
-	{ "month", "40 quiet days: nothing lapses", 4, run_month },
+	{ "quiet", "40 quiet days: nothing lapses", 4, run_month },
 	{ "away", "the keeper is away for 31 days", 4, run_away },
 	{ "disks", "disks fail and recover, nodes die and come back", 5, run_disks },
 	{ "clocks", "clocks jump by up to a year, and are put right", 4, run_clocks },
