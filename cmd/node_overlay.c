@@ -204,6 +204,17 @@ static size_t contact_place(const struct overlay *o, const struct pubkey *key)
 	return i;
 }
 
+/* Field by field: padding is nobody's. */
+static bool same_contact(const struct token_contact *a, const struct token_contact *b)
+{
+	if (!key_equal(&a->key, &b->key) || a->addr_count != b->addr_count)
+		return false;
+	for (size_t i = 0; i < a->addr_count; i++)
+		if (!addr_equal(&a->addrs[i], &b->addrs[i]))
+			return false;
+	return true;
+}
+
 void overlay_learn_contact(struct overlay *o, const struct pubkey *key, const struct addr *a,
 			   size_t count)
 {
@@ -212,7 +223,7 @@ void overlay_learn_contact(struct overlay *o, const struct pubkey *key, const st
 
 	c.addr_count = (uint8_t)(count < TOKEN_CONTACT_ADDRS ? count : TOKEN_CONTACT_ADDRS);
 	memcpy(c.addrs, a, c.addr_count * sizeof(*a));
-	if (at < o->contact_count && memcmp(&o->contacts[at], &c, sizeof(c)) == 0)
+	if (at < o->contact_count && same_contact(&o->contacts[at], &c))
 		return;
 	if (at == NODE_CONTACTS_MAX)
 		at--;
