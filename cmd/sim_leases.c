@@ -400,8 +400,8 @@ static const char *run_secret(struct sim *s)
 }
 
 const struct sim_scenario sim_lease_scenarios[] = {
-	{ "quiet", "40 quiet days: nothing lapses", 4, run_month },
-	{ "away", "the keeper is away for 31 days", 4, run_away },
+	{ "quiet", "40 quiet days: nothing lapses (takes minutes)", 4, run_month },
+	{ "away", "the keeper is away for 31 days (takes minutes)", 2, run_away },
 	{ "disks", "disks fail and recover, nodes die and come back", 5, run_disks },
 	{ "clocks", "clocks jump by up to a year, and are put right", 4, run_clocks },
 	{ "copy", "two copies of one identity", 5, run_copy },
