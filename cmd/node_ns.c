@@ -204,9 +204,30 @@ void ns_settings_changed(struct ns *s, usec_t now)
 	seek_keeper(s, now);
 }
 
+/* A creation that a crash interrupted goes on, if its settings reached the disk. */
+static bool go_on_creating(struct ns *s, usec_t now)
+{
+	const struct settings *st = regs_settings(s->regs);
+	const uint8_t *grant;
+
+	if (!s->has_root_key || regs_membership(s->regs, &grant))
+		return false;
+	if (st) {
+		struct settings copy = *st;
+
+		return regs_create(s->regs, &s->root_key, &copy, s->host, now) == 0;
+	}
+	ns_trouble(s, "its creation was interrupted; create it again");
+	s->state = NODE_NS_REFUSED;
+	state_erase_ns(s);
+	return true;
+}
+
 void ns_start(struct ns *s, usec_t now)
 {
 	regs_started(s->regs, now);
+	if (go_on_creating(s, now))
+		return;
 	if (regs_settings(s->regs)) {
 		ns_settings_changed(s, now);
 		return;
