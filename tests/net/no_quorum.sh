@@ -15,7 +15,7 @@ refused() {
 	took=$(($(lab_now) - lab_began))
 	echo "$took" >"$LAB_DIR/took"
 	echo "status $lab_status after $took ms: $lab_said"
-	[ $lab_status -eq 1 ] && [ "$took" -le 5300 ] && echo "$lab_said" | grep -q 'cannot reach a majority of keepers'
+	[ $lab_status -eq 1 ] && [ "$took" -le 5000 ] && echo "$lab_said" | grep -q 'cannot reach a majority of keepers'
 }
 
 lab_begin vt-quorum

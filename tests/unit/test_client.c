@@ -46,7 +46,7 @@ static void test_client_without_a_keeper_fails_within_five_seconds(void)
 
 	w->node[0].cut = true;
 	CHECK_EQ_INT(regs_submit(n->regs, 1, &req, NULL, w->now), 0);
-	rw_run(w, MSEC(4900));
+	rw_run(w, MSEC(4600));
 	CHECK(!rw_find(n, REGS_RESULT, 1));
 	rw_run(w, MSEC(200));
 	CHECK(rw_find(n, REGS_RESULT, 1));
