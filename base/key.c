@@ -61,7 +61,27 @@ static bool real_verify(const uint8_t sig[SIG_LEN], const struct pubkey *k, cons
 	return crypto_sign_verify_detached(sig, digest, sizeof(digest), k->b) == 0;
 }
 
-const struct crypto crypto_real = { real_sign, real_verify };
+static void real_dh_base(uint8_t public[32], const uint8_t secret[32])
+{
+	crypto_scalarmult_curve25519_base(public, secret);
+}
+
+static bool real_dh(uint8_t out[32], const uint8_t secret[32], const uint8_t public[32])
+{
+	/* libsodium refuses zero results too; the rule is ours and does not lean on that. */
+	return crypto_scalarmult_curve25519(out, secret, public) == 0 && !sodium_is_zero(out, 32);
+}
+
+const struct crypto crypto_real = {
+	.sign = real_sign,
+	.verify = real_verify,
+	.key_valid = key_valid,
+	.dh_public = key_dh_public,
+	.dh_secret = key_dh_secret,
+	.dh_base = real_dh_base,
+	.dh = real_dh,
+};
+_Static_assert(crypto_scalarmult_curve25519_BYTES == 32, "X25519");
 
 static bool sign_bit(const struct pubkey *k) { return k->b[KEY_LEN - 1] & 0x80; }
 
@@ -120,7 +140,7 @@ void key_text(char out[KEY_TEXT_LEN], const struct pubkey *k)
 
 /* Read back and compared, because libsodium 1.0.18 takes some bytes over 0x7f for letters: a key
  * has one text only. */
-bool key_parse(struct pubkey *k, const char *text)
+bool key_parse(struct pubkey *k, const char *text, const struct crypto *c)
 {
 	char again[KEY_TEXT_LEN];
 	size_t len = 0;
@@ -129,7 +149,7 @@ bool key_parse(struct pubkey *k, const char *text)
 	if (strlen(text) == KEY_TEXT_LEN - 1 &&
 	    sodium_base642bin(k->b, KEY_LEN, text, KEY_TEXT_LEN - 1, NULL, &len, NULL,
 			      sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0 &&
-	    len == KEY_LEN && key_valid(k)) {
+	    len == KEY_LEN && c->key_valid(k)) {
 		key_text(again, k);
 		if (strcmp(again, text) == 0)
 			return true;

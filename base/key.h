@@ -44,18 +44,25 @@ void hash_end(struct hash *h, void *out);
 /* The same in one call. */
 void hash_of(void *out, size_t out_len, const char *label, const void *data, size_t len);
 
-/* Signatures. The table has two members so that large simulations may use a checked dummy. */
+/* Every operation on key pairs, so that large simulations may use a checked dummy. What judges or
+ * makes keys, signatures and handshakes asks the table that it was given, never the functions. */
 struct crypto {
 	void (*sign)(uint8_t sig[SIG_LEN], const struct key_pair *k, const char *label,
 		     const void *msg, size_t len);
 	bool (*verify)(const uint8_t sig[SIG_LEN], const struct pubkey *k, const char *label,
 		       const void *msg, size_t len);
+	bool (*key_valid)(const struct pubkey *k); /* must be so of what comes from outside */
+	bool (*dh_public)(uint8_t out[32], const struct pubkey *k); /* false only if not valid */
+	void (*dh_secret)(uint8_t out[32], const struct key_pair *k);
+	void (*dh_base)(uint8_t public[32], const uint8_t secret[32]);
+	/* False when the result is all zero (a point of low order). */
+	bool (*dh)(uint8_t out[32], const uint8_t secret[32], const uint8_t public[32]);
 };
 extern const struct crypto crypto_real;
 
 /* A key pair from a seed; false if its public key is not of the accepted form (then try another). */
 bool key_from_seed(struct key_pair *k, const uint8_t seed[SEED_LEN]);
-/* Canonical, of large order, sign bit 0: what every key that arrives from outside must be. */
+/* As crypto_real does it. Canonical, of large order, sign bit 0. */
 bool key_valid(const struct pubkey *k);
 bool key_equal(const struct pubkey *a, const struct pubkey *b);
 bool key_is_zero(const struct pubkey *k);
@@ -64,7 +71,7 @@ int key_compare(const struct pubkey *a, const struct pubkey *b);
 bool key_dh_public(uint8_t out[32], const struct pubkey *k);
 void key_dh_secret(uint8_t out[32], const struct key_pair *k);
 void key_text(char out[KEY_TEXT_LEN], const struct pubkey *k);
-bool key_parse(struct pubkey *k, const char *text);
+bool key_parse(struct pubkey *k, const char *text, const struct crypto *c);
 
 struct node_id id_of(const struct pubkey *k);
 bool id_equal(const struct node_id *a, const struct node_id *b);

@@ -1,5 +1,7 @@
 /* map.c - open addressing with linear probing and no gravestones: taking an item out moves the
- * rest of its run back. At most three quarters of the slots are in use, so runs stay short.
+ * rest of its run back. At most three quarters of the slots are in use, so runs stay short; fewer
+ * than an eighth when an item comes, and the array shrinks. Taking out gives the array back only
+ * with the last item, so that it is legal while iterating.
  *
  * Iteration must stay exact while the item just returned is taken out. A run may wrap around the
  * end of the array; so think of the array twice in a row, where a wrapped item (one that lies
@@ -34,7 +36,7 @@ static size_t home_of(const struct map *m, const void *key)
 	return (size_t)v & (m->size - 1);
 }
 
-/* The slot of the item with this key, else the empty slot where it would go. */
+/* The slot of the item with this key, else the empty slot where it would go. There are slots. */
 static size_t find(const struct map *m, const void *key)
 {
 	size_t i = home_of(m, key);
@@ -63,7 +65,6 @@ void map_init(struct map *m, size_t key_at, size_t key_len, size_t max, const ui
 	assert(key_len && max && max <= SIZE_MAX / 16);
 	*m = (struct map){ .key_at = key_at, .key_len = key_len, .max = max };
 	memcpy(m->seed, seed, sizeof(m->seed));
-	resize(m, SIZE_START);
 }
 
 void map_fini(struct map *m)
@@ -74,25 +75,32 @@ void map_fini(struct map *m)
 
 void *map_get(const struct map *m, const void *key)
 {
-	assert(m->slots);
-	return m->slots[find(m, key)];
+	assert(m->max);
+	return m->slots ? m->slots[find(m, key)] : NULL;
+}
+
+/* Room for one more, and not far too much of it. */
+static void fit(struct map *m)
+{
+	size_t need = m->count + 1;
+
+	if (!m->slots)
+		resize(m, SIZE_START);
+	else if (need * 4 > m->size * 3)
+		resize(m, m->size * 2);
+	else if (need * 8 < m->size)
+		resize(m, m->size / 2);
 }
 
 int map_put(struct map *m, void *item)
 {
-	size_t i;
-
-	assert(m->slots && item);
-	i = find(m, key_of(m, item));
-	if (m->slots[i])
+	assert(m->max && item);
+	if (map_get(m, key_of(m, item)))
 		return -EEXIST;
 	if (m->count >= m->max)
 		return -ENOSPC;
-	if ((m->count + 1) * 4 > m->size * 3) {
-		resize(m, m->size * 2);
-		i = find(m, key_of(m, item));
-	}
-	m->slots[i] = item;
+	fit(m);
+	m->slots[find(m, key_of(m, item))] = item;
 	m->count++;
 	return 0;
 }
@@ -112,7 +120,11 @@ static void *take(struct map *m, size_t hole)
 		hole = i;
 	}
 	m->slots[hole] = NULL;
-	m->count--;
+	if (--m->count == 0) {
+		free(m->slots);
+		m->slots = NULL;
+		m->size = 0;
+	}
 	return item;
 }
 
@@ -120,7 +132,9 @@ void *map_take(struct map *m, const void *key)
 {
 	size_t i;
 
-	assert(m->slots);
+	assert(m->max);
+	if (!m->slots)
+		return NULL;
 	i = find(m, key);
 	return m->slots[i] ? take(m, i) : NULL;
 }
@@ -139,6 +153,8 @@ void *map_next(const struct map *m, size_t *at)
 {
 	size_t first_empty = 0;
 
+	if (!m->slots)
+		return NULL;
 	if (*at == 0) { /* only the run at the start can have wrapped */
 		while (m->slots[first_empty])
 			first_empty++;

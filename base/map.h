@@ -2,7 +2,8 @@
  *
  * The map holds pointers only; items belong to the caller. SipHash with the caller's seed, so
  * that a peer that chooses keys cannot choose collisions. Order of iteration depends on the seed
- * and the history only, never on pointers (the simulator needs that). */
+ * and the history only, never on pointers (the simulator needs that). An empty map has no slots;
+ * one that was emptied gives them back. */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
 
@@ -11,8 +12,8 @@
 #include <stdint.h>
 
 struct map {
-	void **slots;
-	size_t size;	/* slots; a power of two */
+	void **slots;	/* NULL while empty */
+	size_t size;	/* slots; 0 or a power of two */
 	size_t count;	/* items */
 	size_t max;	/* items at most */
 	size_t key_at;	/* offset of the key in an item */

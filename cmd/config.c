@@ -154,6 +154,32 @@ static const char *set_mode(struct options *o, const char *value)
 	return strcmp(value, "interface") == 0 ? NULL : "interface";
 }
 
+static const char *set_ring(struct options *o, const char *value)
+{
+	o->leaf = strcmp(value, "leaf") == 0;
+	return o->leaf || strcmp(value, "full") == 0 ? NULL : "full or leaf";
+}
+
+static const char *set_leaf(struct options *o, const char *v)
+{
+	(void)v;
+	o->leaf = true;
+	return NULL;
+}
+
+static const char *set_lan_beacon(struct options *o, const char *v)
+{
+	o->no_lan_beacon = strcmp(v, "no") == 0;
+	return o->no_lan_beacon || strcmp(v, "yes") == 0 ? NULL : "yes or no";
+}
+
+static const char *set_no_lan_beacon(struct options *o, const char *v)
+{
+	(void)v;
+	o->no_lan_beacon = true;
+	return NULL;
+}
+
 static const char *set_take_over(struct options *o, const char *v)
 {
 	(void)v;
@@ -191,6 +217,10 @@ static const struct option table[] = {
 	{ "bootstrap", false, ANYWHERE, set_bootstrap },
 	{ "hostname", false, ANYWHERE, set_hostname },
 	{ "log-level", false, ANYWHERE, set_log_level },
+	{ "ring", false, ANYWHERE, set_ring },
+	{ "leaf", true, COMMAND_LINE, set_leaf },
+	{ "lan-beacon", false, ANYWHERE, set_lan_beacon },
+	{ "no-lan-beacon", true, COMMAND_LINE, set_no_lan_beacon },
 	{ "check-config", true, COMMAND_LINE, set_check },
 	{ "take-over", true, COMMAND_LINE, set_take_over },
 	{ "help", true, COMMAND_LINE, set_help },

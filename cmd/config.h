@@ -22,6 +22,8 @@ struct options { /* texts are owned, NULL = not given and without default */
 	char *hostname;
 	enum log_level log_level;
 	bool check, help, version;
+	bool leaf;	/* of the ring and the DHT: takes, gives nothing */
+	bool no_lan_beacon;
 	bool take_over; /* live again although a copy of this identity started later */
 	bool join;
 	char *token, *token_file; /* of join; token "-" and both NULL: standard input */

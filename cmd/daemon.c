@@ -158,6 +158,8 @@ static int open_all(struct daemon *d, char error[DAEMON_ERROR_MAX])
 	if (r == 0)
 		r = daemon_open_clocks(d);
 	if (r == 0)
+		daemon_open_lan(d);
+	if (r == 0)
 		r = daemon_make_node(d, error);
 	if (r == 0)
 		r = open_control(d, error);
@@ -198,6 +200,7 @@ int daemon_start(struct daemon **out, const struct options *o, struct log *log,
 		return r;
 	}
 	daemon_tell_addresses(d);
+	daemon_list_lans(d);
 	daemon_bootstrap(d);
 	d->overlays_known = overlays_now(d);
 	*out = d;
@@ -255,6 +258,7 @@ void daemon_free(struct daemon *d)
 	end_loop(d);
 	journal_close(d->journal); /* waits for what is still to be written */
 	udp_close(d->udp);
+	lan_close(d->lan);
 	netlink_close(d->netlink);
 	if (d->timer >= 0)
 		close(d->timer);

@@ -15,8 +15,10 @@ static void env_send(void *ctx, uint8_t socket, const struct addr *to, const uin
 {
 	struct daemon *d = ctx;
 
-	(void)socket; /* one pair of sockets: the family of the address chooses */
-	udp_send(d->udp, to, pkt, len);
+	if (socket == P2P_SOCKET_LAN)
+		lan_send(d->lan, pkt, len);
+	else /* one pair of sockets: the family of the address chooses */
+		udp_send(d->udp, to, pkt, len);
 }
 
 static void env_random(void *ctx, void *out, size_t len)

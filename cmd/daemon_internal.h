@@ -14,6 +14,7 @@
 #include "cmd/ctl.h"
 #include "host/boot.h"
 #include "host/journal.h"
+#include "host/lan.h"
 #include "host/netlink.h"
 #include "host/resolver.h"
 #include "host/tap.h"
@@ -63,6 +64,8 @@ struct daemon {
 	struct udp *udp;
 	uv_poll_t udp_poll[UDP_FAMILIES];
 	bool udp_writable[UDP_FAMILIES]; /* watched for writability too */
+	struct lan *lan;		 /* NULL = no LAN beacons */
+	uv_poll_t lan_poll[LAN_FAMILIES];
 	struct journal *journal;
 	uv_poll_t journal_poll;
 	struct netlink *netlink;
@@ -118,6 +121,10 @@ void daemon_arm(struct daemon *d);
 int daemon_open_net(struct daemon *d, char error[DAEMON_ERROR_MAX]);
 void daemon_tell_addresses(struct daemon *d);
 bool daemon_prefix_taken(struct daemon *d, const struct prefix *p);
+bool daemon_is_own(void *d, unsigned ifindex); /* a TAP of ours? */
+/* daemon_lan.c: LAN beacons */
+void daemon_open_lan(struct daemon *d);
+void daemon_list_lans(struct daemon *d);
 /* daemon_notify.c: the service manager */
 void daemon_notify(const char *state);
 

@@ -62,7 +62,7 @@ static int add_bootstrap(struct daemon *d, const char *text, char error[DAEMON_E
 
 	if (at) {
 		snprintf(key, sizeof(key), "%.*s", (int)(at - text), text);
-		if ((size_t)(at - text) >= sizeof(key) || !key_parse(&b.key, key)) {
+		if ((size_t)(at - text) >= sizeof(key) || !key_parse(&b.key, key, &crypto_real)) {
 			snprintf(error, DAEMON_ERROR_MAX,
 				 "bootstrap '%.200s': what is before the @ is not a node's key", text);
 			return -EINVAL;
@@ -89,7 +89,7 @@ void daemon_bootstrap(struct daemon *d)
 	}
 }
 
-static bool is_own(void *ctx, unsigned ifindex)
+bool daemon_is_own(void *ctx, unsigned ifindex)
 {
 	struct daemon *d = ctx;
 
@@ -106,7 +106,7 @@ void daemon_tell_addresses(struct daemon *d)
 	size_t n = d->advertised_count, kept = n;
 
 	memcpy(all, d->advertised, n * sizeof(*all));
-	n += netlink_addresses(d->netlink, is_own, d, all + n, DAEMON_ADDRESSES_MAX - n);
+	n += netlink_addresses(d->netlink, daemon_is_own, d, all + n, DAEMON_ADDRESSES_MAX - n);
 	for (size_t i = kept; i < n; i++) {
 		if (listen->ip.len && !ip_equal(&all[i].ip, &listen->ip))
 			continue; /* nobody listens there */
@@ -122,8 +122,10 @@ static void on_netlink(uv_poll_t *p, int status, int events)
 
 	(void)status;
 	(void)events;
-	if (netlink_changed(d->netlink))
-		daemon_tell_addresses(d);
+	if (!netlink_changed(d->netlink))
+		return;
+	daemon_tell_addresses(d);
+	daemon_list_lans(d);
 }
 
 bool daemon_prefix_taken(struct daemon *d, const struct prefix *p)

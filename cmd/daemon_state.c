@@ -167,7 +167,9 @@ int daemon_make_node(struct daemon *d, char error[DAEMON_ERROR_MAX])
 	struct node_config c = { .crypto = &crypto_real,
 				 .log = d->log,
 				 .aes = aead_has_aes(),
+				 .leaf = d->options->leaf,
 				 .take_over = d->options->take_over,
+				 .lan_port = d->lan ? udp_port(d->udp) : 0,
 				 .version = VPND_VERSION };
 	int r = take_identity(d, &c.self, error);
 

@@ -156,7 +156,7 @@ void join_begin(struct join *j, struct daemon *d, const struct options *o, const
 	struct token t;
 
 	*j = (struct join){ d, log };
-	if (!token_parse(&t, token) && find_joined(d, &t.root, &info))
+	if (!token_parse(&t, token, &crypto_real) && find_joined(d, &t.root, &info))
 		wait_for(j, info.name[0] ? info.name : NULL);
 	else
 		node_join(daemon_node(d), daemon_op(d, joined, j), &what, daemon_now(d));

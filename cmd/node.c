@@ -109,7 +109,6 @@ struct node *node_new(const struct node_config *cfg, const struct node_env *env,
 	n->wall = (struct wall){ wall_seconds, now };
 	n->now = now;
 	n->events_tail = &n->events;
-	n->next_second = now;
 	list_init(&n->outbox);
 	list_init(&n->leftovers);
 	list_init(&n->rewrites);
@@ -117,6 +116,9 @@ struct node *node_new(const struct node_config *cfg, const struct node_env *env,
 	env->random(env->ctx, n->boot_nonce, sizeof(n->boot_nonce));
 	map_init(&n->persists, offsetof(struct persist_book, op), sizeof(uint64_t),
 		 NODE_PERSISTS_MAX, n->seed);
+	node_chores_init(n);
+	node_trace_init(n);
+	node_record_init(n);
 	return n;
 }
 
@@ -164,6 +166,11 @@ void node_free(struct node *n, usec_t now)
 	}
 	while ((l = list_take(&n->outbox)) || (l = list_take(&n->leftovers)))
 		free(container_of(l, struct outgoing, list));
+	node_trace_drop(n, NULL);
+	node_record_drop(n, NULL);
+	map_fini(&n->traces);
+	map_fini(&n->records);
+	timers_fini(&n->timers);
 	state_fini(n);
 	sodium_memzero(n, sizeof(*n));
 	free(n);
@@ -326,20 +333,13 @@ void node_tick(struct node *n, usec_t now)
 	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++)
 		if (n->ns[i])
 			ns_tick(n->ns[i], now);
-	if (now >= n->next_second) {
-		n->next_second = now + SEC(1);
-		outbox_expire(n, now);
-		state_write_again(n);
-		for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++)
-			if (n->overlays[i])
-				state_save_contacts(n->overlays[i]);
-	}
+	timers_run(&n->timers, now);
 	node_pump(n, now);
 }
 
 usec_t node_deadline(const struct node *n)
 {
-	usec_t at = n->events ? 0 : n->next_second;
+	usec_t at = n->events ? 0 : timers_next(&n->timers);
 
 	for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++)
 		if (n->overlays[i]) {
@@ -360,6 +360,9 @@ usec_t node_deadline(const struct node *n)
 void node_set_wall(struct node *n, uint64_t wall, usec_t now)
 {
 	n->wall = (struct wall){ wall, now };
+	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++)
+		if (n->ns[i])
+			ns_wake(n->ns[i], now); /* memberships may have ended */
 }
 
 void node_set_addresses(struct node *n, const struct addr *addrs, size_t count, usec_t now)
@@ -370,6 +373,9 @@ void node_set_addresses(struct node *n, const struct addr *addrs, size_t count, 
 	for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++)
 		if (n->overlays[i] && n->overlays[i]->p2p)
 			p2p_set_addresses(n->overlays[i]->p2p, n->addrs, n->addr_count, now);
+	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++)
+		if (n->ns[i])
+			ns_endpoints_soon(n->ns[i], now);
 	node_pump(n, now);
 }
 
@@ -380,6 +386,24 @@ void node_clocks_parted(struct node *n, usec_t now)
 		if (n->overlays[i])
 			p2p_drop_keys(n->overlays[i]->p2p, now);
 	node_pump(n, now);
+}
+
+void node_lan_input(struct node *n, const struct addr *from, const uint8_t *pkt, size_t len,
+		    usec_t now)
+{
+	n->now = now;
+	for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++)
+		if (n->overlays[i] && p2p_lan_input(n->overlays[i]->p2p, from, pkt, len, now))
+			break;
+	node_pump(n, now);
+}
+
+void node_lan_changed(struct node *n, usec_t now)
+{
+	n->now = now;
+	for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++)
+		if (n->overlays[i])
+			p2p_lan_changed(n->overlays[i]->p2p, now);
 }
 
 int node_bootstrap(struct node *n, const struct pubkey *key, const struct addr *a, usec_t now)

@@ -39,7 +39,11 @@ struct node_notice {
 	const char *text; /* result of the verb (token, address, names), or the error; one line */
 	struct ip v4, v6; /* node_resolve, node_join, node_wait */
 	struct pubkey key;
-	usec_t rtt;	  /* node_ping */
+	usec_t rtt;	  /* node_ping, node_trace */
+	unsigned hops;	  /* node_trace: links that the question came over */
+	bool direct;	  /* node_trace: there is a session over a path of its own */
+	const uint8_t *body; /* node_record_get; valid during the call */
+	size_t len;
 };
 
 struct node_env {
@@ -70,8 +74,10 @@ struct node_config {
 	const struct log *log;
 	char host[64];	   /* default host name */
 	bool aes;	   /* aead_has_aes() */
+	bool leaf;	   /* one link, no duty for the ring or the DHT */
 	bool same_machine; /* boot id and state directory as when the state was written */
 	bool take_over;	   /* live again although another copy of this identity started later */
+	uint16_t lan_port; /* our UDP port, for LAN beacons; 0 = none (p2p.h: P2P_SOCKET_LAN) */
 	const char *version;
 };
 
@@ -88,6 +94,10 @@ int node_start(struct node *n, usec_t now);
 
 void node_from_wire(struct node *n, struct frame *frames[], size_t count, usec_t now);
 void node_from_port(struct node *n, uint16_t ns, struct frame *frames[], size_t count, usec_t now);
+/* A datagram from this LAN (p2p_lan_input), and: there is another LAN. */
+void node_lan_input(struct node *n, const struct addr *from, const uint8_t *pkt, size_t len,
+		    usec_t now);
+void node_lan_changed(struct node *n, usec_t now);
 void node_persisted(struct node *n, uint64_t op, int result, usec_t now);
 void node_tick(struct node *n, usec_t now);
 usec_t node_deadline(const struct node *n);

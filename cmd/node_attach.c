@@ -102,6 +102,7 @@ void ns_attached(struct ns *s, const struct p2p_event *e, usec_t now)
 	a->session = e->session;
 	a->tag = e->tag;
 	learn_member(a, e->msg, e->len);
+	ns_wake(s, now); /* its grant ends some day */
 	overlay_learn_peer(s->o, &e->peer, now);
 	regs_peer_attached(s->regs, &e->peer, now);
 	ns_show(s, &e->peer, now);
@@ -121,7 +122,7 @@ void ns_detached(struct ns *s, const struct pubkey *peer, bool forget, usec_t no
 		return;
 	regs_peer_gone(s->regs, peer, now);
 	if (regs_keepers(s->regs) && config_member(regs_keepers(s->regs), peer) >= 0)
-		s->next_keeper_try = now;
+		ns_want_keeper(s, now);
 	free(a);
 }
 

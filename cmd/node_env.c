@@ -95,11 +95,10 @@ static void env_to_peer(void *ctx, uint32_t session, uint32_t tag, uint8_t type,
 			size_t len)
 {
 	struct ns *s = ctx;
-	struct frame *f = &s->n->slow_frame;
+	struct frame slow = { .data = slow.store + FRAME_HEAD }, *f = &slow;
 
 	if (len > FRAME_LEN_MAX)
 		return;
-	f->data = f->store + FRAME_HEAD;
 	f->len = (uint32_t)len;
 	memcpy(f->data, pkt, len);
 	f->session = session;

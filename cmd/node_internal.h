@@ -13,6 +13,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/timer.h"
 #include "dht/dht.h"
 #include "dht/token.h"
 #include "p2p/p2p.h"
@@ -57,14 +58,12 @@ struct overlay {
 	struct token_contact contacts[NODE_CONTACTS_MAX]; /* newest first */
 	uint8_t contact_count;
 	bool contacts_dirty;
-	struct { /* how to answer routed questions */
-		struct pubkey key;
-		struct node_id agent;
-	} agents[NODE_AGENTS];
-	unsigned agent_next;
+	struct agent *agents; /* how to answer routed questions; node_event.c */
+	size_t agent_count;
 };
 
-enum query_kind { QUERY_ADDRESS, QUERY_DERIVED, QUERY_NAME, QUERY_HOST, QUERY_VERB, QUERY_PING, QUERY_KEEPERS };
+enum query_kind { QUERY_ADDRESS, QUERY_DERIVED, QUERY_NAME, QUERY_HOST, QUERY_VERB, QUERY_PING, QUERY_TRACE,
+		  QUERY_KEEPERS, QUERY_ENDPOINTS, QUERY_REVOCATIONS };
 
 /* One lookup: in the DHT first, then (addresses and names) at a keeper. */
 struct query {
@@ -136,8 +135,9 @@ struct ns {
 	struct regs_secret topic_secrets[2]; /* under which our records stand */
 	size_t topic_count;
 	struct limit keeper_reads;
-	struct wait waits[NODE_WAITS_MAX];
+	struct wait *waits; /* at most NODE_WAITS_MAX */
 	size_t wait_count;
+	struct timer chores; /* node_chores.c */
 	uint64_t naming; /* op of `name add` under way, 0 = none */
 	usec_t naming_until;
 	char naming_host[64];
@@ -147,6 +147,12 @@ struct ns {
 	uint64_t leave_op;
 	usec_t next_keeper_try;
 	unsigned keeper_try;
+	struct map seeks;	 /* of struct seek, by key; node_endpoints.c */
+	usec_t endpoints_due, endpoints_at; /* USEC_NEVER: need not be looked at; 0: not yet */
+	uint8_t endpoints_hash[16]; /* of what was published last */
+	struct fetch *fetch;	 /* node_revoked.c; NULL = none under way */
+	usec_t fetch_due, fetched;
+	uint64_t rumour, published_revocations; /* numbers */
 	struct map verbs; /* of struct pending_verb, by op: operations a person asked for */
 };
 
@@ -192,10 +198,13 @@ struct node {
 	uint64_t next_op;
 	struct addr addrs[P2P_ADDRESSES_MAX];
 	size_t addr_count;
-	usec_t next_second; /* once-a-second chores */
+	struct timers timers; /* of the node's own */
+	struct map traces;  /* of struct trace, by id */
+	struct map records; /* of struct record_op, by op */
+	struct limit trace_answers;
+	struct timer chores;
 	uint8_t seed[16];   /* of the maps */
 	struct drops drops;
-	struct frame slow_frame; /* for data that came along the ring */
 };
 
 /* node.c */
@@ -225,14 +234,32 @@ struct overlay *overlay_find(struct node *n, const uint8_t id[16]);
 void overlay_start(struct overlay *o, usec_t now);
 void overlay_free(struct overlay *o, usec_t now);
 void overlay_release(struct overlay *o, usec_t now);
+/* node_event.c */
 void overlay_event(struct overlay *o, const struct p2p_event *e, usec_t now);
 void overlay_dht_event(struct overlay *o, const struct dht_event *e, usec_t now);
-void overlay_send(struct overlay *o, const struct pubkey *to, uint8_t service, const uint8_t *msg,
-		  size_t len, usec_t now); /* connects first if need be */
 void overlay_learn_contact(struct overlay *o, const struct pubkey *key, const struct addr *a,
 			   size_t count);
 void overlay_learn_peer(struct overlay *o, const struct pubkey *key, usec_t now); /* as p2p sees it */
+bool overlay_has_contact(const struct overlay *o, const struct pubkey *key);
+/* node_outbox.c: connects first if need be */
+void overlay_send(struct overlay *o, const struct pubkey *to, uint8_t service, const uint8_t *msg,
+		  size_t len, usec_t now);
+void outbox_flush(struct overlay *o, const struct pubkey *peer, usec_t now);
 void outbox_expire(struct node *n, usec_t now);
+void outbox_drop(struct overlay *o);
+/* The agent through which this key last spoke to us, or NULL. */
+const struct node_id *overlay_agent(const struct overlay *o, const struct pubkey *key);
+/* node_trace.c */
+void node_trace_init(struct node *n);
+void node_trace_start(struct overlay *o, uint64_t op, const struct pubkey *key,
+		      const struct node_id *agent, usec_t now);
+void node_trace_input(struct overlay *o, const struct p2p_event *e, usec_t now);
+void node_trace_drop(struct node *n, const struct overlay *o); /* NULL: all */
+/* node_record.c */
+void node_record_init(struct node *n);
+bool node_record_event(struct node *n, const struct dht_event *e); /* false: not ours */
+void node_record_drop(struct node *n, const struct overlay *o);
+struct overlay *node_overlay(struct node *n, uint64_t op); /* the first one; else op is refused */
 /* node_env.c: what the modules of a namespace are given */
 void ns_make_regs(struct ns *s);
 void ns_make_leases(struct ns *s, usec_t now); /* once the settings are known */
@@ -241,15 +268,55 @@ int ns_open_port(struct ns *s, const struct settings *st, usec_t now);
 struct ns *ns_new(struct node *n, struct overlay *o, const struct pubkey *root);
 void ns_free(struct ns *s, usec_t now);
 void ns_start(struct ns *s, usec_t now);
-void ns_tick(struct ns *s, usec_t now);
 void ns_regs_event(struct ns *s, const struct regs_event *e, usec_t now);
 void ns_settings_changed(struct ns *s, usec_t now);
 void ns_shut(struct ns *s, const char *why, usec_t now); /* out of it for good */
 void ns_check_ready(struct ns *s, usec_t now);
 void ns_trouble(struct ns *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 struct ns *ns_of_id(struct node *n, const uint8_t nsid[NSID_LEN], const struct overlay *o);
+/* node_endpoints.c */
+#define ENDPOINT_AGENTS 3
+struct endpoints {
+	bool leaf;
+	uint8_t agent_count, addr_count;
+	struct node_id agents[ENDPOINT_AGENTS];
+	struct addr addrs[P2P_ADDRESSES_MAX];
+};
+void wr_endpoints(struct wr *w, const struct endpoints *e);
+bool endpoints_read(struct endpoints *e, const uint8_t *b, size_t len);
+void ns_endpoints_init(struct ns *s);
+void ns_endpoints_fini(struct ns *s);
+void ns_endpoints_soon(struct ns *s, usec_t now);  /* they may be others */
+void ns_endpoints_again(struct ns *s, usec_t now); /* publish even if they are the same */
+usec_t ns_endpoints_chore(struct ns *s, usec_t now);
+void ns_endpoints_found(struct ns *s, const struct dht_event *e, usec_t now);
+void ns_seek(struct ns *s, const struct pubkey *key, usec_t now); /* a session is wanted */
+/* node_revoked.c */
+void ns_revocations_init(struct ns *s);
+void ns_revocations_fini(struct ns *s);
+struct ns_part_name {
+	char text[16];
+	size_t len;
+};
+bool ns_revocations_part(struct ns_part_name *out, unsigned part); /* false: no list is so long */
+void ns_publish_revocations(struct ns *s, usec_t now);
+void ns_revocations_rumour(struct ns *s, uint64_t number, usec_t now);
+usec_t ns_revocations_chore(struct ns *s, usec_t now);
+void ns_revocations_found(struct ns *s, const struct dht_event *e);
+void ns_revocations_done(struct ns *s, usec_t now);
+/* node_chores.c */
+extern const char ns_no_keeper[];
+void ns_chores_init(struct ns *s);
+void ns_chores_fini(struct ns *s);
+void ns_tick(struct ns *s, usec_t now);
+void ns_wake(struct ns *s, usec_t at); /* look after the chores then, or sooner */
+void ns_want_keeper(struct ns *s, usec_t at); /* seek one then, or sooner */
+void ns_finish_waits(struct ns *s, usec_t now);
+void node_chores_init(struct node *n);
+void node_wake(struct node *n, usec_t now); /* there is a message to expire or a write to repeat */
 /* node_start.c: of two copies of one identity the newer lives */
-void ns_start_register(struct ns *s, usec_t now);
+usec_t ns_start_register(struct ns *s, usec_t now); /* when to look again */
+void ns_start_soon(struct ns *s, usec_t now);
 void node_superseded(struct node *n, usec_t now);
 bool ns_start_result(struct ns *s, const struct regs_event *e, usec_t now);
 /* node_lease.c */

@@ -17,11 +17,6 @@
 
 #define KEEPER_READS 20 /* lookups a second that may go on to a keeper */
 
-#define JOIN_PATIENCE SEC(4) /* ticks come once a second: said within five */
-#define NO_KEEPER                                                                        \
-	"cannot reach a keeper of the namespace; trying on (is UDP to the bootstrap node open, " \
-	"and is the token of this overlay?)"
-
 void ns_trouble(struct ns *s, const char *fmt, ...)
 {
 	va_list ap;
@@ -67,6 +62,9 @@ struct ns *ns_new(struct node *n, struct overlay *o, const struct pubkey *root)
 		 n->seed);
 	map_init(&s->verbs, offsetof(struct pending_verb, op), sizeof(uint64_t), VERBS_MAX, n->seed);
 	limit_init(&s->keeper_reads, KEEPER_READS, KEEPER_READS);
+	ns_chores_init(s);
+	ns_endpoints_init(s);
+	ns_revocations_init(s);
 	n->ns[i] = s;
 	ns_make_regs(s);
 	return s;
@@ -92,6 +90,9 @@ void ns_free(struct ns *s, usec_t now)
 	if (s->o->p2p)
 		p2p_namespace_del(s->o->p2p, s->number, now);
 	n->ns[s->number] = NULL;
+	ns_chores_fini(s);
+	ns_endpoints_fini(s);
+	ns_revocations_fini(s);
 	state_forget_ns(s);
 	vnet_free(s->vnet);
 	leases_free(s->leases);
@@ -150,28 +151,6 @@ static void announce_keepers(struct ns *s, usec_t now)
 	dht_publish(s->o->dht, &t, cf->bytes, cf->len, NODE_PUBLISH_SECONDS, now);
 }
 
-/* One attached session to some keeper is kept: renewals, revocations and the beacon come by it. */
-static void seek_keeper(struct ns *s, usec_t now)
-{
-	const struct config *cf = regs_keepers(s->regs);
-	bool found = false;
-
-	for (size_t i = 0; cf && i < cf->count; i++)
-		if (key_equal(&cf->members[i].node, &s->n->cfg.self.pub) ||
-		    map_get(&s->attached, &cf->members[i].node))
-			found = true;
-	if (!cf || found) {
-		s->keeper_try = 0;
-		s->next_keeper_try = now + SEC(1);
-		return;
-	}
-	p2p_attach(s->o->p2p, s->number, &cf->members[s->keeper_try % cf->count].node, now);
-	s->keeper_try++;
-	s->next_keeper_try = now + SEC(1) * (s->keeper_try < 10 ? s->keeper_try : 10);
-	if (s->keeper_try % 4 == 3)
-		ns_query(s, QUERY_KEEPERS, 0, NULL, NULL, now);
-}
-
 /* The first time settings are known here: port, derived address, claims. Idempotent. */
 void ns_settings_changed(struct ns *s, usec_t now)
 {
@@ -195,13 +174,14 @@ void ns_settings_changed(struct ns *s, usec_t now)
 	s->n->env.port_address(s->n->env.ctx, s->number, &s->v6, 64, true);
 	ns_topics_changed(s, now);
 	announce_keepers(s, now);
+	ns_publish_revocations(s, now);
 	ns_make_leases(s, now);
 	leases_started(s->leases, now);
 	s->leases_on = true;
 	leases_set_v6(s->leases, &s->v6, now);
 	leases_want_address(s->leases, s->has_ask ? &s->ask : NULL, now);
 	leases_want_name(s->leases, s->host, now);
-	seek_keeper(s, now);
+	ns_wake(s, now);
 }
 
 /* A creation that a crash interrupted goes on, if its settings reached the disk. */
@@ -226,6 +206,8 @@ static bool go_on_creating(struct ns *s, usec_t now)
 void ns_start(struct ns *s, usec_t now)
 {
 	regs_started(s->regs, now);
+	ns_start_soon(s, now);
+	ns_wake(s, now);
 	if (go_on_creating(s, now))
 		return;
 	if (regs_settings(s->regs)) {
@@ -243,31 +225,6 @@ void ns_start(struct ns *s, usec_t now)
 	}
 }
 
-static void finish_waits(struct ns *s, usec_t now)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < s->wait_count; i++) {
-		struct wait *w = &s->waits[i];
-		struct node_notice n = { .op = w->op, .v4 = s->v4, .v6 = s->v6 };
-		char v4[IP_TEXT_LEN];
-
-		ip_text(v4, &s->v4);
-		n.text = s->state == NODE_NS_READY ? v4 : s->trouble;
-		n.result = s->state == NODE_NS_READY ? NODE_OK : NODE_NO;
-		if (s->state == NODE_NS_READY || s->state == NODE_NS_REFUSED ||
-		    s->state == NODE_NS_OUT)
-			s->n->env.notice(s->n->env.ctx, &n);
-		else if (now >= w->until)
-			node_notice(s->n, w->op, NODE_TIMEOUT, "%s",
-				    s->trouble[0] ? s->trouble :
-						    "not ready in time; see `vpnctl status`");
-		else
-			s->waits[kept++] = *w;
-	}
-	s->wait_count = kept;
-}
-
 void ns_check_ready(struct ns *s, usec_t now)
 {
 	if (s->state == NODE_NS_ENROLLED && s->port_up && s->v4.len && s->held_host[0]) {
@@ -276,86 +233,7 @@ void ns_check_ready(struct ns *s, usec_t now)
 	} else if (s->state == NODE_NS_READY && !s->v4.len) {
 		s->state = NODE_NS_ENROLLED;
 	}
-	finish_waits(s, now);
-}
-
-/* Memberships end; an attachment does not outlive the grant it was made with. Who has a newer one
- * attaches anew, as soon as there is something to say. */
-static void end_lapsed(struct ns *s, usec_t now)
-{
-	uint64_t wall = wall_seconds(&s->n->wall, now);
-	struct attached *a;
-	size_t at = 0;
-
-	while ((a = map_next(&s->attached, &at)))
-		if (a->not_after && a->not_after < wall) {
-			struct pubkey key = a->key;
-
-			p2p_detach(s->o->p2p, s->number, &key, now); /* no event follows */
-			ns_detached(s, &key, false, now);
-			at = 0;
-		}
-}
-
-/* Says after five seconds what is wrong; looks for the keepers in the DHT meanwhile. */
-static void still_joining(struct ns *s, usec_t now)
-{
-	if (!regs_keepers(s->regs))
-		ns_query(s, QUERY_KEEPERS, 0, NULL, NULL, now);
-	if (!s->joining_since)
-		s->joining_since = now;
-	else if (now - s->joining_since >= JOIN_PATIENCE && !s->trouble[0])
-		ns_trouble(s, NO_KEEPER);
-}
-
-static bool holds_anything(const struct ns *s, usec_t now)
-{
-	struct lease_info li;
-	size_t at = 0;
-
-	return s->leases && leases_next(s->leases, &at, &li, now);
-}
-
-/* The end of `leave`: what was held is given back, or two seconds are over. */
-static void go(struct ns *s, usec_t now)
-{
-	struct node *n = s->n;
-	struct overlay *o = s->o;
-	uint64_t op = s->leave_op;
-
-	state_erase_ns(s);
-	ns_free(s, now);
-	overlay_release(o, now);
-	node_notice(n, op, NODE_OK, "left");
-}
-
-void ns_tick(struct ns *s, usec_t now)
-{
-	if (s->leaving && (now >= s->leaving || !holds_anything(s, now))) {
-		go(s, now);
-		return;
-	}
-	regs_tick(s->regs, now);
-	if (s->leases && s->leases_on)
-		leases_tick(s->leases, now);
-	if (s->vnet)
-		vnet_tick(s->vnet, now);
-	if (now < s->n->next_second)
-		return;
-	if (s->state == NODE_NS_ENROLLED || s->state == NODE_NS_READY) {
-		if (now >= s->next_keeper_try)
-			seek_keeper(s, now);
-		end_lapsed(s, now);
-		ns_start_register(s, now);
-	} else if (s->state == NODE_NS_JOINING && s->enrolling) {
-		still_joining(s, now);
-	}
-	if (s->naming && now >= s->naming_until) {
-		node_notice(s->n, s->naming, NODE_TIMEOUT, "no answer for this name yet; it goes on "
-							   "(`vpnctl name list`)");
-		s->naming = 0;
-	}
-	finish_waits(s, now);
+	ns_finish_waits(s, now);
 }
 
 /* Why an enrolment failed, as a sentence with what to do. */
@@ -379,7 +257,7 @@ static void enrol_refused(struct ns *s, const struct regs_event *e)
 		why = "this token, or this node, was revoked; ask an admin of the namespace";
 		break;
 	case REG_NO_QUORUM:
-		why = NO_KEEPER;
+		why = ns_no_keeper;
 		break;
 	default:
 		why = "the keepers refuse this token; it may belong to another namespace";
@@ -406,7 +284,7 @@ static void on_enrolled(struct ns *s, const struct regs_event *e, usec_t now)
 	s->state = NODE_NS_REFUSED;
 	s->enrolling = false;
 	state_erase_ns(s); /* a refused token is not tried again at the next start */
-	finish_waits(s, now);
+	ns_finish_waits(s, now);
 }
 
 static void on_updated(struct ns *s, const struct regs_event *e, usec_t now)
@@ -415,6 +293,9 @@ static void on_updated(struct ns *s, const struct regs_event *e, usec_t now)
 	ns_settings_changed(s, now);
 	give_secrets(s, now);
 	ns_drop_revoked(s, now);
+	if (s->port_up)
+		ns_publish_revocations(s, now);
+	ns_wake(s, now); /* the keepers may be others */
 	if (s->port_up)
 		announce_keepers(s, now);
 }
@@ -434,7 +315,7 @@ void ns_shut(struct ns *s, const char *why, usec_t now)
 	s->vnet = NULL;
 	s->v4.len = 0;
 	s->leases_on = false; /* renews nothing any more */
-	finish_waits(s, now);
+	ns_finish_waits(s, now);
 }
 
 static void on_revoked_self(struct ns *s, const struct regs_event *e, usec_t now)
@@ -449,6 +330,8 @@ static void on_result(struct ns *s, const struct regs_event *e, usec_t now)
 		return;
 	if (s->leases)
 		leases_result(s->leases, e->op, e->status, &e->holder, e->grant, e->len, now);
+	if (s->leaving)
+		ns_wake(s, now); /* perhaps that was the last one */
 }
 
 static void (*const regs_handlers[])(struct ns *s, const struct regs_event *e, usec_t now) = {

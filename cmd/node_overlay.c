@@ -1,7 +1,6 @@
-/* node_overlay.c - one overlay of a node: its p2p and its dht, and what passes between them.
+/* node_overlay.c - one overlay of a node: its p2p and its dht, and what they are given.
  *
- * Messages for a peer without a session wait in the node's outbox (bounded, 5 s) while p2p makes
- * one. DHT messages never open sessions: they take the one there is, else the ring. A few peers
+ * DHT messages never open sessions: they take the one there is, else the ring. A few peers
  * with the addresses they were seen at are remembered, so that a restarted node finds its way
  * back without the token. */
 #include "cmd/node.h"
@@ -12,8 +11,6 @@
 #include <string.h>
 
 #include "cmd/node_internal.h"
-
-#define OUTBOX_WAIT SEC(5)
 
 static void env_send(void *ctx, uint8_t socket, const struct addr *to, const uint8_t *pkt, size_t len)
 {
@@ -76,15 +73,6 @@ static void env_dht_event(void *ctx, const struct dht_event *e)
 	q->e.dht.body = q->bytes;
 }
 
-/* The agent through which this key last spoke to us, or NULL. */
-static const struct node_id *agent_of(const struct overlay *o, const struct pubkey *key)
-{
-	for (size_t i = 0; i < NODE_AGENTS; i++)
-		if (key_equal(&o->agents[i].key, key))
-			return &o->agents[i].agent;
-	return NULL;
-}
-
 static void env_dht_send(void *ctx, const struct pubkey *to, const uint8_t *msg, size_t len)
 {
 	struct overlay *o = ctx;
@@ -95,7 +83,15 @@ static void env_dht_send(void *ctx, const struct pubkey *to, const uint8_t *msg,
 		return;
 	}
 	id = id_of(to);
-	p2p_route(o->p2p, &id, agent_of(o, to), ROUTED_DHT, msg, len, o->n->now);
+	p2p_route(o->p2p, &id, overlay_agent(o, to), ROUTED_DHT, msg, len, o->n->now);
+}
+
+static void env_dht_send_nearest(void *ctx, const struct node_id *target, const uint8_t *msg,
+				 size_t len)
+{
+	struct overlay *o = ctx;
+
+	p2p_route_nearest(o->p2p, target, ROUTED_DHT, msg, len, o->n->now);
 }
 
 struct overlay *overlay_find(struct node *n, const uint8_t id[16])
@@ -134,16 +130,29 @@ static void start_modules(struct overlay *o, usec_t now)
 				 .log = n->cfg.log,
 				 .start_counter = n->start_counter,
 				 .overlay_key_count = 1,
-				 .aes = n->cfg.aes };
-	struct dht_config dc = { n->cfg.self, n->cfg.crypto, n->cfg.log, &n->wall };
+				 .aes = n->cfg.aes,
+				 .leaf = n->cfg.leaf,
+				 .lan_port = n->cfg.lan_port };
+	struct dht_config dc = { .self = n->cfg.self,
+				 .crypto = n->cfg.crypto,
+				 .log = n->cfg.log,
+				 .wall = &n->wall,
+				 .client = n->cfg.leaf };
 
 	memcpy(pc.overlay_keys[0], o->key, 32);
 	o->p2p = p2p_new(&pc,
 			 &(struct p2p_env){ o, env_send, env_random, env_p2p_event, env_grant_ok,
 					    env_own_grant },
 			 now);
-	o->dht = dht_new(&dc, &(struct dht_env){ o, env_random, env_dht_send, env_dht_event }, now);
+	o->dht = dht_new(&dc,
+			 &(struct dht_env){ .ctx = o,
+					    .random = env_random,
+					    .send = env_dht_send,
+					    .event = env_dht_event,
+					    .send_nearest = env_dht_send_nearest },
+			 now);
 	sodium_memzero(&pc, sizeof(pc));
+	sodium_memzero(&dc, sizeof(dc));
 }
 
 void overlay_start(struct overlay *o, usec_t now)
@@ -157,30 +166,17 @@ void overlay_start(struct overlay *o, usec_t now)
 			      o->contacts[i].addr_count, now);
 }
 
-static void outbox_drop(struct overlay *o)
-{
-	struct list *l = o->n->outbox.next;
-
-	while (l != &o->n->outbox) {
-		struct outgoing *m = container_of(l, struct outgoing, list);
-
-		l = l->next;
-		if (m->o != o)
-			continue;
-		list_del(&m->list);
-		o->n->outbox_count--;
-		free(m);
-	}
-}
-
 void overlay_free(struct overlay *o, usec_t now)
 {
 	o->n->overlays[o->number] = NULL;
 	outbox_drop(o);
+	node_trace_drop(o->n, o);
+	node_record_drop(o->n, o);
 	if (o->p2p) {
 		p2p_free(o->p2p, now);
 		dht_free(o->dht);
 	}
+	free(o->agents);
 	sodium_memzero(o->key, sizeof(o->key));
 	free(o);
 }
@@ -202,6 +198,11 @@ static size_t contact_place(const struct overlay *o, const struct pubkey *key)
 	while (i < o->contact_count && !key_equal(&o->contacts[i].key, key))
 		i++;
 	return i;
+}
+
+bool overlay_has_contact(const struct overlay *o, const struct pubkey *key)
+{
+	return contact_place(o, key) < o->contact_count;
 }
 
 /* Field by field: padding is nobody's. */
@@ -232,6 +233,7 @@ void overlay_learn_contact(struct overlay *o, const struct pubkey *key, const st
 	memmove(&o->contacts[1], &o->contacts[0], at * sizeof(c));
 	o->contacts[0] = c;
 	o->contacts_dirty = true;
+	node_wake(o->n, o->n->now);
 }
 
 /* Remembers where a peer with a live direct path was found. */
@@ -251,247 +253,6 @@ void overlay_learn_peer(struct overlay *o, const struct pubkey *key, usec_t now)
 				a[count++] = info.paths[i].addr;
 		if (count)
 			overlay_learn_contact(o, key, a, count);
-		return;
-	}
-}
-
-static void flush_outbox(struct overlay *o, const struct pubkey *peer, usec_t now)
-{
-	struct list *l = o->n->outbox.next;
-
-	while (l != &o->n->outbox) {
-		struct outgoing *m = container_of(l, struct outgoing, list);
-
-		l = l->next;
-		if (m->o != o || !key_equal(&m->to, peer))
-			continue;
-		p2p_send(o->p2p, peer, m->service, m->msg, m->len, now);
-		list_del(&m->list);
-		o->n->outbox_count--;
-		free(m);
-	}
-}
-
-void outbox_expire(struct node *n, usec_t now)
-{
-	struct list *l = n->outbox.next;
-
-	while (l != &n->outbox) {
-		struct outgoing *m = container_of(l, struct outgoing, list);
-
-		l = l->next;
-		if (m->until > now)
-			continue;
-		list_del(&m->list);
-		n->outbox_count--;
-		free(m);
-	}
-}
-
-void overlay_send(struct overlay *o, const struct pubkey *to, uint8_t service, const uint8_t *msg,
-		  size_t len, usec_t now)
-{
-	struct outgoing *m;
-
-	if (!o->p2p || p2p_send(o->p2p, to, service, msg, len, now) != -ENOTCONN)
-		return;
-	p2p_connect(o->p2p, to, now);
-	if (o->n->outbox_count >= NODE_OUTBOX_MAX) {
-		drop_add(&o->n->drops, DROP_FULL);
-		return;
-	}
-	m = mem_new(sizeof(*m) + len);
-	m->o = o;
-	m->to = *to;
-	m->service = service;
-	m->until = now + OUTBOX_WAIT;
-	m->len = len;
-	memcpy(m->msg, msg, len);
-	list_add_tail(&o->n->outbox, &m->list);
-	o->n->outbox_count++;
-}
-
-static void on_session_up(struct overlay *o, const struct p2p_event *e, usec_t now)
-{
-	dht_contact_up(o->dht, &e->peer, now);
-	flush_outbox(o, &e->peer, now);
-	/* Anybody with the overlay key can come up; members (node_attach.c) take places, others
-	 * only what is free. */
-	if (o->contact_count < NODE_CONTACTS_MAX || contact_place(o, &e->peer) < o->contact_count)
-		overlay_learn_peer(o, &e->peer, now);
-}
-
-static void on_session_down(struct overlay *o, const struct p2p_event *e, usec_t now)
-{
-	dht_contact_down(o->dht, &e->peer, now);
-	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++)
-		if (o->n->ns[i] && o->n->ns[i]->o == o)
-			ns_detached(o->n->ns[i], &e->peer, false, now);
-}
-
-/* REGISTER and MEMBER messages name their namespace by nsid, after the type byte. */
-static void to_regs(struct overlay *o, const struct p2p_event *e, usec_t now)
-{
-	struct rd r = rd_of(e->msg, e->len);
-	const uint8_t *nsid;
-	struct ns *s;
-
-	rd_u8(&r);
-	nsid = rd_bytes(&r, NSID_LEN);
-	s = nsid ? ns_of_id(o->n, nsid, o) : NULL;
-	if (!s) {
-		drop_add(&o->n->drops, DROP_UNKNOWN);
-		return;
-	}
-	regs_input(s->regs, &e->peer, map_get(&s->attached, &e->peer) != NULL, e->service, e->msg,
-		   e->len, now);
-}
-
-static void to_dht(struct overlay *o, const struct p2p_event *e, usec_t now)
-{
-	dht_input(o->dht, &e->peer, true, e->msg, e->len, now);
-}
-
-static void to_grants(struct overlay *o, const struct p2p_event *e, usec_t now)
-{
-	ns_grant_message(o, &e->peer, e->msg, e->len, now);
-}
-
-static void (*const services[])(struct overlay *o, const struct p2p_event *e, usec_t now) = {
-	[SERVICE_DHT] = to_dht,
-	[SERVICE_REGISTER] = to_regs,
-	[SERVICE_GRANT] = to_grants,
-	[SERVICE_MEMBER] = to_regs,
-};
-
-static void on_message(struct overlay *o, const struct p2p_event *e, usec_t now)
-{
-	if (e->service >= ARRAY_LEN(services) || !services[e->service])
-		drop_add(&o->n->drops, DROP_UNKNOWN);
-	else
-		services[e->service](o, e, now);
-}
-
-static void on_routed(struct overlay *o, const struct p2p_event *e, usec_t now)
-{
-	if (e->service != ROUTED_DHT) {
-		drop_add(&o->n->drops, DROP_UNKNOWN);
-		return;
-	}
-	if (!agent_of(o, &e->peer))
-		o->agents[o->agent_next++ % NODE_AGENTS].key = e->peer;
-	for (size_t i = 0; i < NODE_AGENTS; i++)
-		if (key_equal(&o->agents[i].key, &e->peer))
-			o->agents[i].agent = e->agent;
-	dht_input(o->dht, &e->peer, false, e->msg, e->len, now);
-}
-
-static struct ns *event_ns(const struct overlay *o, const struct p2p_event *e)
-{
-	struct ns *s = e->ns < NODE_NAMESPACES_MAX ? o->n->ns[e->ns] : NULL;
-
-	return s && s->o == o ? s : NULL;
-}
-
-static void on_attached(struct overlay *o, const struct p2p_event *e, usec_t now)
-{
-	struct ns *s = event_ns(o, e);
-
-	if (s)
-		ns_attached(s, e, now);
-}
-
-static void on_detached(struct overlay *o, const struct p2p_event *e, usec_t now)
-{
-	struct ns *s = event_ns(o, e);
-
-	if (s)
-		ns_detached(s, &e->peer, false, now);
-}
-
-/* Often it only has not enrolled us, or itself, yet: a keeper is asked again at the next second. */
-static void on_refused(struct overlay *o, const struct p2p_event *e, usec_t now)
-{
-	struct ns *s = event_ns(o, e);
-
-	if (!s)
-		return;
-	log_info(o->n->cfg.log, "%s: a node refused to attach", s->name);
-	if (regs_keepers(s->regs) && config_member(regs_keepers(s->regs), &e->peer) >= 0)
-		s->next_keeper_try = now;
-}
-
-/* A peer knows a newer revocation list than we do: ask our keepers for it. */
-static void on_revocation(struct overlay *o, const struct p2p_event *e, usec_t now)
-{
-	struct ns *s = event_ns(o, e);
-
-	if (s && e->number > regs_revocation_number(s->regs))
-		regs_sync(s->regs, now);
-}
-
-/* Whose handshakes are stale cannot ask a keeper any more; it is told, and believes keepers only. */
-static void on_superseded(struct overlay *o, const struct p2p_event *e, usec_t now)
-{
-	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++) {
-		const struct ns *s = o->n->ns[i];
-		const struct config *cf = s && s->o == o ? regs_keepers(s->regs) : NULL;
-
-		if (cf && config_member(cf, &e->peer) >= 0) {
-			node_superseded(o->n, now);
-			return;
-		}
-	}
-}
-
-static void on_data(struct overlay *o, const struct p2p_event *e, usec_t now)
-{
-	struct ns *s = event_ns(o, e);
-	struct frame *f = s && s->vnet ? &o->n->slow_frame : NULL;
-
-	if (!f || e->len > FRAME_LEN_MAX)
-		return;
-	f->data = f->store + FRAME_HEAD;
-	f->len = (uint32_t)e->len;
-	memcpy(f->data, e->msg, e->len);
-	f->verdict = FRAME_OPENED;
-	f->type = e->service;
-	f->ns = e->ns;
-	f->session = e->session;
-	f->tag = e->tag;
-	vnet_from_session(vnet_view(s->vnet), vnet_lane(s->vnet, 0), &f, 1, now);
-	if (f->verdict == FRAME_TO_PORT)
-		o->n->env.to_port(o->n->env.ctx, s->number, f->data, f->len);
-	else if (f->verdict == FRAME_UPCALL)
-		vnet_upcall(s->vnet, f, now);
-}
-
-static void (*const handlers[])(struct overlay *o, const struct p2p_event *e, usec_t now) = {
-	[P2P_SESSION_UP] = on_session_up, [P2P_SESSION_DOWN] = on_session_down,
-	[P2P_MESSAGE] = on_message,	  [P2P_ROUTED] = on_routed,
-	[P2P_ATTACHED] = on_attached,	  [P2P_DETACHED] = on_detached,
-	[P2P_REFUSED] = on_refused,	  [P2P_REVOCATION] = on_revocation,
-	[P2P_DATA] = on_data,		  [P2P_SUPERSEDED] = on_superseded,
-};
-
-void overlay_event(struct overlay *o, const struct p2p_event *e, usec_t now)
-{
-	if (e->type < ARRAY_LEN(handlers) && handlers[e->type])
-		handlers[e->type](o, e, now);
-}
-
-/* Lookups belong to namespaces; their op numbers are the node's, so one of them knows it. */
-void overlay_dht_event(struct overlay *o, const struct dht_event *e, usec_t now)
-{
-	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++) {
-		struct ns *s = o->n->ns[i];
-
-		if (!s || s->o != o || !map_get(&s->queries, &e->op))
-			continue;
-		if (e->type == DHT_FOUND)
-			ns_query_found(s, e, now);
-		else
-			ns_query_done(s, e->op, now);
 		return;
 	}
 }

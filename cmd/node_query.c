@@ -181,6 +181,73 @@ void node_member_name(const struct node *n, uint16_t ns, const struct pubkey *ke
 		register_name(s, key, out);
 }
 
+/* The nearest ring links of one overlay, clockwise and counter-clockwise. */
+static void neighbours(const struct node *n, const struct overlay *o, struct node_ring *out, usec_t now)
+{
+	struct node_id self = id_of(&n->cfg.self.pub), cw = { { 0 } }, ccw = { { 0 } };
+	struct p2p_peer_info info;
+	size_t at = 0;
+
+	while (p2p_peer_next(o->p2p, &at, &info, now)) {
+		struct node_id id = id_of(&info.key);
+		struct node_id ahead = id_clockwise(&self, &id), behind = id_clockwise(&id, &self);
+
+		if (!info.up || !info.near)
+			continue;
+		if (key_is_zero(&out->next) || memcmp(&ahead, &cw, sizeof(cw)) < 0) {
+			out->next = info.key;
+			cw = ahead;
+		}
+		if (key_is_zero(&out->previous) || memcmp(&behind, &ccw, sizeof(ccw)) < 0) {
+			out->previous = info.key;
+			ccw = behind;
+		}
+	}
+}
+
+bool node_ring_next(const struct node *n, size_t *at, struct node_ring *out, usec_t now)
+{
+	const struct overlay *o;
+
+	while (*at < NODE_OVERLAYS_MAX && !(n->overlays[*at] && n->overlays[*at]->p2p))
+		++*at;
+	if (*at >= NODE_OVERLAYS_MAX)
+		return false;
+	o = n->overlays[(*at)++];
+	*out = (struct node_ring){ .ring = p2p_ring_info(o->p2p), .overlay = o->number };
+	neighbours(n, o, out, now);
+	return true;
+}
+
+static void count_overlay(const struct overlay *o, struct node_counts *c, usec_t now)
+{
+	struct dht_info d = dht_info(o->dht);
+	struct p2p_peer_info info;
+	size_t at = 0;
+
+	while (p2p_peer_next(o->p2p, &at, &info, now))
+		c->sessions += info.up;
+	c->contacts += d.contacts;
+	c->records += d.records;
+	c->published += d.published;
+	c->lookups += d.lookups;
+}
+
+struct node_counts node_counts(const struct node *n, usec_t now)
+{
+	struct node_counts c = { .timers = n->timers.count };
+
+	c.queued = n->event_count + n->outbox_count + n->persists.count + n->records.count +
+		   n->traces.count;
+	for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++)
+		if (n->overlays[i] && n->overlays[i]->p2p)
+			count_overlay(n->overlays[i], &c, now);
+	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++)
+		if (n->ns[i])
+			c.queued += n->ns[i]->queries.count + n->ns[i]->verbs.count;
+	return c;
+}
+
 static void add_drops(struct drops *out, const struct drops *in)
 {
 	for (size_t i = 0; in && i < DROP_REASON_COUNT; i++)

@@ -3,6 +3,7 @@
 #define CMD_NODE_QUERY_H
 
 #include "cmd/node.h"
+#include "p2p/ring.h"
 
 /* Questions, answered at once. Numbers of namespaces: 0..NODE_NAMESPACES_MAX-1, gaps possible. */
 enum node_ns_state { NODE_NS_JOINING, NODE_NS_ENROLLED, NODE_NS_READY, NODE_NS_REFUSED, NODE_NS_OUT };
@@ -46,6 +47,21 @@ const struct regs *node_regs(const struct node *n, uint16_t ns);
 const struct config *node_keepers(const struct node *n, uint16_t ns);
 /* The host name of a member in a namespace, if known here; "" otherwise. */
 void node_member_name(const struct node *n, uint16_t ns, const struct pubkey *key, char out[64]);
+/* The ring of an overlay, numbers from 0 with gaps. */
+struct node_ring {
+	struct ring_info ring;
+	struct pubkey next, previous; /* nearest links clockwise and counter-clockwise; zero = none */
+	unsigned overlay;
+};
+bool node_ring_next(const struct node *n, size_t *at, struct node_ring *out, usec_t now);
+/* What must not grow without bound, over all overlays and namespaces. */
+struct node_counts {
+	size_t sessions; /* up */
+	size_t contacts, records, published, lookups; /* of the DHT */
+	size_t timers;	 /* of the node's own */
+	size_t queued;	 /* events, messages, durable writes, lookups */
+};
+struct node_counts node_counts(const struct node *n, usec_t now);
 void node_drops(const struct node *n, struct drops *out);
 const struct pubkey *node_key(const struct node *n);
 

@@ -36,6 +36,21 @@ static void answer_name(struct ns *s, struct query *q, const struct grant *g, us
 		vnet_name_resolved(s->vnet, q->caller, found ? &vn : NULL, now);
 }
 
+/* Whose name it is, not where: the question goes along the ring. */
+static void answer_trace(struct ns *s, struct query *q, const struct grant *g, usec_t now)
+{
+	if (g)
+		node_trace_start(s->o, q->caller, &g->owner, NULL, now);
+	else
+		verb_resolved(s, q, NULL, now);
+}
+
+static void answer_revocations(struct ns *s, struct query *q, const struct grant *g, usec_t now)
+{
+	(void)q, (void)g;
+	ns_revocations_done(s, now);
+}
+
 static void answer_host(struct ns *s, struct query *q, const struct grant *g, usec_t now)
 {
 	struct owned_payload p = { 0 };
@@ -62,7 +77,10 @@ static const struct {
 	[QUERY_HOST] = { DHT_ADDRESS, true, answer_host },
 	[QUERY_VERB] = { DHT_NAME, true, answer_name },
 	[QUERY_PING] = { DHT_NAME, true, answer_name },
+	[QUERY_TRACE] = { DHT_NAME, true, answer_trace },
 	[QUERY_KEEPERS] = { DHT_KEEPERS, false, answer_nothing },
+	[QUERY_ENDPOINTS] = { DHT_ENDPOINTS, false, answer_nothing },
+	[QUERY_REVOCATIONS] = { DHT_REVOCATIONS, false, answer_revocations },
 };
 
 /* False: there is no such secret (any more). */
@@ -90,10 +108,12 @@ static void query_end(struct ns *s, struct query *q, const struct grant *g, usec
 
 /* Nobody could tell. That is not "nobody owns it": vnet stays silent and asks again, DNS says
  * SERVFAIL; only a person who waits is told. */
-static void query_fail(struct ns *s, struct query *q)
+static void query_fail(struct ns *s, struct query *q, usec_t now)
 {
 	map_take(&s->queries, &q->op);
-	if (q->kind == QUERY_VERB || q->kind == QUERY_PING)
+	if (q->kind == QUERY_REVOCATIONS)
+		ns_revocations_done(s, now);
+	if (q->kind == QUERY_VERB || q->kind == QUERY_PING || q->kind == QUERY_TRACE)
 		node_notice(s->n, q->caller, NODE_TIMEOUT,
 			    "neither the DHT nor a keeper of %s answers for this name", s->name);
 	free(q);
@@ -114,7 +134,7 @@ void ns_query(struct ns *s, enum query_kind kind, uint64_t caller, const struct 
 		q->name = *name;
 	topic_of(s, q, &t); /* before the first secret nothing is found */
 	if (map_put(&s->queries, q) != 0 || dht_get(s->o->dht, q->op, &t, now) != 0)
-		query_fail(s, q);
+		query_fail(s, q, now);
 }
 
 static bool right_grant(const struct ns *s, const struct query *q, struct grant *g, const uint8_t *b,
@@ -148,16 +168,44 @@ void ns_query_found(struct ns *s, const struct dht_event *e, usec_t now)
 		regs_offer_config(s->regs, e->body, e->len, now);
 	} else if (q->kind == QUERY_DERIVED) {
 		found_derived(s, q, e, now);
+	} else if (q->kind == QUERY_ENDPOINTS) {
+		ns_endpoints_found(s, e, now);
+	} else if (q->kind == QUERY_REVOCATIONS) {
+		ns_revocations_found(s, e);
 	} else if (right_grant(s, q, &g, e->body, e->len, now)) {
 		dht_cancel(s->o->dht, q->op);
 		query_end(s, q, &g, now);
 	}
 }
 
+/* Another query that waits for the same register, or NULL. */
+static struct query *companion(struct ns *s, const struct query *of)
+{
+	struct query *q;
+	size_t at = 0;
+
+	while ((q = map_next(&s->queries, &at)))
+		if (q != of && q->asked_keeper && reg_name_equal(&q->name, &of->name))
+			return q;
+	return NULL;
+}
+
+/* The registers keep one operation of ours in flight per name: who comes second waits with the
+ * first. */
+static void read_at_keeper(struct ns *s, struct query *q, usec_t now)
+{
+	struct reg_op read = { .verb = OP_READ, .name = q->name };
+
+	q->asked_keeper = true;
+	if (companion(s, q))
+		return;
+	if (!limit_take(&s->keeper_reads, now) || regs_submit(s->regs, q->op, &read, NULL, now) != 0)
+		query_fail(s, q, now);
+}
+
 void ns_query_done(struct ns *s, uint64_t op, usec_t now)
 {
 	struct query *q = map_get(&s->queries, &op);
-	struct reg_op read = { .verb = OP_READ, .name = q->name };
 	struct dht_topic t;
 
 	q->secret++;
@@ -170,24 +218,32 @@ void ns_query_done(struct ns *s, uint64_t op, usec_t now)
 	}
 	if (!kinds[q->kind].keeper)
 		query_end(s, q, NULL, now);
-	else if (!limit_take(&s->keeper_reads, now) ||
-		 regs_submit(s->regs, q->op, &read, NULL, now) != 0)
-		query_fail(s, q);
+	else
+		read_at_keeper(s, q, now);
 }
 
-bool ns_query_result(struct ns *s, const struct regs_event *e, usec_t now)
+static void answer_query(struct ns *s, struct query *q, const struct regs_event *e, usec_t now)
 {
-	struct query *q = map_get(&s->queries, &e->op);
 	struct grant g;
 
-	if (!q)
-		return false;
 	if (e->len && right_grant(s, q, &g, e->grant, e->len, now))
 		query_end(s, q, &g, now);
 	else if (e->status == REG_OK || e->status == REG_UNKNOWN)
 		query_end(s, q, NULL, now);
 	else
-		query_fail(s, q);
+		query_fail(s, q, now);
+}
+
+bool ns_query_result(struct ns *s, const struct regs_event *e, usec_t now)
+{
+	struct query *q = map_get(&s->queries, &e->op), of, *other;
+
+	if (!q)
+		return false;
+	of = *q;
+	answer_query(s, q, e, now);
+	while ((other = companion(s, &of)))
+		answer_query(s, other, e, now);
 	return true;
 }
 
@@ -245,8 +301,10 @@ static void want_host(struct ns *s, const struct vnet_event *e, usec_t now)
 
 static void want_attach(struct ns *s, const struct vnet_event *e, usec_t now)
 {
-	if (!key_equal(&e->peer, &s->n->cfg.self.pub))
+	if (!key_equal(&e->peer, &s->n->cfg.self.pub)) {
 		p2p_attach(s->o->p2p, s->number, &e->peer, now);
+		ns_seek(s, &e->peer, now);
+	}
 }
 
 static void want_grant(struct ns *s, const struct vnet_event *e, usec_t now)

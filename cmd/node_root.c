@@ -200,7 +200,7 @@ static bool find_member(struct ns *s, const char *who, struct reg_name *out)
 		}
 	if (find_register(s, REG_MEMBER, who, out))
 		return true;
-	if (!key_parse(&key, who))
+	if (!key_parse(&key, who, s->n->cfg.crypto))
 		return false;
 	*out = reg_name_key(REG_MEMBER, key.b, KEY_LEN);
 	return true;
@@ -220,7 +220,7 @@ void node_token_revoke(struct node *n, uint64_t op, const char *ns, const char *
 	s = admin_ns(n, op, ns);
 	if (!s)
 		return;
-	if (!token_parse(&t, id) && key_from_seed(&key, t.seed)) {
+	if (!token_parse(&t, id, n->cfg.crypto) && key_from_seed(&key, t.seed)) {
 		token_id(tid, &key.pub);
 		req.name = reg_name_key(REG_TOKEN, tid, sizeof(tid));
 	} else if (!find_register(s, REG_TOKEN, id, &req.name)) {

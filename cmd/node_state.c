@@ -78,9 +78,10 @@ void state_written(struct node *n, struct persist_book *b, int result)
 	while (result < 0 && (other = map_next(&n->persists, &at)))
 		if (other->op > b->op && same_key(other, b))
 			result = 0; /* a newer one is under way */
-	if (result < 0 && b->key_len)
+	if (result < 0 && b->key_len) {
 		list_add_tail(&n->rewrites, &b->list);
-	else
+		node_wake(n, n->now);
+	} else
 		book_free(b);
 }
 

@@ -74,10 +74,16 @@ static void withdraw_under(struct ns *s, const struct regs_secret *secret, const
 static void withdraw_all(struct ns *s, const struct regs_secret *secret, usec_t now)
 {
 	struct ns_record v6 = { DHT_DERIVED, s->v6.b, 16 };
+	struct ns_record where = { DHT_ENDPOINTS, s->n->cfg.self.pub.b, KEY_LEN };
+	struct ns_part_name part;
 	struct lease_info li;
 	size_t at = 0;
 
 	withdraw_under(s, secret, &v6, now);
+	withdraw_under(s, secret, &where, now);
+	for (unsigned i = 0; s->published_revocations && ns_revocations_part(&part, i); i++)
+		withdraw_under(s, secret, &(struct ns_record){ DHT_REVOCATIONS, part.text, part.len },
+			       now);
 	while (s->leases && leases_next(s->leases, &at, &li, now)) {
 		struct ns_record r = ns_record_of(&li.name);
 
@@ -91,6 +97,9 @@ static void publish_all(struct ns *s, usec_t now)
 	size_t at = 0;
 
 	ns_publish_derived(s, now);
+	ns_endpoints_again(s, now);
+	s->published_revocations = 0;
+	ns_publish_revocations(s, now);
 	while (s->leases && leases_next(s->leases, &at, &li, now)) {
 		struct ns_record r = ns_record_of(&li.name);
 

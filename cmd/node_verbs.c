@@ -67,10 +67,13 @@ static bool auto_subnet(struct node *n, struct prefix *out)
 
 static void add_wait(struct ns *s, uint64_t op, bool is_join, usec_t until)
 {
-	if (s->wait_count == NODE_WAITS_MAX)
+	if (s->wait_count == NODE_WAITS_MAX) {
 		node_notice(s->n, op, NODE_NO, "too many requests are waiting already");
-	else
-		s->waits[s->wait_count++] = (struct wait){ op, is_join, until };
+		return;
+	}
+	s->waits = mem_resize(s->waits, (s->wait_count + 1) * sizeof(*s->waits));
+	s->waits[s->wait_count++] = (struct wait){ op, is_join, until };
+	ns_wake(s, until);
 }
 
 /* The overlay a new namespace lives in: a named one's, or a new one with a fresh key. */
@@ -207,7 +210,7 @@ static const char *join_again(struct node *n, const struct pubkey *root, usec_t 
 void node_join(struct node *n, uint64_t op, const struct node_join *j, usec_t now)
 {
 	struct token t;
-	const char *wrong = token_parse(&t, j->token);
+	const char *wrong = token_parse(&t, j->token, n->cfg.crypto);
 	struct overlay *o;
 	struct ns *s;
 
@@ -255,6 +258,7 @@ void node_leave(struct node *n, uint64_t op, const char *name, usec_t now)
 		leases_release_all(s->leases, now);
 	s->leaving = now + LEAVE_TIMEOUT;
 	s->leave_op = op;
+	ns_wake(s, now);
 	node_pump(n, now);
 }
 
@@ -309,6 +313,28 @@ void node_resolve(struct node *n, uint64_t op, const char *ns, const char *host,
 	n->now = now;
 	if (s)
 		resolve(s, op, QUERY_VERB, host, now);
+	node_pump(n, now);
+}
+
+void node_trace(struct node *n, uint64_t op, const char *ns, const char *who, usec_t now)
+{
+	struct overlay *o;
+	struct pubkey key;
+	struct ns *s;
+
+	if (!ns && key_parse(&key, who, n->cfg.crypto)) {
+		node_trace_key(n, op, &key, NULL, now);
+		return;
+	}
+	n->now = now;
+	s = verb_ns(n, op, ns);
+	o = s ? s->o : NULL;
+	if (o && key_parse(&key, who, n->cfg.crypto))
+		node_trace_start(o, op, &key, NULL, now);
+	else if (o && is_self(s, who))
+		node_trace_start(o, op, &n->cfg.self.pub, NULL, now);
+	else if (o)
+		resolve(s, op, QUERY_TRACE, who, now);
 	node_pump(n, now);
 }
 
@@ -367,6 +393,7 @@ static void wait_for_name(struct ns *s, uint64_t op, const char *host, usec_t no
 		node_notice(s->n, s->naming, NODE_TIMEOUT, "another name is being claimed now");
 	s->naming = op;
 	s->naming_until = now + NAME_TIMEOUT;
+	ns_wake(s, s->naming_until);
 	snprintf(s->naming_host, sizeof(s->naming_host), "%s", host);
 }
 

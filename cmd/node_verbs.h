@@ -3,6 +3,7 @@
 #define CMD_NODE_VERBS_H
 
 #include "cmd/node.h"
+#include "dht/dht.h"
 
 /* Verbs. `ns` is a namespace name; NULL = the only one. Each ends in one notice. */
 struct node_create {
@@ -42,5 +43,22 @@ void node_name_del(struct node *n, uint64_t op, const char *ns, const char *host
 void node_root_backup(struct node *n, uint64_t op, const char *ns, usec_t now);
 void node_root_restore(struct node *n, uint64_t op, const char *text, usec_t now);
 void node_add_admin(struct node *n, uint64_t op, const char *ns, const char *who, usec_t now);
+
+/* Along the ring to a host, or to a key, and back: NODE_OK with key, hops, rtt, direct. Asked again
+ * after 0.5, 1 and 2 s; NODE_TIMEOUT after 4 s. `agent` (may be NULL): a link of the key's node. */
+void node_trace(struct node *n, uint64_t op, const char *ns, const char *who, usec_t now);
+void node_trace_key(struct node *n, uint64_t op, const struct pubkey *key,
+		    const struct node_id *agent, usec_t now);
+/* A record of our own in the DHT of the first overlay, for diagnosis and the simulator: kept alive
+ * until it is put with len 0, which withdraws it. NODE_OK: the nodes that should hold it do. */
+struct node_record {
+	const uint8_t *body;
+	size_t len;
+	uint32_t lifetime; /* seconds */
+};
+void node_record_put(struct node *n, uint64_t op, const struct dht_topic *t,
+		     const struct node_record *r, usec_t now);
+/* NODE_OK with key = signer and body as soon as one good record is found; NODE_NO: none is. */
+void node_record_get(struct node *n, uint64_t op, const struct dht_topic *t, usec_t now);
 
 #endif

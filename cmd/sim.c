@@ -1,303 +1,150 @@
-/* sim.c - the world: events in a heap, nodes that come and go, a network that loses, a disk that
- * answers late. See sim.h. A node's wake-up is one event at a time; a stale one finds an earlier
- * deadline recorded and is dropped. */
-#include "cmd/sim.h"
+/* sim.c - the engine: hosts that come and go, their clocks, the heap of events. See sim.h.
+ *
+ * A host's wake-up stands once in the heap at the earliest deadline known; a later deadline is seen
+ * when that comes (no tick, pushed again), an earlier one adds an item, and the item that lost is
+ * dropped when it comes. Objects with bytes come from free lists by size. Nothing costs time in
+ * proportion to the number of hosts. */
+#include "cmd/sim_impl.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "cmd/sim_disk.h"
-#include "cmd/sim_port.h"
-#include "cmd/sim_world.h"
+#include "cmd/sim_crypto.h"
 
-#define START SEC(1000)		/* virtual BOOTTIME at the beginning */
-#define WALL 1800000000ull	/* virtual seconds since 1970 then */
-#define EVENTS_PER_RUN 200000000ull
-#define PORT 24655
-#define PORT_DELAY 20 /* microseconds */
-#define SPIN_WAKES 2000 /* of one node within SPIN_TIME; at most one a microsecond is possible */
+#define EVENTS_PER_RUN 4000000000ull
+#define SPIN_WAKES 2000 /* of one host within SPIN_TIME; at most one a microsecond is possible */
 #define SPIN_TIME MSEC(10)
+#define DEADLINE_MAX DAYS(30) /* looked at again then: products of clock rates stay small */
 
-enum kind { DELIVER, WAKE, WRITTEN, FROM_PORT };
+_Static_assert(sizeof(struct sim_host) <= 512, "of 200 000 hosts");
 
-struct event {
-	struct sim_item item; /* first */
-	enum kind kind;
-	uint32_t node, from;
-	uint64_t life; /* of the node it was meant for: a restarted one does not get it */
-	uint64_t op;
-	int result;
-	size_t len;
-	uint8_t bytes[];
-};
+/* --- events --- */
 
-struct sim_host {
-	struct sim *s;
-	uint32_t index;
-	struct node *node;
-	struct key_pair key;
-	struct addr addr;
-	struct sim_store *disk;
-	uint64_t life;
-	usec_t wake; /* of the event that is in the heap, or USEC_NEVER */
-	bool copied; /* the state folder was written on another machine */
-	usec_t spin_from;
-	unsigned spin; /* wake-ups since then */
-	int side;
-	struct sim_result results[SIM_NOTICES_MAX];
-	size_t result_at;
-	struct log log;
-};
-
-struct sim {
-	usec_t now;
-	uint64_t next_op;
-	struct sim_rng rng;
-	struct sim_heap heap;
-	struct sim_host *hosts;
-	size_t nodes;
-	struct sim_net net;
-	struct sim_disk disk;
-	struct sim_stats stats;
-	struct frame_pool pool;
-	crypto_generichash_state trace;
-};
-
-static bool chance(struct sim *s, unsigned per_mille)
+struct sim_event *sim_event_new(struct sim *s, size_t host, size_t len)
 {
-	return per_mille && sim_rng_next(&s->rng) % 1000 < per_mille;
-}
+	struct sim_event *e;
+	uint8_t class = 0;
 
-static struct event *event_new(struct sim *s, enum kind kind, const struct sim_host *h, usec_t at,
-			       size_t len)
-{
-	struct event *e = mem_new(sizeof(*e) + len);
-
-	e->kind = kind;
-	e->node = h->index;
-	e->life = h->life;
-	e->item.at = at > s->now ? at : s->now + 1; /* nothing answers within the same instant */
-	e->len = len;
+	while (sizeof(*e) + len > (size_t)SIM_CLASS_LEAST << class)
+		class++;
+	assert(class < SIM_CLASSES);
+	e = s->free[class];
+	if (e)
+		s->free[class] = e->next;
+	else
+		e = mem_new((size_t)SIM_CLASS_LEAST << class);
+	*e = (struct sim_event){ .host = (uint32_t)host, .life = s->hosts[host].life,
+				 .len = (uint16_t)len, .size = class };
 	return e;
 }
 
-static struct sim_host *host_at(struct sim *s, const struct addr *a)
+void sim_event_free(struct sim *s, struct sim_event *e)
 {
-	uint32_t i = a->ip.len == 4 ? ip_to_v4(&a->ip) - (9u << 24 | 1) : UINT32_MAX;
-
-	return i < s->nodes ? &s->hosts[i] : NULL;
+	e->next = s->free[e->size];
+	s->free[e->size] = e;
 }
 
-static void env_send(void *ctx, uint8_t socket, const struct addr *to, const uint8_t *pkt, size_t len)
+void sim_event_push(struct sim *s, enum sim_kind kind, struct sim_event *e, usec_t delay)
 {
-	struct sim_host *h = ctx, *dest = host_at(h->s, to);
-	struct sim *s = h->s;
-	int copies = 1 + chance(s, s->net.duplicate);
-
-	(void)socket;
-	s->stats.sent++;
-	s->stats.bytes += len + 28;
-	if (!dest || !dest->node || dest->side != h->side || chance(s, s->net.loss)) {
-		s->stats.lost++;
-		return;
-	}
-	while (copies--) {
-		usec_t delay = s->net.delay + (s->net.jitter ? sim_rng_next(&s->rng) % s->net.jitter : 0);
-		struct event *e;
-
-		if (chance(s, s->net.reorder))
-			delay *= 3;
-		e = event_new(s, DELIVER, dest, s->now + delay, len);
-		e->from = h->index;
-		memcpy(e->bytes, pkt, len);
-		sim_heap_push(&s->heap, &e->item);
-	}
+	sim_heap_push(&s->heap, s->now + (delay ? delay : 1), kind, (uintptr_t)e);
 }
 
-static void env_random(void *ctx, void *out, size_t len)
+void sim_host_later(struct sim_host *h, usec_t delay, uint64_t tag, const void *bytes, size_t len)
 {
-	struct sim_host *h = ctx;
+	struct sim_event *e = sim_event_new(h->s, h->index, len);
 
-	sim_rng_fill(&h->s->rng, out, len);
+	e->tag = tag;
+	memcpy(e->bytes, bytes, len);
+	sim_event_push(h->s, SIM_LATER, e, delay);
 }
 
-static void env_persist(void *ctx, uint64_t op, const uint8_t *key, size_t key_len,
-			const uint8_t *value, size_t len)
+void sim_call(struct sim *s, usec_t at, uint64_t what)
 {
-	struct sim_host *h = ctx;
-	struct sim *s = h->s;
-	struct event *e = event_new(s, WRITTEN, h, s->now + s->disk.delay, 0);
-
-	s->stats.writes++;
-	e->op = op;
-	e->result = chance(s, s->disk.fail) ? -EIO : 0;
-	if (e->result == 0)
-		sim_store_begin(h->disk, op, key, key_len, value, len);
-	sim_heap_push(&s->heap, &e->item);
+	sim_heap_push(&s->heap, at > s->now ? at : s->now + 1, SIM_CALL, what);
 }
 
-static int env_port_open(void *ctx, uint16_t ns, struct node_port *p, uint8_t mac[6])
-{
-	struct sim_host *h = ctx;
+/* --- clocks --- */
 
-	snprintf(p->ifname, sizeof(p->ifname), "vpn%u", ns);
-	memcpy(mac, (uint8_t[]){ 2, 0, 0, (uint8_t)ns, (uint8_t)(h->index >> 8), (uint8_t)h->index }, 6);
-	return 0;
+usec_t sim_local(const struct sim_host *h, usec_t at)
+{
+	int64_t gone = (int64_t)(at - h->rate_from);
+
+	if (!h->rate)
+		return h->rate_local + (usec_t)gone;
+	return h->rate_local + (usec_t)(gone + gone * h->rate / (int64_t)SIM_MILLION);
 }
 
-/* The host behind the port answers pings, after a moment. */
-static void env_to_port(void *ctx, uint16_t ns, const uint8_t *frame, size_t len)
+usec_t sim_global(const struct sim_host *h, usec_t local)
 {
-	struct sim_host *h = ctx;
-	struct event *e = event_new(h->s, FROM_PORT, h, h->s->now + PORT_DELAY, len);
+	int64_t gone = (int64_t)(local - h->rate_local);
+	usec_t at;
 
-	memcpy(e->bytes, frame, len);
-	e->op = ns;
-	if (sim_echo(e->bytes, len))
-		sim_heap_push(&h->s->heap, &e->item);
-	else
-		free(e);
+	if (!h->rate)
+		return h->rate_from + (usec_t)gone;
+	gone = gone * (int64_t)SIM_MILLION / ((int64_t)SIM_MILLION + h->rate);
+	at = h->rate_from + (usec_t)gone;
+	while (sim_local(h, at) < local)
+		at++;
+	return at;
 }
 
-static void env_notice(void *ctx, const struct node_notice *n)
+usec_t sim_host_now(const struct sim *s, size_t i)
 {
-	struct sim_host *h = ctx;
-	struct sim_result *r = &h->results[h->result_at++ % SIM_NOTICES_MAX];
-
-	*r = (struct sim_result){ .op = n->op, .result = n->result, .at = h->s->now, .rtt = n->rtt };
-	snprintf(r->text, sizeof(r->text), "%s", n->text);
+	return sim_local(&s->hosts[i], s->now);
 }
 
-/* The scenario looks at what it says and ends it. */
-static void env_stop(void *ctx, const char *why)
+void sim_set_rate(struct sim *s, size_t i, int ppm)
 {
-	(void)ctx, (void)why;
+	struct sim_host *h = &s->hosts[i];
+
+	h->rate_local = sim_local(h, s->now);
+	h->rate_from = s->now;
+	h->rate = ppm;
+	h->wake = USEC_NEVER; /* the item in the heap is for another speed */
+	sim_touch(s, i);
 }
 
-static void env_log(void *ctx, enum log_level level, const char *line)
+void sim_step_wall(struct sim *s, size_t i, int64_t seconds)
 {
-	struct sim_host *h = ctx;
+	struct sim_host *h = &s->hosts[i];
 
-	fprintf(stderr, "%10.6f %u %s: %s\n", (double)(h->s->now - START) / 1e6, h->index,
-		log_level_text(level), line);
+	h->wall_ahead = seconds;
+	if (h->actor && s->ops->clock)
+		s->ops->clock(h->actor, sim_host_now(s, i));
+	sim_touch(s, i);
 }
 
-static uint64_t wall_now(const struct sim *s)
+void sim_sleep(struct sim *s, size_t i, usec_t until)
 {
-	return WALL + (s->now - START) / SEC(1);
+	s->hosts[i].asleep_until = until;
 }
 
-/* One wake-up per node stands in the heap; an earlier deadline adds one, a later one waits. */
+/* --- wake-ups --- */
+
 static void arm(struct sim *s, struct sim_host *h)
 {
-	usec_t at = node_deadline(h->node);
+	usec_t local, at;
 
+	if (!h->actor)
+		return;
+	local = s->ops->deadline(h->actor);
+	if (local == USEC_NEVER)
+		return;
+	at = sim_local(h, s->now);
+	at = local > at + DEADLINE_MAX ? s->now + DEADLINE_MAX : sim_global(h, local);
+	if (at <= s->now)
+		at = s->now + 1;
 	if (at >= h->wake)
 		return;
-	h->wake = at > s->now ? at : s->now + 1;
-	sim_heap_push(&s->heap, &event_new(s, WAKE, h, h->wake, 0)->item);
+	h->wake = at;
+	sim_heap_push(&s->heap, at, SIM_WAKE, (uint64_t)h->index << 32 | h->life);
 }
 
-static void restore(void *ctx, const uint8_t *key, size_t key_len, const uint8_t *value, size_t len)
+void sim_touch(struct sim *s, size_t i)
 {
-	bool ok = node_restore(ctx, key, key_len, value, len);
-
-	assert(ok);
-	(void)ok;
-}
-
-void sim_start(struct sim *s, size_t i)
-{
-	struct sim_host *h = &s->hosts[i];
-	struct node_config cfg = { .self = h->key, .crypto = &crypto_real, .log = &h->log,
-				   .same_machine = !h->copied, .version = "sim" };
-	struct node_env env = { h, env_send, env_random, env_persist, env_port_open,
-				sim_port_close, sim_port_address, sim_port_dns, env_to_port,
-				env_notice, sim_prefix_taken, env_stop };
-
-	assert(!h->node);
-	snprintf(cfg.host, sizeof(cfg.host), "node%zu", i);
-	h->life++;
-	h->wake = USEC_NEVER;
-	h->node = node_new(&cfg, &env, wall_now(s), s->now);
-	sim_store_each(h->disk, node_state_order, restore, h->node);
-	node_set_addresses(h->node, &h->addr, 1, s->now);
-	if (node_start(h->node, s->now) == 0) {
-		arm(s, h);
-		return;
-	}
-	node_free(h->node, s->now); /* an older copy of another one */
-	h->node = NULL;
-}
-
-void sim_crash(struct sim *s, size_t i)
-{
-	struct sim_host *h = &s->hosts[i];
-	struct node *n = h->node;
-	int side = h->side;
-
-	/* Its last words are lost, and of the writes under way about half reached the disk. */
-	h->side = -1;
-	h->node = NULL;
-	h->life++;
-	node_free(n, s->now);
-	h->side = side;
-	sim_store_crash(h->disk, sim_rng_next(&s->rng));
-}
-
-void sim_clone(struct sim *s, size_t from, size_t to)
-{
-	struct sim_host *h = &s->hosts[to];
-
-	assert(from != to);
-	if (h->node)
-		sim_crash(s, to);
-	sim_store_free(h->disk);
-	h->disk = sim_store_copy(s->hosts[from].disk);
-	h->key = s->hosts[from].key;
-	h->copied = true;
-}
-
-/* One frame of an event, borrowed from the pool; the caller gives it back. */
-static struct frame *frame_of(struct sim *s, const struct event *e)
-{
-	struct frame *f;
-
-	if (e->len > FRAME_LEN_MAX)
-		return NULL;
-	f = frame_get(&s->pool);
-	memcpy(f->data, e->bytes, e->len);
-	f->len = (uint32_t)e->len;
-	return f;
-}
-
-static void deliver(struct sim *s, struct sim_host *h, const struct event *e)
-{
-	struct frame *f = frame_of(s, e);
-
-	if (!f)
-		return;
-	f->remote = s->hosts[e->from].addr;
-	node_from_wire(h->node, &f, 1, s->now);
-	if (f->verdict == FRAME_TO_PORT)
-		env_to_port(h, f->ns, f->data, f->len);
-	frame_put(&s->pool, f);
-}
-
-static void from_port(struct sim *s, struct sim_host *h, const struct event *e)
-{
-	struct frame *f = frame_of(s, e);
-
-	if (!f)
-		return;
-	node_from_port(h->node, (uint16_t)e->op, &f, 1, s->now);
-	if (f->verdict == FRAME_TO_WIRE)
-		env_send(h, f->socket, &f->remote, f->data, f->len);
-	frame_put(&s->pool, f);
+	arm(s, &s->hosts[i]);
 }
 
 /* A deadline in the past that no tick moves: virtual time would hardly go on. */
@@ -311,49 +158,103 @@ static void watch_spin(struct sim *s, struct sim_host *h)
 		s->stats.spinning = true;
 }
 
-static void handle(struct sim *s, struct event *e)
+static void note(struct sim *s, const struct sim_item *item, uint64_t host)
 {
-	struct sim_host *h = &s->hosts[e->node];
+	s->trace = sim_mix(s->trace, item->at);
+	s->trace = sim_mix(s->trace, host << 3 | sim_item_kind(item));
+}
 
-	if (e->life != h->life || !h->node)
+static void wake(struct sim *s, const struct sim_item *item)
+{
+	struct sim_host *h = &s->hosts[item->what >> 32];
+	usec_t now = sim_local(h, s->now);
+
+	if (h->life != (uint32_t)item->what || !h->actor || h->wake != item->at)
 		return;
-	crypto_generichash_update(&s->trace, (uint8_t *)&e->item.at, sizeof(e->item.at));
-	crypto_generichash_update(&s->trace, (uint8_t *)&e->node, sizeof(e->node));
-	crypto_generichash_update(&s->trace, e->bytes, e->len);
-	if (e->kind == WAKE) {
-		if (e->item.at != h->wake)
-			return;
-		h->wake = USEC_NEVER;
+	h->wake = USEC_NEVER;
+	if (h->asleep_until > s->now) {
+		h->wake = h->asleep_until;
+		sim_heap_push(&s->heap, h->wake, SIM_WAKE, item->what);
+		return;
+	}
+	if (s->ops->deadline(h->actor) <= now) {
+		note(s, item, h->index);
+		s->last = h->index;
 		s->stats.wakes++;
 		watch_spin(s, h);
-		node_tick(h->node, s->now);
-	} else if (e->kind == DELIVER) {
-		deliver(s, h, e);
-	} else if (e->kind == FROM_PORT) {
-		from_port(s, h, e);
-	} else {
-		sim_store_end(h->disk, e->op);
-		node_persisted(h->node, e->op, e->result, s->now);
+		s->ops->tick(h->actor, now);
 	}
 	arm(s, h);
+}
+
+/* --- the loop --- */
+
+static void deliver(struct sim *s, const struct sim_item *item, struct sim_event *e)
+{
+	struct sim_host *h = &s->hosts[e->host];
+	usec_t now = sim_local(h, s->now);
+
+	note(s, item, e->host);
+	s->trace = sim_mix(s->trace, e->tag);
+	s->trace = sim_mix_bytes(s->trace, e->bytes, e->len);
+	s->last = e->host;
+	if (sim_item_kind(item) == SIM_PACKET) {
+		struct addr from = sim_net_source(e);
+
+		s->ops->input(h->actor, 0, &from, e->bytes, e->len, now);
+	} else {
+		s->ops->later(h->actor, e->tag, e->bytes, e->len, now);
+	}
+	arm(s, h);
+}
+
+static void arrive(struct sim *s, const struct sim_item *item)
+{
+	struct sim_event *e = (struct sim_event *)(uintptr_t)item->what;
+	struct sim_host *h = &s->hosts[e->host];
+	bool packet = sim_item_kind(item) == SIM_PACKET;
+
+	if (!h->actor || h->life != e->life || (packet && !sim_net_accepts(h, e->tag))) {
+		s->stats.lost += packet;
+	} else if (h->asleep_until <= s->now) {
+		deliver(s, item, e);
+	} else if (!packet) {
+		sim_event_push(s, SIM_LATER, e, h->asleep_until - s->now);
+		return;
+	}
+	sim_event_free(s, e);
+}
+
+static void handle(struct sim *s, const struct sim_item *item)
+{
+	switch (sim_item_kind(item)) {
+	case SIM_WAKE:
+		wake(s, item);
+		break;
+	case SIM_CALL:
+		note(s, item, item->what);
+		s->hooks.call(s->hooks.ctx, item->what);
+		break;
+	default:
+		arrive(s, item);
+	}
 }
 
 bool sim_until(struct sim *s, usec_t at, bool (*done)(struct sim *s, void *ctx), void *ctx)
 {
 	for (uint64_t i = 0; i < EVENTS_PER_RUN; i++) {
-		struct event *e;
+		struct sim_item item;
 
 		if (done && done(s, ctx))
 			return true;
-		if (!s->heap.count || s->heap.v[0]->at > at) {
+		if (!s->heap.count || s->heap.v[0].at > at) {
 			s->now = at;
 			return !done;
 		}
-		e = (struct event *)sim_heap_pop(&s->heap);
-		s->now = e->item.at;
+		item = sim_heap_pop(&s->heap);
+		s->now = item.at;
 		s->stats.events++;
-		handle(s, e);
-		free(e);
+		handle(s, &item);
 	}
 	return false;
 }
@@ -363,49 +264,50 @@ bool sim_run(struct sim *s, usec_t at)
 	return sim_until(s, at, NULL, NULL);
 }
 
-struct sim *sim_new(uint64_t number, size_t nodes)
+/* --- the world --- */
+
+struct sim *sim_new(const struct sim_setup *setup)
 {
 	struct sim *s = mem_new(sizeof(*s));
 
-	assert(nodes <= SIM_NODES_MAX);
-	sim_rng_seed(&s->rng, number);
-	s->now = START;
-	s->nodes = nodes;
-	s->hosts = mem_new(nodes * sizeof(*s->hosts));
+	assert(setup->nodes && setup->nodes <= SIM_NODES_MAX);
+	sim_rng_seed(&s->rng, setup->seed);
+	s->now = SIM_EPOCH;
+	s->nodes = setup->nodes;
+	s->ops = setup->actors;
+	s->dummy = setup->dummy_crypto;
+	s->crypto = s->dummy ? &crypto_dummy : &crypto_real;
 	s->net = (struct sim_net){ .delay = MSEC(10), .jitter = MSEC(1) };
 	s->disk = (struct sim_disk){ .delay = MSEC(2) };
-	frame_pool_init(&s->pool, 4);
-	crypto_generichash_init(&s->trace, NULL, 0, 16);
-	for (size_t i = 0; i < nodes; i++) {
-		struct sim_host *h = &s->hosts[i];
-		uint8_t b[SEED_LEN];
-
-		*h = (struct sim_host){ .s = s, .index = (uint32_t)i, .wake = USEC_NEVER };
-		do
-			sim_rng_fill(&s->rng, b, sizeof(b));
-		while (!key_from_seed(&h->key, b));
-		h->addr = (struct addr){ .ip = ip_v4((9u << 24 | 1) + (uint32_t)i), .port = PORT };
-		h->log = (struct log){ h, env_log,
-				       getenv("VPNSIM_LOG") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR };
-		h->disk = sim_store_new();
-		sim_start(s, i);
-	}
+	s->hosts = mem_new(s->nodes * sizeof(*s->hosts));
+	sim_hosts_init(s);
 	return s;
 }
 
 void sim_free(struct sim *s)
 {
-	for (size_t i = 0; i < s->nodes; i++) {
-		if (s->hosts[i].node)
-			sim_crash(s, i);
-		sim_store_free(s->hosts[i].disk);
+	sim_hosts_fini(s);
+	while (s->heap.count) {
+		struct sim_item i = sim_heap_pop(&s->heap);
+
+		if (sim_item_kind(&i) == SIM_PACKET || sim_item_kind(&i) == SIM_LATER)
+			free((struct sim_event *)(uintptr_t)i.what);
 	}
-	while (s->heap.count)
-		free(sim_heap_pop(&s->heap));
-	frame_pool_fini(&s->pool);
-	free(s->heap.v);
+	for (size_t i = 0; i < SIM_CLASSES; i++)
+		for (struct sim_event *e = s->free[i], *next; e; e = next) {
+			next = e->next;
+			free(e);
+		}
+	sim_heap_fini(&s->heap);
+	free(s->results);
+	free(s->by_key);
 	free(s->hosts);
 	free(s);
+}
+
+void sim_set_hooks(struct sim *s, const struct sim_hooks *hooks)
+{
+	s->hooks = *hooks;
 }
 
 void sim_set_net(struct sim *s, const struct sim_net *net)
@@ -418,19 +320,14 @@ void sim_set_disk(struct sim *s, const struct sim_disk *disk)
 	s->disk = *disk;
 }
 
-void sim_set_side(struct sim *s, size_t node, int side)
-{
-	s->hosts[node].side = side;
-}
-
 usec_t sim_now(const struct sim *s)
 {
 	return s->now;
 }
 
-struct node *sim_node(struct sim *s, size_t i)
+size_t sim_last(const struct sim *s)
 {
-	return s->hosts[i].node;
+	return s->last;
 }
 
 size_t sim_count(const struct sim *s)
@@ -438,23 +335,9 @@ size_t sim_count(const struct sim *s)
 	return s->nodes;
 }
 
-uint64_t sim_op(struct sim *s, size_t i)
+uint64_t sim_op(struct sim *s)
 {
-	(void)i;
 	return ++s->next_op;
-}
-
-const struct sim_result *sim_result(const struct sim *s, size_t i, uint64_t op)
-{
-	for (size_t k = 0; k < SIM_NOTICES_MAX; k++)
-		if (s->hosts[i].results[k].op == op)
-			return &s->hosts[i].results[k];
-	return NULL;
-}
-
-void sim_touch(struct sim *s, size_t i)
-{
-	arm(s, &s->hosts[i]);
 }
 
 unsigned sim_draw(struct sim *s, unsigned sides)
@@ -462,13 +345,14 @@ unsigned sim_draw(struct sim *s, unsigned sides)
 	return (unsigned)(sim_rng_next(&s->rng) % sides);
 }
 
-void sim_trace(const struct sim *s, char out[33])
+uint64_t sim_draw_half_lives(struct sim *s)
 {
-	crypto_generichash_state copy = s->trace;
-	uint8_t h[16];
+	return sim_rng_half_lives(&s->rng);
+}
 
-	crypto_generichash_final(&copy, h, sizeof(h));
-	sodium_bin2hex(out, 33, h, sizeof(h));
+uint64_t sim_trace(const struct sim *s)
+{
+	return s->trace;
 }
 
 struct sim_stats sim_stats(const struct sim *s)

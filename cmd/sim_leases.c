@@ -3,21 +3,27 @@
  * Everything here is watched by one checker: after every event no two nodes of different identity
  * believe that they own one address. Node 0 creates the namespace and is its keeper; a scenario
  * ends with NULL or with a sentence about what went wrong. */
+#include "cmd/sim_scenario.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "base/list.h"
-#include "cmd/sim.h"
+#include "cmd/sim_whole.h"
 
 #define TOKEN_LEN 1700
 #define DAY 86400
 
 /* --- looking on --- */
 
+#define WATCHED_MAX 16
+
 struct watch {
 	const char *wrong;
 	bool whole;  /* everybody must be ready all the time */
 	size_t skip; /* this node is a copy of another one; SIZE_MAX = none */
+	bool began;
+	struct ip held[WATCHED_MAX];
 };
 
 static bool info_of(struct sim *s, size_t i, struct node_ns_info *out)
@@ -49,21 +55,27 @@ static struct ip address_of(struct sim *s, size_t i)
 	return info_of(s, i, &info) ? info.v4 : (struct ip){ 0 };
 }
 
-/* Called between any two events. */
+static void look_at(struct sim *s, struct watch *w, size_t i)
+{
+	w->held[i] = address_of(s, i);
+	for (size_t j = 0; j < WATCHED_MAX; j++)
+		if (j != i && j != w->skip && i != w->skip && w->held[i].len &&
+		    ip_equal(&w->held[i], &w->held[j]))
+			w->wrong = "two nodes own one address";
+	if (w->whole && !w->held[i].len)
+		w->wrong = "a node lost its address";
+}
+
+/* Called between any two events: the last one can have changed one host only. */
 static bool look(struct sim *s, void *ctx)
 {
 	struct watch *w = ctx;
-	struct ip ip[16];
-	size_t n = sim_count(s) < ARRAY_LEN(ip) ? sim_count(s) : ARRAY_LEN(ip);
 
-	for (size_t i = 0; i < n; i++) {
-		ip[i] = address_of(s, i);
-		for (size_t j = 0; j < i && i != w->skip; j++)
-			if (j != w->skip && ip[i].len && ip_equal(&ip[i], &ip[j]))
-				w->wrong = "two nodes own one address";
-		if (w->whole && !ip[i].len)
-			w->wrong = "a node lost its address";
-	}
+	for (size_t i = 0; i < sim_count(s) && i < WATCHED_MAX && !w->began; i++)
+		look_at(s, w, i);
+	w->began = true;
+	if (sim_last(s) < WATCHED_MAX)
+		look_at(s, w, sim_last(s));
 	return w->wrong != NULL;
 }
 
@@ -93,15 +105,15 @@ static const struct sim_result *done(struct sim *s, size_t i, uint64_t op, usec_
 	usec_t end = sim_now(s) + within;
 
 	sim_touch(s, i);
-	while (!sim_result(s, i, op) && sim_now(s) < end)
+	while (!sim_result(s, op) && sim_now(s) < end)
 		sim_run(s, sim_now(s) + MSEC(100));
-	return sim_result(s, i, op);
+	return sim_result(s, op);
 }
 
 static bool invite(struct sim *s, uint16_t uses, char token[TOKEN_LEN])
 {
 	struct node_invite v = { .uses = uses, .expires = DAY };
-	uint64_t op = sim_op(s, 0);
+	uint64_t op = sim_op(s);
 	const struct sim_result *r;
 
 	node_invite(sim_node(s, 0), op, NULL, &v, sim_now(s));
@@ -114,7 +126,7 @@ static bool invite(struct sim *s, uint16_t uses, char token[TOKEN_LEN])
 static const char *create(struct sim *s)
 {
 	struct node_create c = { .name = "sim", .has_subnet = true };
-	uint64_t op = sim_op(s, 0);
+	uint64_t op = sim_op(s);
 	const struct sim_result *r;
 
 	prefix_parse(&c.subnet, "10.9.0.0/24");
@@ -126,7 +138,7 @@ static const char *create(struct sim *s)
 static uint64_t join(struct sim *s, size_t i, const char *token, const char *ask)
 {
 	struct node_join j = { .token = token, .has_address = ask != NULL };
-	uint64_t op = sim_op(s, i);
+	uint64_t op = sim_op(s);
 
 	if (ask)
 		ip_parse(&j.address, ask);
@@ -165,7 +177,7 @@ static const char *ping(struct sim *s, size_t from, size_t to, usec_t within)
 
 	snprintf(name, sizeof(name), "node%zu", to);
 	do {
-		uint64_t op = sim_op(s, from);
+		uint64_t op = sim_op(s);
 		const struct sim_result *r;
 
 		node_ping(sim_node(s, from), op, NULL, name, sim_now(s));
@@ -197,7 +209,7 @@ static const char *run_month(struct sim *s)
 	for (unsigned day = 0; !wrong && day < 40; day++) {
 		wrong = run_for(s, DAYS(1), true);
 		for (size_t i = 0; !wrong && i < sim_count(s); i++)
-			if (info_of(s, i, &info) && info.member_until < 1800000000ull + (day + 2) * DAY)
+			if (info_of(s, i, &info) && info.member_until < SIM_WALL + (day + 2) * DAY)
 				wrong = "a membership is about to lapse";
 		if (!wrong)
 			wrong = ping_all(s, sim_count(s), SEC(5));
@@ -249,7 +261,7 @@ static const char *run_disks(struct sim *s)
 		size_t i = sim_draw(s, (unsigned)n);
 
 		sim_set_disk(s, &(struct sim_disk){ MSEC(1 + sim_draw(s, 200)),
-						    sim_draw(s, 3) ? sim_draw(s, 300) : 1000 });
+						    sim_draw(s, 3) ? sim_draw(s, 300000) : SIM_MILLION });
 		if (!sim_node(s, i))
 			sim_start(s, i);
 		else if (sim_draw(s, 2))
@@ -274,20 +286,14 @@ static const char *run_clocks(struct sim *s)
 
 	for (unsigned step = 0; !wrong && step < 40; step++) {
 		size_t i = sim_draw(s, (unsigned)sim_count(s));
-		uint64_t right = 1800000000ull + (sim_now(s) - SEC(1000)) / SEC(1);
 
-		node_set_wall(sim_node(s, i), right + (uint64_t)by[step % ARRAY_LEN(by)], sim_now(s));
-		node_clocks_parted(sim_node(s, i), sim_now(s));
+		sim_step_wall(s, i, by[step % ARRAY_LEN(by)]);
 		wrong = run_for(s, SEC(sim_draw(s, 4000)), false);
-		right += (sim_now(s) - SEC(1000)) / SEC(1) - (right - 1800000000ull);
-		if (!wrong && sim_draw(s, 3)) {
-			node_set_wall(sim_node(s, i), right, sim_now(s));
-			node_clocks_parted(sim_node(s, i), sim_now(s));
-		}
+		if (!wrong && sim_draw(s, 3))
+			sim_step_wall(s, i, 0);
 	}
 	for (size_t i = 0; i < sim_count(s); i++)
-		node_set_wall(sim_node(s, i), 1800000000ull + (sim_now(s) - SEC(1000)) / SEC(1),
-			      sim_now(s));
+		sim_step_wall(s, i, 0);
 	printf("%.1f hours of wrong clocks\n", (double)(sim_now(s) - began) / 3.6e9);
 	if (!wrong)
 		wrong = run_for(s, MINUTES(25), false);
@@ -332,8 +338,8 @@ static const char *run_token(struct sim *s)
 
 	if (!wrong && !invite(s, 3, token))
 		wrong = "invite did not end well";
-	sim_set_net(s, &(struct sim_net){ MSEC(20), MSEC(20), 100, 50, 50 });
-	sim_set_disk(s, &(struct sim_disk){ MSEC(15), 50 });
+	sim_set_net(s, &(struct sim_net){ MSEC(30), MSEC(20), 0, 100000, 50000, 50000 });
+	sim_set_disk(s, &(struct sim_disk){ MSEC(15), 50000 });
 	for (size_t i = 1; !wrong && i < n; i++) {
 		join(s, i, token, "10.9.0.9");
 		sim_run(s, sim_now(s) + MSEC(sim_draw(s, 60)));
@@ -369,7 +375,7 @@ static const char *run_secret(struct sim *s)
 		wrong = run_for(s, DAYS(1) + HOURS(1), true);
 	sim_set_side(s, 1, 1);
 	snprintf(who, sizeof(who), "node%zu", n);
-	node_member_revoke(sim_node(s, 0), sim_op(s, 0), NULL, who, sim_now(s));
+	node_member_revoke(sim_node(s, 0), sim_op(s), NULL, who, sim_now(s));
 	sim_touch(s, 0);
 	if (!wrong)
 		wrong = run_for(s, SEC(8), false);

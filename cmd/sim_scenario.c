@@ -3,11 +3,15 @@
  * Node 0 creates the namespace, the others join with one token. A scenario ends with NULL or with a
  * sentence about what went wrong. Whatever happens, no two nodes may hold one address: checked at
  * every step of the run, not only at its end. */
+#include "cmd/sim_scenario.h"
+
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/list.h"
-#include "cmd/sim.h"
+#include "base/mem.h"
+#include "cmd/sim_whole.h"
 
 #define PING_PATIENCE SEC(6) /* for one ping by name to end, well or not */
 
@@ -30,16 +34,27 @@ static bool all_ready(struct sim *s, void *ctx)
 	return true;
 }
 
+static int compare_ips(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(uint32_t));
+}
+
 /* Two nodes with one address, now? */
 static bool double_owner(struct sim *s)
 {
-	struct node_ns_info a, b;
+	uint32_t *held = mem_new(sim_count(s) * sizeof(*held));
+	struct node_ns_info info;
+	size_t count = 0;
+	bool twice = false;
 
 	for (size_t i = 0; i < sim_count(s); i++)
-		for (size_t j = i + 1; ready_info(s, i, &a) && j < sim_count(s); j++)
-			if (ready_info(s, j, &b) && ip_equal(&a.v4, &b.v4))
-				return true;
-	return false;
+		if (ready_info(s, i, &info))
+			held[count++] = ip_to_v4(&info.v4);
+	qsort(held, count, sizeof(*held), compare_ips);
+	for (size_t i = 1; i < count; i++)
+		twice |= held[i] == held[i - 1];
+	free(held);
+	return twice;
 }
 
 /* Runs on, looking for double owners every 50 ms; until everybody is ready if asked to. */
@@ -61,24 +76,24 @@ static const char *create(struct sim *s, char token[1700])
 {
 	struct node_create c = { .name = "sim", .has_subnet = true };
 	struct node_invite v = { .uses = 100, .expires = 86400 };
-	uint64_t op = sim_op(s, 0);
+	uint64_t op = sim_op(s);
 	const struct sim_result *r;
 
 	prefix_parse(&c.subnet, "10.9.0.0/24");
 	node_create(sim_node(s, 0), op, &c, sim_now(s));
 	sim_touch(s, 0);
-	for (usec_t end = sim_now(s) + SEC(30); !sim_result(s, 0, op) && sim_now(s) < end;)
+	for (usec_t end = sim_now(s) + SEC(30); !sim_result(s, op) && sim_now(s) < end;)
 		sim_run(s, sim_now(s) + SEC(1));
-	r = sim_result(s, 0, op);
+	r = sim_result(s, op);
 	if (!r)
 		return "create was never answered";
 	if (r->result != NODE_OK)
 		return "create did not end well";
-	op = sim_op(s, 0);
+	op = sim_op(s);
 	node_invite(sim_node(s, 0), op, NULL, &v, sim_now(s));
 	sim_touch(s, 0);
 	sim_run(s, sim_now(s) + SEC(1));
-	r = sim_result(s, 0, op);
+	r = sim_result(s, op);
 	if (!r || r->result != NODE_OK)
 		return "invite did not end well";
 	memcpy(token, r->text, sizeof(r->text));
@@ -92,7 +107,7 @@ static void join(struct sim *s, size_t i, const char *token, const char *ask)
 	j.has_address = ask != NULL;
 	if (ask)
 		ip_parse(&j.address, ask);
-	node_join(sim_node(s, i), sim_op(s, i), &j, sim_now(s));
+	node_join(sim_node(s, i), sim_op(s), &j, sim_now(s));
 	sim_touch(s, i);
 }
 
@@ -120,12 +135,12 @@ static const char *ping(struct sim *s, size_t from, size_t to, usec_t within)
 
 	snprintf(name, sizeof(name), "node%zu", to);
 	do {
-		uint64_t op = sim_op(s, from);
+		uint64_t op = sim_op(s);
 		usec_t patience = sim_now(s) + PING_PATIENCE;
 
 		node_ping(sim_node(s, from), op, NULL, name, sim_now(s));
 		sim_touch(s, from);
-		while (!(r = sim_result(s, from, op)) && sim_now(s) < patience)
+		while (!(r = sim_result(s, op)) && sim_now(s) < patience)
 			sim_run(s, sim_now(s) + MSEC(50));
 		if (r && r->result == NODE_OK)
 			return NULL;
@@ -223,7 +238,7 @@ static const char *run_weather(struct sim *s)
 {
 	const char *wrong;
 
-	sim_set_net(s, &(struct sim_net){ MSEC(40), MSEC(20), 50, 20, 50 });
+	sim_set_net(s, &(struct sim_net){ MSEC(50), MSEC(20), 0, 50000, 20000, 50000 });
 	sim_set_disk(s, &(struct sim_disk){ MSEC(30), 0 });
 	wrong = gather(s, NULL, SEC(60));
 	return wrong ? wrong : ping_all(s, SEC(10));
@@ -234,7 +249,7 @@ static const char *run_bad_disk(struct sim *s)
 	char token[1700];
 	const char *wrong = create(s, token);
 
-	sim_set_disk(s, &(struct sim_disk){ MSEC(5), 20 });
+	sim_set_disk(s, &(struct sim_disk){ MSEC(5), 20000 });
 	return wrong ? wrong : let_in(s, token, NULL, SEC(120));
 }
 
@@ -292,7 +307,7 @@ static const char *run_swizzle(struct sim *s)
 	const char *wrong = gather(s, NULL, SEC(20));
 	size_t n = sim_count(s);
 
-	sim_set_net(s, &(struct sim_net){ MSEC(20), MSEC(10), 20, 10, 20 });
+	sim_set_net(s, &(struct sim_net){ MSEC(25), MSEC(10), 0, 20000, 10000, 20000 });
 	for (unsigned step = 0; !wrong && step < 60; step++) {
 		size_t i = sim_draw(s, (unsigned)n);
 
@@ -356,7 +371,7 @@ static const char *run_storm(struct sim *s)
 {
 	const char *wrong;
 
-	sim_set_net(s, &(struct sim_net){ MSEC(100), MSEC(100), 200, 50, 100 });
+	sim_set_net(s, &(struct sim_net){ MSEC(150), MSEC(100), 0, 200000, 50000, 100000 });
 	wrong = gather(s, NULL, SEC(120));
 	return wrong ? wrong : ping_all(s, SEC(30));
 }

@@ -1,10 +1,15 @@
-/* sim_world.c - see sim_world.h. */
+/* sim_world.c - see sim_world.h. The heap is 4-ary and holds its items by value: what is compared
+ * lies side by side. */
 #include "cmd/sim_world.h"
 
 #include <assert.h>
 #include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
+
+#define ARITY 4
 
 /* xoshiro256** (Blackman, Vigna 2018), seeded by splitmix64. */
 static uint64_t rotl(uint64_t x, int k)
@@ -40,8 +45,29 @@ void sim_rng_fill(struct sim_rng *r, void *out, size_t len)
 {
 	uint8_t *b = out;
 
-	for (size_t i = 0; i < len; i++)
-		b[i] = (uint8_t)(sim_rng_next(r) >> 32);
+	while (len) {
+		uint64_t word = sim_rng_next(r);
+
+		for (size_t i = 0; i < 8 && len; i++, len--)
+			*b++ = (uint8_t)(word >> 8 * i);
+	}
+}
+
+/* log2 by repeated squaring: each square of a number in [1, 2) gives one binary digit. */
+uint64_t sim_rng_half_lives(struct sim_rng *r)
+{
+	uint64_t u = sim_rng_next(r) | 1, whole = 63, x;
+	uint64_t digits = 0;
+
+	while (!(u >> whole))
+		whole--;
+	x = (u << (63 - whole)) >> 32; /* in [2^31, 2^32), standing for [1, 2) */
+	for (unsigned i = 0; i < 16; i++) {
+		x = x * x >> 31;
+		digits = digits << 1 | x >> 32;
+		x >>= x >> 32;
+	}
+	return (64 << 16) - (whole << 16 | digits);
 }
 
 static bool before(const struct sim_item *a, const struct sim_item *b)
@@ -49,36 +75,67 @@ static bool before(const struct sim_item *a, const struct sim_item *b)
 	return a->at != b->at ? a->at < b->at : a->seq < b->seq;
 }
 
-void sim_heap_push(struct sim_heap *h, struct sim_item *e)
+void sim_heap_push(struct sim_heap *h, usec_t at, unsigned kind, uint64_t what)
 {
+	struct sim_item item = { at, h->seq++ * SIM_KINDS + kind, what };
 	size_t i = h->count++;
 
+	assert(kind < SIM_KINDS);
 	if (h->count > h->size) {
 		h->size = h->size ? h->size * 2 : 1024;
 		h->v = mem_resize(h->v, h->size * sizeof(*h->v));
 	}
-	e->seq = h->seq++;
-	for (; i && before(e, h->v[(i - 1) / 2]); i = (i - 1) / 2)
-		h->v[i] = h->v[(i - 1) / 2];
-	h->v[i] = e;
+	for (; i && before(&item, &h->v[(i - 1) / ARITY]); i = (i - 1) / ARITY)
+		h->v[i] = h->v[(i - 1) / ARITY];
+	h->v[i] = item;
 }
 
-struct sim_item *sim_heap_pop(struct sim_heap *h)
+static size_t least_child(const struct sim_heap *h, size_t first)
 {
-	struct sim_item *top, *last;
-	size_t i = 0, child;
+	size_t end = first + ARITY < h->count ? first + ARITY : h->count, least = first;
+
+	for (size_t c = first + 1; c < end; c++)
+		if (before(&h->v[c], &h->v[least]))
+			least = c;
+	return least;
+}
+
+struct sim_item sim_heap_pop(struct sim_heap *h)
+{
+	struct sim_item top, last;
+	size_t i = 0;
 
 	assert(h->count);
 	top = h->v[0];
 	last = h->v[--h->count];
-	while ((child = 2 * i + 1) < h->count) {
-		if (child + 1 < h->count && before(h->v[child + 1], h->v[child]))
-			child++;
-		if (!before(h->v[child], last))
+	while (ARITY * i + 1 < h->count) {
+		size_t child = least_child(h, ARITY * i + 1);
+
+		if (!before(&h->v[child], &last))
 			break;
 		h->v[i] = h->v[child];
 		i = child;
 	}
 	h->v[i] = last;
 	return top;
+}
+
+void sim_heap_fini(struct sim_heap *h)
+{
+	free(h->v);
+	*h = (struct sim_heap){ 0 };
+}
+
+uint64_t sim_mix_bytes(uint64_t hash, const uint8_t *b, size_t len)
+{
+	uint64_t word;
+
+	for (; len >= 8; b += 8, len -= 8) {
+		memcpy(&word, b, 8);
+		hash = sim_mix(hash, word);
+	}
+	word = len;
+	for (; len; b++, len--)
+		word = word << 8 | *b;
+	return sim_mix(hash, word);
 }

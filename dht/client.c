@@ -16,6 +16,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 
+#define OPS_FIRST 4 /* places made at first */
 #define OP_MAX MSEC(4700) /* the answer, also "no quorum", is there within 5 s */
 #define RETRY_FIRST MSEC(300)
 #define RETRY_DOUBLINGS 4
@@ -53,10 +54,10 @@ void client_started(struct regs *r, usec_t now)
 
 const struct pubkey *client_keeper(const struct regs *r, unsigned try)
 {
-	const struct config *cf = &r->facts.config;
+	const struct config *cf = r->facts.config;
 	size_t order[KEEPERS_MAX], count = 0;
 
-	if (!r->facts.has_config)
+	if (!r->facts.config)
 		return r->trusted_count ? &r->trusted[try % r->trusted_count] : NULL;
 	if (regs_judges(r))
 		return &r->cfg.self.pub;
@@ -83,8 +84,22 @@ static void forget(struct client_op *o)
 			c->op[i] = c->op[--c->count];
 			break;
 		}
+	if (c->count == 0) {
+		free(c->op);
+		c->op = NULL;
+		c->places = 0;
+	}
 	free(o->bytes);
 	free(o);
+}
+
+static void op_add(struct client *c, struct client_op *o)
+{
+	if (c->count == c->places) {
+		c->places = c->places ? 2 * c->places : OPS_FIRST;
+		c->op = mem_resize(c->op, c->places * sizeof(struct client_op *));
+	}
+	c->op[c->count++] = o;
 }
 
 static void finish(struct client_op *o, const struct keeper_answer *a)
@@ -253,7 +268,7 @@ void client_result(struct regs *r, const struct pubkey *from, const struct regms
 
 	if (newer)
 		r->updated = true;
-	at = r->facts.has_config ? config_member(&r->facts.config, from) : -1;
+	at = r->facts.config ? config_member(r->facts.config, from) : -1;
 	if (!o || at < 0) {
 		drop_add(&r->drops, DROP_UNKNOWN);
 		return;
@@ -329,7 +344,7 @@ int client_submit(struct regs *r, const struct client_ask *ask, usec_t now)
 		return -EINVAL;
 	}
 	cancel_older(r, &o->name);
-	c->op[c->count++] = o;
+	op_add(c, o);
 	attempt(o, now);
 	return 0;
 }

@@ -44,7 +44,7 @@ static bool member_valid(const struct config *cf, size_t i, const struct crypto 
 		if (key_equal(&k->node, &cf->members[j].node))
 			return false;
 	certified(msg, cf, k);
-	return key_valid(&k->node) && key_valid(&k->epoch_key) &&
+	return c->key_valid(&k->node) && c->key_valid(&k->epoch_key) &&
 	       c->verify(k->certificate, &k->node, EPOCH_LABEL, msg, sizeof(msg));
 }
 

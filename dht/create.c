@@ -69,7 +69,7 @@ void create_settle(struct regs *r, usec_t now)
 	}
 	if (!c->active || !facts_durable(r))
 		return;
-	if (r->facts.has_membership)
+	if (r->facts.membership)
 		end(r, REG_OK, now);
 	else if (!c->asked && regs_judges(r) && !timer_is_set(&c->timer))
 		ask(r, now);
@@ -83,7 +83,7 @@ void create_result(struct regs *r, enum reg_status status, const uint8_t *grant,
 	if (!c->active)
 		return;
 	c->asked = false;
-	if (status == REG_OK && (facts_take_membership(r, grant, len) || r->facts.has_membership))
+	if (status == REG_OK && (facts_take_membership(r, grant, len) || r->facts.membership))
 		return; /* create_settle ends it once it is durable */
 	if (++c->tries == TRIES_MAX)
 		end(r, status == REG_OK ? REG_REFUSED : status, now);
@@ -113,16 +113,16 @@ int regs_create(struct regs *r, const struct key_pair *root, const struct settin
 	r->now = now;
 	if (c->active || !key_equal(&root->pub, &r->cfg.root) || strlen(host) > MEMBER_HOST_MAX)
 		return -EINVAL;
-	if (r->facts.has_config && config_member(&r->facts.config, &r->cfg.self.pub) < 0)
+	if (r->facts.config && config_member(r->facts.config, &r->cfg.self.pub) < 0)
 		return -EEXIST;
 	n = settings_write(bytes, sizeof(bytes), s, r->cfg.crypto, root);
-	if (!n || !(facts_take_settings(r, bytes, n) || r->facts.has_settings))
+	if (!n || !(facts_take_settings(r, bytes, n) || r->facts.settings))
 		return -EINVAL;
 	first_secret(r, now);
 	/* A crash or a failed write may have left a config whose key is lost: nothing was signed yet. */
-	if (!regs_judges(r) && !r->facts.has_membership) {
+	if (!regs_judges(r) && !r->facts.membership) {
 		keeper_genesis(regs_keeper(r), root,
-			       r->facts.has_config ? r->facts.config.era + 1 : 0, &cf, now);
+			       r->facts.config ? r->facts.config->era + 1 : 0, &cf, now);
 		facts_own_config(r, &cf);
 	}
 	c->active = true;

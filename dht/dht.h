@@ -18,7 +18,7 @@
 #define DHT_BODY_MAX 1100	  /* bytes of a plain body */
 #define DHT_RECORDS_MAX 16384	  /* held for others */
 #define DHT_SIGNERS_MAX 16	  /* records under one key */
-#define DHT_ORIGIN_MAX 256	  /* records of one signer */
+#define DHT_ORIGIN_MAX 1280	  /* records of one signer: a router may own 1024 addresses */
 #define DHT_PUBLISHED_MAX 1024	  /* own records kept alive */
 
 struct dht;
@@ -29,6 +29,9 @@ enum dht_kind {
 	DHT_NAME = 3,
 	DHT_DERIVED = 4,
 	DHT_SETTINGS = 5,
+	DHT_ENDPOINTS = 6,
+	DHT_GROUP = 7, /* reserved */
+	DHT_REVOCATIONS = 8,
 };
 
 /* What blinds a record: who knows the secret can find and read it. */
@@ -59,6 +62,10 @@ struct dht_env {
 	/* Best effort, to a key: over the session there is, else along the ring. */
 	void (*send)(void *ctx, const struct pubkey *to, const uint8_t *msg, size_t len);
 	void (*event)(void *ctx, const struct dht_event *e); /* copies, never calls back in */
+	/* Best effort, along the ring to whoever stands nearest to `target`, ourselves left out. NULL:
+	 * there is no ring. */
+	void (*send_nearest)(void *ctx, const struct node_id *target, const uint8_t *msg,
+			     size_t len);
 };
 
 struct dht_config {
@@ -66,6 +73,7 @@ struct dht_config {
 	const struct crypto *crypto;
 	const struct log *log;
 	const struct wall *wall;
+	bool client; /* a leaf: asks and publishes, but answers nothing and holds nothing of others */
 };
 
 struct dht *dht_new(const struct dht_config *cfg, const struct dht_env *env, usec_t now);
@@ -79,19 +87,26 @@ usec_t dht_deadline(const struct dht *d);
 void dht_contact_up(struct dht *d, const struct pubkey *key, usec_t now);
 void dht_contact_down(struct dht *d, const struct pubkey *key, usec_t now);
 
-/* Publishes and keeps republishing until withdrawn (a new body replaces the old): replicated to
- * the DHT_K nearest, ourselves included, repaired when neighbours change, lifetime in seconds
- * (<= 48 h). 0, -EMSGSIZE, -ENOSPC. Same topic = replaced. */
+/* Publishes and keeps alive until withdrawn (a new body replaces the old, the same one changes
+ * nothing): replicated to the DHT_K nearest, held here as well; lifetime in seconds (<= 48 h), signed
+ * anew and put again at half of it. A node's first contact is a restart for all it knows: its
+ * records then go to one node within 8 s and to all within 3 minutes, later ones at once.
+ * 0, -EMSGSIZE (not 1..DHT_BODY_MAX bytes), -ENOSPC. */
 int dht_publish(struct dht *d, const struct dht_topic *t, const uint8_t *body, size_t len,
 		uint32_t lifetime, usec_t now);
+/* Holders are told once that nothing stands here any more. */
 void dht_withdraw(struct dht *d, const struct dht_topic *t, usec_t now);
-/* Looks up; DHT_FOUND per distinct record as they arrive, then DHT_DONE, within 4 s. Records held
- * here are found at once. 0 or -ENOSPC (64 lookups at once). */
+/* Looks up; DHT_FOUND per distinct record as they arrive (a signer's later one may follow), then
+ * DHT_DONE, within 4 s. Records held here are found at once. What comes after the first is
+ * confirmation: who is content cancels. 0 or -ENOSPC (64 lookups at once). */
 int dht_get(struct dht *d, uint64_t op, const struct dht_topic *t, usec_t now);
 void dht_cancel(struct dht *d, uint64_t op);
 
 struct dht_info {
 	size_t contacts, records, published, lookups;
+	size_t waiting, timers; /* requests without an answer yet; deadlines */
+	size_t bytes;		/* allocated while idle: the instance, contacts, records */
+	uint64_t requests;	/* made so far */
 };
 struct dht_info dht_info(const struct dht *d);
 const struct drops *dht_drops(const struct dht *d);

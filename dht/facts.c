@@ -5,20 +5,50 @@
  * is written by facts_store.c. */
 #include "dht/regs_impl.h"
 
+#include <stddef.h>
+#include <stdlib.h>
+
 #include "base/list.h"
+#include "base/mem.h"
+
+/* `b` may lie in what is given up. */
+static void keep(uint8_t **to, size_t *to_len, const uint8_t *b, size_t len)
+{
+	uint8_t *copy = mem_copy(b, len);
+
+	free(*to);
+	*to = copy;
+	*to_len = len;
+}
+
+void facts_keep_settings(struct regs *r, const struct settings *s, const uint8_t *b, size_t len)
+{
+	struct facts *f = &r->facts;
+
+	if (!f->settings)
+		f->settings = mem_new(sizeof(*f->settings));
+	*f->settings = *s;
+	keep(&f->settings_bytes, &f->settings_len, b, len);
+}
+
+void facts_keep_config(struct regs *r, const struct config *c)
+{
+	struct config *copy = mem_copy(c, offsetof(struct config, bytes) + c->len);
+
+	free(r->facts.config);
+	r->facts.config = copy;
+}
 
 bool facts_set_membership(struct regs *r, const struct grant *g, const uint8_t *b, size_t len)
 {
 	struct facts *f = &r->facts;
 	struct member_payload p;
 
-	if (len > sizeof(f->membership) || !member_payload_read(&p, g->payload, g->payload_len))
+	if (len > GRANT_MAX || !member_payload_read(&p, g->payload, g->payload_len))
 		return false;
 	f->member = p;
 	f->membership_ballot = g->ballot;
-	memcpy(f->membership, b, len);
-	f->membership_len = len;
-	f->has_membership = true;
+	keep(&f->membership, &f->membership_len, b, len);
 	return true;
 }
 
@@ -27,15 +57,14 @@ bool facts_set_revocations(struct regs *r, const struct grant *g, const uint8_t 
 	struct facts *f = &r->facts;
 	struct revocation_payload p;
 
-	if (len > sizeof(f->revocations) ||
-	    !revocation_payload_read(&p, g->payload, g->payload_len))
+	if (len > GRANT_MAX || !revocation_payload_read(&p, g->payload, g->payload_len))
 		return false;
-	if (f->has_revocations && p.number <= f->revoked.number)
+	if (f->revoked && p.number <= f->revoked->number)
 		return false;
-	f->revoked = p;
-	memcpy(f->revocations, b, len);
-	f->revocations_len = len;
-	f->has_revocations = true;
+	if (!f->revoked)
+		f->revoked = mem_new(sizeof(*f->revoked));
+	*f->revoked = p;
+	keep(&f->revocations, &f->revocations_len, b, len);
 	return true;
 }
 
@@ -46,8 +75,7 @@ static bool config_is_newer(const struct config *c, const struct config *than)
 
 void facts_own_config(struct regs *r, const struct config *c)
 {
-	r->facts.config = *c;
-	r->facts.has_config = true;
+	facts_keep_config(r, c);
 	facts_write(r, FACT_CONFIG);
 }
 
@@ -57,10 +85,10 @@ bool facts_take_config(struct regs *r, const uint8_t *b, size_t len)
 	struct config c;
 
 	/* A new era is signed by the root alone; an epoch by the one before it. */
-	if (!(f->has_config && config_read(&c, b, len, &r->cfg.root, &f->config, r->cfg.crypto)) &&
+	if (!(f->config && config_read(&c, b, len, &r->cfg.root, f->config, r->cfg.crypto)) &&
 	    !config_read(&c, b, len, &r->cfg.root, NULL, r->cfg.crypto))
 		return false;
-	if (f->has_config ? !config_is_newer(&c, &f->config) :
+	if (f->config ? !config_is_newer(&c, f->config) :
 			    r->has_trust && !config_matches(&c, &r->trust))
 		return false;
 	if (r->started && config_member(&c, &r->cfg.self.pub) >= 0)
@@ -74,14 +102,10 @@ bool facts_take_settings(struct regs *r, const uint8_t *b, size_t len)
 	struct facts *f = &r->facts;
 	struct settings s;
 
-	if (len > sizeof(f->settings_bytes) ||
-	    !settings_read(&s, b, len, &r->cfg.root, r->cfg.crypto) ||
-	    (f->has_settings && s.number <= f->settings.number))
+	if (len > SETTINGS_MAX || !settings_read(&s, b, len, &r->cfg.root, r->cfg.crypto) ||
+	    (f->settings && s.number <= f->settings->number))
 		return false;
-	f->settings = s;
-	f->has_settings = true;
-	memcpy(f->settings_bytes, b, len);
-	f->settings_len = len;
+	facts_keep_settings(r, &s, b, len);
 	facts_write(r, FACT_SETTINGS);
 	return true;
 }
@@ -96,7 +120,7 @@ bool facts_take_secrets(struct regs *r, const struct regs_secret *s, size_t coun
 		return false;
 	if (!f->secret_count || s[0].number != f->secrets[0].number) {
 		f->rotated = wall_seconds(r->cfg.wall, now);
-		f->rotated_for = f->has_revocations ? f->revoked.number : 0;
+		f->rotated_for = f->revoked ? f->revoked->number : 0;
 	}
 	memset(f->secrets, 0, sizeof(f->secrets));
 	memcpy(f->secrets, s, count * sizeof(*s));
@@ -108,8 +132,7 @@ bool facts_take_secrets(struct regs *r, const struct regs_secret *s, size_t coun
 bool facts_verify(const struct regs *r, struct grant *g, const struct reg_name *name,
 		  const uint8_t *b, size_t len)
 {
-	return r->facts.has_config &&
-	       grant_verify(g, b, len, &r->facts.config, r->cfg.crypto) &&
+	return r->facts.config && grant_verify(g, b, len, r->facts.config, r->cfg.crypto) &&
 	       reg_name_equal(&g->name, name);
 }
 
@@ -120,7 +143,7 @@ bool facts_take_membership(struct regs *r, const uint8_t *b, size_t len)
 	struct grant g;
 
 	if (!facts_verify(r, &g, &own, b, len) ||
-	    (f->has_membership && ballot_compare(&g.ballot, &f->membership_ballot) <= 0) ||
+	    (f->membership && ballot_compare(&g.ballot, &f->membership_ballot) <= 0) ||
 	    !facts_set_membership(r, &g, b, len))
 		return false;
 	facts_write(r, FACT_MEMBERSHIP);
@@ -143,11 +166,11 @@ struct member_held facts_held(const struct regs *r)
 	const struct facts *f = &r->facts;
 
 	return (struct member_held){
-		.settings = f->has_settings ? f->settings.number : 0,
+		.settings = f->settings ? f->settings->number : 0,
 		.secret = f->secret_count ? f->secrets[0].number : 0,
-		.revocations = f->has_revocations ? f->revoked.number : 0,
-		.era = f->has_config ? f->config.era : 0,
-		.epoch = f->has_config ? f->config.epoch : 0,
-		.serial = f->has_membership ? f->member.serial : 0,
+		.revocations = f->revoked ? f->revoked->number : 0,
+		.era = f->config ? f->config->era : 0,
+		.epoch = f->config ? f->config->epoch : 0,
+		.serial = f->membership ? f->member.serial : 0,
 	};
 }

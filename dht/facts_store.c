@@ -7,6 +7,7 @@
 #include "dht/regs_impl.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 #include "base/list.h"
 
@@ -16,16 +17,18 @@
 
 static void config_out(struct regs *r, struct wr *w)
 {
-	wr_copy(w, r->facts.config.bytes, r->facts.config.len);
+	wr_copy(w, r->facts.config->bytes, r->facts.config->len);
 }
 
 static bool config_in(struct regs *r, struct rd *in)
 {
 	size_t len = rd_left(in);
+	struct config c;
 
-	r->facts.has_config = config_read(&r->facts.config, rd_bytes(in, len), len, &r->cfg.root,
-					  NULL, r->cfg.crypto);
-	return r->facts.has_config;
+	if (!config_read(&c, rd_bytes(in, len), len, &r->cfg.root, NULL, r->cfg.crypto))
+		return false;
+	facts_keep_config(r, &c);
+	return true;
 }
 
 static void settings_out(struct regs *r, struct wr *w)
@@ -35,16 +38,13 @@ static void settings_out(struct regs *r, struct wr *w)
 
 static bool settings_in(struct regs *r, struct rd *in)
 {
-	struct facts *f = &r->facts;
 	size_t len = rd_left(in);
 	const uint8_t *b = rd_bytes(in, len);
+	struct settings s;
 
-	f->has_settings = len <= sizeof(f->settings_bytes) &&
-			  settings_read(&f->settings, b, len, &r->cfg.root, r->cfg.crypto);
-	if (!f->has_settings)
+	if (len > SETTINGS_MAX || !settings_read(&s, b, len, &r->cfg.root, r->cfg.crypto))
 		return false;
-	memcpy(f->settings_bytes, b, len);
-	f->settings_len = len;
+	facts_keep_settings(r, &s, b, len);
 	return true;
 }
 
@@ -240,5 +240,11 @@ void facts_init(struct regs *r)
 void facts_fini(struct regs *r)
 {
 	timer_cancel(&r->timers, &r->facts.timer);
+	free(r->facts.config);
+	free(r->facts.settings);
+	free(r->facts.settings_bytes);
+	free(r->facts.membership);
+	free(r->facts.revocations);
+	free(r->facts.revoked);
 	sodium_memzero(r->facts.secrets, sizeof(r->facts.secrets));
 }

@@ -15,7 +15,7 @@ struct get {
 	uint64_t op;
 	struct dht_topic topic;
 	struct lookup *lookup;
-	size_t len;
+	size_t len, found;
 	uint8_t body[DHT_BODY_MAX];
 };
 
@@ -37,9 +37,11 @@ static void found(void *ctx, struct lookup *l, const struct record *r)
 	struct get *g = l->owner;
 	struct dht_event e = { .type = DHT_FOUND, .op = g->op, .signer = r->signer, .seq = r->seq };
 
+	if (record_is_empty(r))
+		return; /* withdrawn: only so that an older one is not told */
 	e.body = g->body;
 	e.len = g->len;
-	e.count = l->founds;
+	e.count = ++g->found;
 	gs->env->event(gs->env->ctx, &e);
 }
 
@@ -55,7 +57,7 @@ static void done(void *ctx, struct lookup *l, usec_t now)
 {
 	struct gets *gs = ctx;
 	struct get *g = l->owner;
-	struct dht_event e = { .type = DHT_DONE, .op = g->op, .count = l->founds };
+	struct dht_event e = { .type = DHT_DONE, .op = g->op, .count = g->found };
 
 	(void)now;
 	forget(gs, g);

@@ -24,6 +24,8 @@ const char *lease_state_text(enum lease_state s)
 	return (unsigned)s < ARRAY_LEN(text) ? text[s] : "unknown";
 }
 
+#define PLACES_FIRST 4
+
 /* --- the table --- */
 
 struct lease *lease_find(const struct leases *l, const struct reg_name *name)
@@ -56,6 +58,10 @@ struct lease *lease_add(struct leases *l, const struct reg_name *name, enum leas
 	assert(!lease_find(l, name));
 	if (l->count == LEASES_MAX)
 		return NULL;
+	if (l->count == l->places) {
+		l->places = l->places ? 2 * l->places : PLACES_FIRST;
+		l->slot = mem_resize(l->slot, l->places * sizeof(struct lease *));
+	}
 	e = mem_new(sizeof(*e));
 	e->of = l;
 	e->name = *name;
@@ -215,5 +221,6 @@ void leases_free(struct leases *l)
 	for (size_t i = 0; i < ROLE_COUNT; i++)
 		timer_cancel(&l->timers, &l->want[i].timer);
 	timers_fini(&l->timers);
+	free(l->slot);
 	free(l);
 }

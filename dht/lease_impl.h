@@ -54,8 +54,8 @@ struct leases {
 	struct lease_config cfg;
 	struct lease_env env;
 	struct timers timers;
-	struct lease *slot[LEASES_MAX];
-	size_t count;
+	struct lease **slot;
+	size_t count, places; /* at most LEASES_MAX */
 	struct lease_want want[ROLE_COUNT];
 	struct ip v6;
 	uint64_t last_op;

@@ -2,10 +2,22 @@
  *
  * Kademlia section 2.3, with two disjoint paths (S/Kademlia 4.4): what a node tells is followed
  * only on the path on which it was asked, and no key is on two paths, so one liar can lead astray
- * one path only. Each path keeps its nearest candidates in order and has DHT_ALPHA requests under
- * way; one that needed its second try is "slow" and no longer holds a place, so silent nodes do
- * not stall the rest. A path is over when its nearest that have not failed have answered
- * (DHT_K of a single path, PATH_WANTED of each of two).
+ * one path only.
+ *
+ *   first path    starts with one request along the ring to whoever is nearest to the target:
+ *                 mostly that one knows all there is to know
+ *   second path   starts from our contacts, HEAD_START later, or at once when the first try of
+ *                 the first path is answered or went unanswered
+ *
+ * Without a ring both start from our contacts; a first path that the ring did not answer does so,
+ * too. A record, an own one before the start or in an answer, holds the next requests back for GRACE:
+ * an owner that has what it wants cancels meanwhile, so the best case is one request. Each path keeps its nearest candidates
+ * in order and has DHT_ALPHA requests under way (one, where only confirmation follows: once a
+ * record was found, and beside a ring that has answered in a lookup for nodes); one that needed its second try is "slow" and no longer holds a place, so
+ * silent nodes do not stall the rest.
+ * The end: the nearest `wanted` (`confirm` of the second beside a ring) of each path that have not failed have answered (of a single path
+ * SINGLE_TIMES as many); or, of a GET, LOOKUP_AGREE givers told nothing new, were complete and
+ * came from two paths, or one path is over.
  * Records are checked here once, and their owner hears of each signer's highest only.
  * Bounds: LOOKUP_TIME, LOOKUP_PATH_MAX candidates, LOOKUP_ASKED_MAX keys asked, LOOKUP_CHECKS_MAX
  * signatures: nothing that nodes answer makes a lookup grow. */
@@ -16,10 +28,13 @@
 
 #include "base/mem.h"
 
-#define STARVED_WAIT MSEC(50)       /* when the request table is full */
-#define START_MAX (2 * DHT_K)       /* contacts that a lookup starts from */
-#define PATH_WANTED (DHT_K / 2 + 2) /* of each of two paths: both together see the DHT_K nearest */
+#define HEAD_START MSEC(250)
+#define GRACE MSEC(5)
+#define STARVED_WAIT MSEC(50) /* when the request table is full */
+#define START_MAX DHT_K       /* contacts that a lookup starts from */
+#define SINGLE_TIMES 2
 
+static void begin(struct lookup *l, usec_t now);
 static void step(struct lookup *l, usec_t now);
 
 void lookup_init(struct lookups *ls)
@@ -38,9 +53,6 @@ void lookup_cancel(struct lookup *l)
 {
 	timer_cancel(l->all->timers, &l->timer);
 	list_del(&l->in_all);
-	for (size_t p = 0; p < l->paths; p++)
-		for (size_t i = 0; i < l->path[p].count; i++)
-			free(l->path[p].candidate[i]);
 	free(l);
 }
 
@@ -54,7 +66,9 @@ static void fire(struct timer *t, usec_t now)
 {
 	struct lookup *l = container_of(t, struct lookup, timer);
 
-	if (now >= l->end)
+	if (l->paths == 0)
+		begin(l, now);
+	else if (now >= l->end)
 		finish(l, now);
 	else
 		step(l, now);
@@ -69,6 +83,8 @@ struct lookup *lookup_new(struct lookups *ls, const struct lookup_ops *ops,
 	l->ops = ops;
 	l->owner = owner;
 	l->name = *name;
+	l->target = place_of_id(&name->key);
+	l->wanted = l->confirm = LOOKUP_WANTED;
 	l->tag = ++ls->last_tag;
 	timer_init(&l->timer, fire);
 	list_add_tail(&ls->running, &l->in_all);
@@ -86,75 +102,96 @@ static struct lookup *by_tag(struct lookups *ls, uint64_t tag)
 	return NULL;
 }
 
-static struct candidate *candidate_of(struct lookup *l, const struct pubkey *key)
+static struct candidate *candidate_of(struct lookup *l, const struct pubkey *key, size_t *path)
 {
 	for (size_t p = 0; p < l->paths; p++)
-		for (size_t i = 0; i < l->path[p].count; i++)
-			if (key_equal(&l->path[p].candidate[i]->key, key))
-				return l->path[p].candidate[i];
+		for (size_t i = 0; i < l->path[p].count; i++) {
+			struct candidate *c = &l->path[p].candidate[i];
+
+			if (memcmp(c->key.b, key->b, KEY_LEN) != 0)
+				continue;
+			*path = p;
+			return c;
+		}
 	return NULL;
 }
 
 /* In a full path the farthest that was not asked yet gives way to a nearer one. */
-static bool path_make_room(struct lookup_path *p, const struct node_id *target,
-			   const struct node_id *id)
+static bool path_make_room(struct lookup_path *p, uint64_t far)
 {
 	size_t i = p->count;
 
 	if (p->count < LOOKUP_PATH_MAX)
 		return true;
-	while (i > 0 && p->candidate[i - 1]->state != CANDIDATE_NEW)
+	while (i > 0 && p->candidate[i - 1].state != CANDIDATE_NEW)
 		i--;
-	if (i == 0 || id_xor_compare(target, id, &p->candidate[i - 1]->id) >= 0)
+	if (i == 0 || far >= p->candidate[i - 1].far)
 		return false;
-	free(p->candidate[i - 1]);
 	p->count--;
 	memmove(&p->candidate[i - 1], &p->candidate[i],
-		(p->count - (i - 1)) * sizeof(struct candidate *));
+		(p->count - (i - 1)) * sizeof(struct candidate));
 	return true;
 }
 
-static void candidate_add(struct lookup *l, const struct pubkey *key, size_t path)
+static void candidate_add(struct lookup *l, const struct pubkey *key, uint64_t place, size_t path)
 {
 	struct lookup_path *p = &l->path[path];
-	struct node_id id;
-	struct candidate *c;
+	uint64_t far = l->target ^ place;
 	size_t i;
 
-	if (key_equal(key, &l->all->self) || candidate_of(l, key))
-		return;
-	id = id_of(key);
-	if (!path_make_room(p, &l->name.key, &id))
+	if (!path_make_room(p, far))
 		return;
 	i = p->count;
-	while (i > 0 && id_xor_compare(&l->name.key, &id, &p->candidate[i - 1]->id) < 0)
+	while (i > 0 && far < p->candidate[i - 1].far)
 		i--;
-	c = mem_new(sizeof(*c));
-	*c = (struct candidate){ .key = *key, .id = id, .path = (uint8_t)path };
-	memmove(&p->candidate[i + 1], &p->candidate[i],
-		(p->count - i) * sizeof(struct candidate *));
-	p->candidate[i] = c;
+	memmove(&p->candidate[i + 1], &p->candidate[i], (p->count - i) * sizeof(struct candidate));
+	p->candidate[i] = (struct candidate){ .key = *key, .far = far };
 	p->count++;
+}
+
+static bool is_new(struct lookup *l, const struct pubkey *key)
+{
+	size_t path;
+
+	return !key_equal(key, &l->all->self) && !candidate_of(l, key, &path);
+}
+
+/* Every `every`-th of our nearest contacts, beginning with number `first`, starts a path. */
+static void seed(struct lookup *l, size_t path, size_t first, size_t every)
+{
+	const struct contact *c[START_MAX];
+	size_t n = dht_table_nearest(l->all->table, l->target, c, START_MAX);
+
+	for (size_t i = first; i < n; i += every)
+		if (is_new(l, &c[i]->key))
+			candidate_add(l, &c[i]->key, c[i]->place, path);
+}
+
+/* --- records --- */
+
+static struct found_record *found_of(struct lookup *l, const struct pubkey *signer)
+{
+	for (size_t i = 0; i < l->founds; i++)
+		if (key_equal(&l->found[i].signer, signer))
+			return &l->found[i];
+	return NULL;
 }
 
 static bool is_told(struct lookup *l, const struct record *r)
 {
-	for (size_t i = 0; i < l->founds; i++)
-		if (key_equal(&l->found[i].signer, &r->signer))
-			return l->found[i].seq >= r->seq;
-	return l->founds == LOOKUP_RECORDS_MAX;
+	const struct found_record *f = found_of(l, &r->signer);
+
+	return f ? f->seq >= r->seq : l->founds == LOOKUP_RECORDS_MAX;
 }
 
 static void told(struct lookup *l, const struct record *r)
 {
-	size_t i = 0;
+	struct found_record *f = found_of(l, &r->signer);
 
-	while (i < l->founds && !key_equal(&l->found[i].signer, &r->signer))
-		i++;
-	assert(i < LOOKUP_RECORDS_MAX);
-	l->found[i] = (struct found_record){ r->signer, r->seq };
-	if (i == l->founds)
-		l->founds++;
+	if (!f)
+		f = &l->found[l->founds++];
+	assert(l->founds <= LOOKUP_RECORDS_MAX);
+	*f = (struct found_record){ r->signer, r->seq };
 }
 
 /* Opening is cheap and needs the secret: what does not open costs no signature check. */
@@ -172,66 +209,105 @@ static enum drop record_judge(struct lookup *l, const struct record *r, usec_t n
 	return record_check_signature(r, l->all->crypto);
 }
 
-void lookup_record(struct lookup *l, const struct record *r, usec_t now)
+bool lookup_record(struct lookup *l, const struct record *r, usec_t now)
 {
 	enum drop why;
 
 	if (is_told(l, r))
-		return;
+		return false;
 	why = record_judge(l, r, now);
 	if (why) {
 		drop_add(l->all->drops, why);
-		return;
+		return false;
 	}
 	told(l, r);
 	l->ops->found(l->ops->ctx, l, r);
+	return true;
 }
 
-/* What an answer gave: true when there was a record that may be good. */
-static bool records_take(struct lookup *l, const struct dht_msg *m, usec_t now)
+/* A giver of what is known agrees; one with news, or who holds more than fits, begins anew. */
+static void agree(struct lookup *l, size_t path, bool news)
 {
-	bool gave = false;
+	if (news) {
+		l->agree = 0;
+		for (size_t p = 0; p < l->paths; p++)
+			l->path[p].gave = false;
+	}
+	l->agree++;
+	l->path[path].gave = true;
+}
+
+/* What an answer gave: true when there was a good record. */
+static bool records_take(struct lookup *l, const struct dht_msg *m, size_t path, usec_t now)
+{
+	bool gave = false, news = false;
 
 	for (size_t i = 0; i < m->records; i++) {
+		const struct found_record *f;
 		struct record r;
 
-		if (!record_read(&r, m->record[i].p, m->record[i].len) ||
+		if (!l->name.kind || !record_read(&r, m->record[i].p, m->record[i].len) ||
 		    !record_name_equal(&r.name, &l->name)) {
 			drop_add(l->all->drops, DROP_MALFORMED);
 			continue;
 		}
-		lookup_record(l, &r, now);
-		gave |= is_told(l, &r);
+		news |= lookup_record(l, &r, now);
+		f = found_of(l, &r.signer);
+		gave |= f && f->seq == r.seq;
 	}
+	if (gave && !m->more)
+		agree(l, path, news);
 	return gave;
 }
+
+/* --- answers --- */
 
 static void keys_take(struct lookup *l, const struct dht_msg *m, size_t path)
 {
 	for (size_t i = 0; i < m->keys; i++)
-		candidate_add(l, &m->key[i], path);
+		if (is_new(l, &m->key[i]))
+			candidate_add(l, &m->key[i], place_of(&m->key[i]), path);
+}
+
+/* Goes on now, or after the owner had its moment. */
+static void proceed(struct lookup *l, bool gave, usec_t now)
+{
+	if (gave)
+		timer_set(l->all->timers, &l->timer, usec_min(l->end, now + GRACE));
+	else
+		step(l, now);
+}
+
+static void candidate_done(struct lookup *l, struct candidate *c, enum candidate_state state)
+{
+	l->slow -= c->state == CANDIDATE_SLOW;
+	c->state = state;
 }
 
 static void answered(void *ctx, const struct rpc *r, const struct dht_msg *m, usec_t now)
 {
 	struct lookup *l = by_tag(ctx, r->owner.tag);
-	struct candidate *c = l ? candidate_of(l, &r->to) : NULL;
+	size_t path = 0;
+	struct candidate *c = l ? candidate_of(l, &r->to, &path) : NULL;
 
-	if (!c)
+	if (!c || c->state == CANDIDATE_ANSWERED)
 		return;
-	l->slow -= c->state == CANDIDATE_SLOW;
-	c->state = m ? CANDIDATE_ANSWERED : CANDIDATE_FAILED;
+	candidate_done(l, c, m ? CANDIDATE_ANSWERED : CANDIDATE_FAILED);
 	if (m) {
-		l->givers += records_take(l, m, now);
-		keys_take(l, m, c->path);
+		bool gave = records_take(l, m, path, now);
+
+		keys_take(l, m, path);
+		proceed(l, gave, now);
+	} else {
+		step(l, now);
 	}
-	step(l, now);
 }
 
 static void slowed(void *ctx, const struct rpc *r, usec_t now)
 {
 	struct lookup *l = by_tag(ctx, r->owner.tag);
-	struct candidate *c = l ? candidate_of(l, &r->to) : NULL;
+	size_t path;
+	struct candidate *c = l ? candidate_of(l, &r->to, &path) : NULL;
 
 	if (!c || l->slow == LOOKUP_SLOW_MAX)
 		return;
@@ -240,13 +316,62 @@ static void slowed(void *ctx, const struct rpc *r, usec_t now)
 	step(l, now);
 }
 
+/* The ring's nearest: a candidate of the first path that has answered, whoever it is. When the
+ * other path has met it before, its word counts there, and only once. */
+static void ring_answered(void *ctx, const struct rpc *r, const struct dht_msg *m, usec_t now)
+{
+	struct lookup *l = by_tag(ctx, r->owner.tag);
+	struct candidate *c;
+	size_t path = 0;
+	bool gave;
+
+	if (!l)
+		return;
+	l->ring_waits = false;
+	l->table_at = now;
+	if (!m) {
+		seed(l, 0, 0, 1);
+		step(l, now);
+		return;
+	}
+	l->ring = r->to;
+	if (is_new(l, &r->to))
+		candidate_add(l, &r->to, place_of(&r->to), 0);
+	c = candidate_of(l, &r->to, &path);
+	if (c && c->state == CANDIDATE_ANSWERED)
+		gave = false;
+	else
+		gave = records_take(l, m, path, now);
+	if (c)
+		candidate_done(l, c, CANDIDATE_ANSWERED);
+	keys_take(l, m, 0);
+	proceed(l, gave, now);
+}
+
+static void ring_slowed(void *ctx, const struct rpc *r, usec_t now)
+{
+	struct lookup *l = by_tag(ctx, r->owner.tag);
+
+	if (!l)
+		return;
+	l->table_at = now;
+	step(l, now);
+}
+
+/* --- asking --- */
+
+static struct dht_msg request(const struct lookup *l)
+{
+	return (struct dht_msg){ .name = l->name,
+				 .type = l->name.kind ? DHT_MSG_GET : DHT_MSG_FIND };
+}
+
 /* False when the request table is full. */
 static bool ask(struct lookup *l, struct candidate *c, usec_t now)
 {
 	struct rpc_owner owner = { answered, slowed, l->all, l->tag };
-	struct dht_msg m = { .name = l->name };
+	struct dht_msg m = request(l);
 
-	m.type = l->name.kind ? DHT_MSG_GET : DHT_MSG_FIND;
 	if (rpc_call(l->all->rpcs, &c->key, &m, &owner, now) < 0)
 		return false;
 	c->state = CANDIDATE_ASKED;
@@ -254,15 +379,44 @@ static bool ask(struct lookup *l, struct candidate *c, usec_t now)
 	return true;
 }
 
-/* Asks on one path as far as it may: true when the path is over. */
-static bool path_step(struct lookup *l, struct lookup_path *p, bool *starved, usec_t now)
+static bool ask_ring(struct lookup *l, usec_t now)
 {
-	size_t wanted = l->paths == 1 ? DHT_K : PATH_WANTED, near = 0, asked = 0, open = 0;
+	struct rpc_owner owner = { ring_answered, ring_slowed, l->all, l->tag };
+	struct dht_msg m = request(l);
+
+	if (!l->all->rpcs->env->send_nearest || l->all->table->count == 0)
+		return false;
+	l->ring_waits = rpc_call_nearest(l->all->rpcs, &l->name.key, &m, &owner, now) == 0;
+	l->asked += l->ring_waits;
+	return l->ring_waits;
+}
+
+/* How many of a path's nearest must have answered, and how many may be asked at once. */
+static size_t wanted_of(const struct lookup *l, size_t path)
+{
+	if (l->paths == 1)
+		return SINGLE_TIMES * l->wanted;
+	return path > 0 && l->has_ring ? l->confirm : l->wanted;
+}
+
+static size_t alpha_of(const struct lookup *l, size_t path)
+{
+	bool confirms = l->founds || (path > 0 && !l->name.kind && !key_is_zero(&l->ring));
+
+	return confirms ? 1 : DHT_ALPHA;
+}
+
+/* Asks on one path as far as it may: true when the path is over. */
+static bool path_step(struct lookup *l, size_t path, bool *starved, usec_t now)
+{
+	size_t wanted = wanted_of(l, path), alpha = alpha_of(l, path);
+	size_t near = 0, asked = 0, open = 0;
+	struct lookup_path *p = &l->path[path];
 
 	for (size_t i = 0; i < p->count; i++)
-		asked += p->candidate[i]->state == CANDIDATE_ASKED;
+		asked += p->candidate[i].state == CANDIDATE_ASKED;
 	for (size_t i = 0; i < p->count && near < wanted; i++) {
-		struct candidate *c = p->candidate[i];
+		struct candidate *c = &p->candidate[i];
 
 		if (c->state == CANDIDATE_FAILED)
 			continue;
@@ -270,7 +424,7 @@ static bool path_step(struct lookup *l, struct lookup_path *p, bool *starved, us
 			continue;
 		near++;
 		open += c->state != CANDIDATE_ANSWERED;
-		if (c->state != CANDIDATE_NEW || asked >= DHT_ALPHA || *starved)
+		if (c->state != CANDIDATE_NEW || asked >= alpha || *starved)
 			continue;
 		*starved = !ask(l, c, now);
 		asked++;
@@ -278,54 +432,94 @@ static bool path_step(struct lookup *l, struct lookup_path *p, bool *starved, us
 	return open == 0;
 }
 
-static void step(struct lookup *l, usec_t now)
+static bool has_enough(const struct lookup *l, size_t over)
 {
-	bool over = true, starved = false;
+	size_t gave = 0;
 
 	for (size_t p = 0; p < l->paths; p++)
-		over &= path_step(l, &l->path[p], &starved, now);
-	if (over || l->givers >= LOOKUP_ENOUGH)
+		gave += l->path[p].gave;
+	return l->agree >= LOOKUP_AGREE && (gave > 1 || over);
+}
+
+static void step(struct lookup *l, usec_t now)
+{
+	size_t over = 0, waiting = 0;
+	bool starved = false, enough = has_enough(l, 0);
+	usec_t next = l->end;
+
+	for (size_t p = 0; p < l->paths && !enough; p++) {
+		if (p == 0 ? l->ring_waits : now < l->table_at)
+			waiting++;
+		else
+			over += path_step(l, p, &starved, now);
+	}
+	if (enough || over == l->paths || has_enough(l, over)) {
 		finish(l, now);
-	else
-		timer_set(l->all->timers, &l->timer,
-			  starved ? usec_min(l->end, now + STARVED_WAIT) : l->end);
+		return;
+	}
+	if (now < l->table_at)
+		next = usec_min(next, l->table_at);
+	if (starved)
+		next = usec_min(next, now + STARVED_WAIT);
+	timer_set(l->all->timers, &l->timer, next);
+}
+
+static void begin(struct lookup *l, usec_t now)
+{
+	size_t known = l->all->table->count;
+
+	l->table_at = now;
+	l->has_ring = ask_ring(l, now);
+	if (l->has_ring) {
+		l->paths = LOOKUP_PATHS;
+		l->table_at = now + HEAD_START;
+		seed(l, 1, 0, LOOKUP_PATHS);
+	} else {
+		l->paths = known >= LOOKUP_PATHS_FROM ? LOOKUP_PATHS : 1;
+		for (size_t p = 0; p < l->paths; p++)
+			seed(l, p, p, l->paths);
+	}
+	step(l, now);
 }
 
 void lookup_start(struct lookup *l, usec_t now)
 {
-	const struct contact *c[START_MAX];
-	size_t n = dht_table_nearest(l->all->table, &l->name.key, c, START_MAX);
-
 	l->end = now + LOOKUP_TIME;
-	l->paths = n >= LOOKUP_PATHS_FROM ? LOOKUP_PATHS : 1;
-	for (size_t i = 0; i < n; i++)
-		candidate_add(l, &c[i]->key, i % l->paths);
-	step(l, now);
+	if (l->founds && l->all->table->count)
+		timer_set(l->all->timers, &l->timer, now + GRACE);
+	else
+		begin(l, now);
 }
 
-size_t lookup_nearest(const struct lookup *l, struct pubkey out[], size_t max)
+static bool is_good(const struct candidate *c, bool heard)
+{
+	return c->state == CANDIDATE_ANSWERED || (heard && c->state != CANDIDATE_FAILED);
+}
+
+size_t lookup_nearest(const struct lookup *l, struct pubkey out[], size_t max, bool heard)
 {
 	size_t at[LOOKUP_PATHS] = { 0 }, n = 0;
 
 	while (n < max) {
 		const struct candidate *best = NULL;
+		size_t of = 0;
 
 		for (size_t p = 0; p < l->paths; p++) {
 			const struct lookup_path *path = &l->path[p];
 
-			while (at[p] < path->count &&
-			       path->candidate[at[p]]->state != CANDIDATE_ANSWERED)
+			while (at[p] < path->count && !is_good(&path->candidate[at[p]], heard))
 				at[p]++;
 			if (at[p] == path->count)
 				continue;
-			if (!best || id_xor_compare(&l->name.key, &path->candidate[at[p]]->id,
-						    &best->id) < 0)
-				best = path->candidate[at[p]];
+			if (best && path->candidate[at[p]].far >= best->far)
+				continue;
+			best = &path->candidate[at[p]];
+			of = p;
 		}
 		if (!best)
 			break;
 		out[n++] = best->key;
-		at[best->path]++;
+		at[of]++;
 	}
 	return n;
 }

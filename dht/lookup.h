@@ -8,11 +8,12 @@
 
 #define LOOKUP_TIME SEC(4)
 #define LOOKUP_PATHS 2
-#define LOOKUP_PATHS_FROM 8   /* contacts from which on there are two disjoint paths */
-#define LOOKUP_PATH_MAX 48    /* candidates of one path */
+#define LOOKUP_PATHS_FROM 8   /* without a ring: contacts from which on there are two paths */
+#define LOOKUP_PATH_MAX 40    /* candidates of one path */
 #define LOOKUP_ASKED_MAX 80   /* keys asked by one lookup */
 #define LOOKUP_SLOW_MAX 12    /* asked again and waited for beside the DHT_ALPHA of a path */
-#define LOOKUP_ENOUGH 8       /* nodes that gave a record end a GET */
+#define LOOKUP_AGREE 3        /* givers without news, of two paths, end a GET */
+#define LOOKUP_WANTED 6       /* of the nearest of each path that must have answered, at first */
 #define LOOKUP_RECORDS_MAX 16 /* distinct signers told of */
 #define LOOKUP_CHECKS_MAX 64  /* signatures checked for one lookup */
 
@@ -41,15 +42,15 @@ enum candidate_state {
 
 struct candidate {
 	struct pubkey key;
-	struct node_id id;
-	uint8_t path;
+	uint64_t far; /* distance to the target, its first 64 bits */
 	enum candidate_state state;
 };
 
 /* The nearest candidates of one path, nearest first. */
 struct lookup_path {
 	size_t count;
-	struct candidate *candidate[LOOKUP_PATH_MAX];
+	bool gave; /* a record, to the present agreement */
+	struct candidate candidate[LOOKUP_PATH_MAX];
 };
 
 struct found_record {
@@ -64,9 +65,15 @@ struct lookup {
 	void *owner; /* the owner's own */
 	uint64_t tag;
 	struct record_name name; /* kind 0: a lookup for nodes */
+	uint64_t target;	 /* the place of name.key */
+	size_t wanted, confirm;	 /* LOOKUP_WANTED, or as the owner sets them before the start: of */
+				 /* the first path; of the other one when there is a ring */
 	struct timer timer;
-	usec_t end;
-	size_t paths, asked, slow, givers, checks;
+	usec_t end, table_at; /* when the paths from the table start */
+	bool has_ring;        /* the first path began at the ring's nearest, */
+	bool ring_waits;      /* or still waits for it */
+	struct pubkey ring;   /* who that was; zero = nobody yet */
+	size_t paths, asked, slow, agree, checks;
 	struct lookup_path path[LOOKUP_PATHS];
 	size_t founds;
 	struct found_record found[LOOKUP_RECORDS_MAX];
@@ -88,13 +95,15 @@ void lookup_init(struct lookups *ls); /* after the pointers were filled in */
 void lookup_fini(struct lookups *ls); /* nobody is told */
 struct lookup *lookup_new(struct lookups *ls, const struct lookup_ops *ops,
 			  const struct record_name *name, void *owner);
-/* Shows a record to the lookup as if a node had given it: those held here, before the start. */
-void lookup_record(struct lookup *l, const struct record *r, usec_t now);
+/* Shows a record to the lookup as if a node had given it: those held here, before the start. True
+ * when it is news. */
+bool lookup_record(struct lookup *l, const struct record *r, usec_t now);
 /* Asks the first nodes. May be over, and l freed, before it returns. */
 void lookup_start(struct lookup *l, usec_t now);
 /* Ends it silently. */
 void lookup_cancel(struct lookup *l);
-/* In done: the nearest that answered, nearest first. */
-size_t lookup_nearest(const struct lookup *l, struct pubkey out[], size_t max);
+/* In done: the nearest, nearest first: those that answered, and, if `heard`, those that were only
+ * told of. */
+size_t lookup_nearest(const struct lookup *l, struct pubkey out[], size_t max, bool heard);
 
 #endif

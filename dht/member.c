@@ -29,7 +29,7 @@
 
 static bool is_keeper_key(const struct regs *r, const struct pubkey *key)
 {
-	return r->facts.has_config && config_member(&r->facts.config, key) >= 0;
+	return r->facts.config && config_member(r->facts.config, key) >= 0;
 }
 
 void member_check_revoked(struct regs *r, bool told)
@@ -37,7 +37,7 @@ void member_check_revoked(struct regs *r, bool told)
 	struct regs_event e = { .type = REGS_REVOKED_SELF, .status = REG_REVOKED };
 	struct facts *f = &r->facts;
 
-	if (f->told_revoked || !(told || (f->has_membership && f->member.revoked) ||
+	if (f->told_revoked || !(told || (f->membership && f->member.revoked) ||
 				 regs_is_revoked(r, &r->cfg.self.pub)))
 		return;
 	f->told_revoked = true;
@@ -133,7 +133,7 @@ int regs_enrol(struct regs *r, uint64_t op, const uint8_t token_seed[SEED_LEN], 
 {
 	struct enrol *e = &r->enrol;
 	struct key_pair token;
-	size_t targets = r->facts.has_config ? r->facts.config.count : r->trusted_count;
+	size_t targets = r->facts.config ? r->facts.config->count : r->trusted_count;
 	bool ok;
 
 	r->now = now;
@@ -234,7 +234,7 @@ static void send_sync(struct regs *r, const struct pubkey *to, uint64_t request)
 
 void member_sync(struct regs *r, const struct pubkey *to, usec_t now)
 {
-	if (!is_keeper_key(r, to) || !r->facts.has_membership)
+	if (!is_keeper_key(r, to) || !r->facts.membership)
 		return;
 	r->sync.request = regs_random64(r);
 	r->sync.tries = 1;
@@ -249,7 +249,7 @@ static void sync_fire(struct timer *t, usec_t now)
 	const struct pubkey *keeper = client_keeper(r, s->tries);
 	const uint8_t *grant;
 
-	if (!r->facts.has_membership)
+	if (!r->facts.membership)
 		return;
 	serve_secrets(r, now);
 	if (regs_judges(r)) { /* our own membership is renewed by asking for it */
@@ -276,7 +276,7 @@ void member_update(struct regs *r, const struct pubkey *from, const struct membe
 
 	if (m->config.len && facts_take_config(r, m->config.p, m->config.len))
 		r->updated = true;
-	if (!is_keeper_key(r, from) || !r->facts.has_membership) {
+	if (!is_keeper_key(r, from) || !r->facts.membership) {
 		drop_add(&r->drops, DROP_UNKNOWN);
 		return;
 	}
@@ -295,7 +295,7 @@ void member_update(struct regs *r, const struct pubkey *from, const struct membe
 
 void member_started(struct regs *r, usec_t now)
 {
-	if (r->facts.has_membership)
+	if (r->facts.membership)
 		timer_set(&r->timers, &r->sync.timer, now + SEC(1) + regs_jitter(r, SEC(4)));
 	member_check_revoked(r, false);
 }

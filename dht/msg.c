@@ -2,7 +2,8 @@
  *
  * A message is a type, a request id and a body of exactly its fields. Reading makes a struct and
  * decides nothing else: what a record says is checked by who wants it. Requests are odd types,
- * their answers the even ones after them. */
+ * their answers the even ones after them; a request with the bit DHT_MSG_CLIENT comes from a node
+ * that must not become a contact. */
 #include "dht/msg.h"
 
 #include <assert.h>
@@ -56,7 +57,10 @@ static void get_write(struct wr *w, const struct dht_msg *m)
 
 static void values_read(struct rd *r, struct dht_msg *m)
 {
-	m->records = rd_u8(r);
+	uint8_t count = rd_u8(r);
+
+	m->more = count & DHT_MSG_MORE;
+	m->records = count & ~DHT_MSG_MORE;
 	if (m->records > DHT_MSG_RECORDS_MAX) {
 		r->bad = true;
 		m->records = 0;
@@ -69,7 +73,7 @@ static void values_read(struct rd *r, struct dht_msg *m)
 static void values_write(struct wr *w, const struct dht_msg *m)
 {
 	assert(m->records <= DHT_MSG_RECORDS_MAX);
-	wr_u8(w, (uint8_t)m->records);
+	wr_u8(w, (uint8_t)(m->records | (m->more ? DHT_MSG_MORE : 0)));
 	for (size_t i = 0; i < m->records; i++)
 		wr_block(w, m->record[i].p, m->record[i].len);
 	keys_write(w, m);
@@ -110,13 +114,14 @@ _Static_assert(ARRAY_LEN(msgs) == DHT_MSG_TYPES, "every message type has a row")
 enum drop dht_msg_read(struct dht_msg *m, const uint8_t *bytes, size_t len)
 {
 	struct rd r = rd_of(bytes, len);
-	uint8_t type = rd_u8(&r);
+	uint8_t first = rd_u8(&r), type = first & ~DHT_MSG_CLIENT;
+	uint64_t id = rd_u64(&r);
 
-	memset(m, 0, sizeof(*m));
-	m->id = rd_u64(&r);
+	*m = (struct dht_msg){ .id = id, .client = first & DHT_MSG_CLIENT };
 	if (!rd_ok(&r))
 		return DROP_SHORT;
-	if (type >= DHT_MSG_TYPES || !msgs[type].read)
+	if (type >= DHT_MSG_TYPES || !msgs[type].read ||
+	    (m->client && !dht_msg_is_request(type)))
 		return DROP_UNKNOWN;
 	if (rd_left(&r) < msgs[type].len_min)
 		return DROP_SHORT;
@@ -130,7 +135,8 @@ size_t dht_msg_write(uint8_t *out, size_t size, const struct dht_msg *m)
 	struct wr w = wr_of(out, size);
 
 	assert(m->type > 0 && m->type < DHT_MSG_TYPES);
-	wr_u8(&w, (uint8_t)m->type);
+	assert(!m->client || dht_msg_is_request(m->type));
+	wr_u8(&w, (uint8_t)(m->type | (m->client ? DHT_MSG_CLIENT : 0)));
 	wr_u64(&w, m->id);
 	msgs[m->type].write(&w, m);
 	assert(wr_ok(&w));

@@ -7,6 +7,8 @@
 
 #define DHT_MSG_RECORDS_MAX 16
 #define DHT_MSG_HEAD_LEN 9 /* type and request id */
+#define DHT_MSG_CLIENT 0x80 /* with the type of a request: do not make me a contact */
+#define DHT_MSG_MORE 0x80   /* with the count of records: more are held */
 /* The largest message: VALUES with everything. */
 #define DHT_MSG_MAX \
 	(DHT_MSG_HEAD_LEN + 2 + DHT_MSG_RECORDS_MAX * (2 + RECORD_LEN_MAX) + DHT_K * KEY_LEN)
@@ -43,6 +45,8 @@ struct dht_bytes {
 /* Fields are valid as far as the type has them. Records point into the message. */
 struct dht_msg {
 	enum dht_msg_type type;
+	bool client;             /* a request of a client */
+	bool more;               /* VALUES: more records are held than told */
 	uint64_t id;             /* of the request, repeated by the answer */
 	struct record_name name; /* FIND: key alone; GET */
 	uint8_t status;          /* STORED: enum dht_stored */

@@ -1,15 +1,19 @@
 /* publish.c - a record of ours lives in rounds.
  *
- * A round finds the nodes nearest to the record's key and puts it there; whoever is known when few
- * are known (at most DHT_K contacts) gets it at once, before the lookup. Rounds follow a change of
- * body, a new signature at about half the lifetime, every ROUND_TIME (holders may have forgotten),
- * a lost holder, and puts that failed (backing off). Between rounds a new contact that is nearer
- * than the farthest replica, or comes while there are fewer than DHT_K, gets the record at once.
+ * A round finds the nodes nearest to the record's key and puts it there; the puts tell which of
+ * those that were only heard of exist. Rounds follow a change of body, a new signature at about
+ * half the lifetime, and the loss of a quarter of the holders, as far as we hear of it, at most
+ * every PUBLISH_REPAIR (puts that failed: sooner, backing off). In between the holders themselves
+ * care for newcomers (repair.c), but while there are fewer than DHT_K holders every new contact
+ * gets the record from us, and where there are PUBLISH_FEW contacts they get it at once.
+ * A node that has just started does not know whether the others have as well: then its records go
+ * to the ring's nearest only, and their first rounds wait for PUBLISH_SETTLE and are spread over
+ * PUBLISH_SPREAD.
+ * Withdrawing = one last round with an empty body and a short life.
  *
- * Rounds wait in one queue and are started at PUBLISH_RATE, PUBLISH_LOOKUPS_MAX at a time.
- * The sequence number rises with the wall clock and with every signature, so each names one
- * signature of one record: a late answer to an older one finds nothing. A holder that has a higher
- * one of ours (from before the clock was set back) is asked for it, and we sign above it.
+ * Rounds wait in one queue and are started at PUBLISH_RATE, PUBLISH_LOOKUPS_MAX at a time. A
+ * holder that has a higher one of ours (from before the
+ * clock was set back) is asked for it, and we sign above it.
  * Without contacts the record is held here and nothing else happens. */
 #include "dht/publish.h"
 
@@ -19,41 +23,21 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "dht/own.h"
 
-#define ROUND_TIME HOURS(1)
-#define RETRY_FIRST SEC(2) /* after puts that failed; doubles up to ROUND_TIME */
-#define LOST_WAIT SEC(2)   /* and up to as much again, after a holder was lost */
-#define NEW_WAIT SEC(1)    /* and up to as much again: a full round after a new contact */
-#define PUMP_WAIT MSEC(25)
+#define LOST_WAIT SEC(2)   /* and up to as much again, after holders were lost */
+#define SEED_WAIT SEC(4)   /* and up to as much again: a new node's put to the ring's nearest */
+#define GREET_WAIT SEC(2)  /* and up to as much again, after a contact came up */
+#define GREET_MORE MSEC(250)
+#define PUMP_WAIT MSEC(50)
 #define CONFLICT_WAIT SEC(10) /* between two looks at a holder's higher sequence number */
 #define LIFE_MIN 4            /* seconds; shorter lives are rounded up */
-#define SEQ_SHIFT 20          /* signatures a second before the number runs ahead of the clock */
-
-/* Who has the record, or is being sent it. */
-struct replica {
-	struct pubkey key;
-	struct node_id id;
-};
-
-struct own_record {
-	struct publisher *all;
-	struct list in_due;
-	struct timer timer;
-	struct dht_topic topic;
-	struct record_name name;
-	uint8_t *body;
-	size_t len;
-	uint32_t lifetime; /* seconds */
-	uint64_t seq;
-	usec_t signed_at, retry, conflict_after;
-	struct lookup *lookup;
-	size_t missed, replicas;
-	struct replica replica[PUBLISH_REPLICAS_MAX];
-	size_t record_len;
-	uint8_t record[RECORD_LEN_MAX];
-};
+#define WANTED 4              /* of the paths of a round's lookup */
+#define CONFIRM 2
+#define WANTED_CAREFUL 10     /* of both after a round in which most puts failed */
 
 static void pump(struct publisher *p, usec_t now);
+static void greet_fire(struct timer *t, usec_t now);
 static void round_done(void *ctx, struct lookup *l, usec_t now);
 
 static usec_t jitter(struct publisher *p, usec_t span)
@@ -73,32 +57,15 @@ void publish_init(struct publisher *p, const uint8_t seed[16])
 {
 	assert(p->cfg && p->env && p->rpcs && p->table && p->lookups && p->store && p->timers);
 	map_init(&p->by_name, offsetof(struct own_record, name), sizeof(struct record_name),
-		 DHT_PUBLISHED_MAX, seed);
-	map_init(&p->by_seq, offsetof(struct own_record, seq), sizeof(uint64_t), DHT_PUBLISHED_MAX,
-		 seed);
+		 2 * DHT_PUBLISHED_MAX, seed);
+	map_init(&p->by_seq, offsetof(struct own_record, seq), sizeof(uint64_t),
+		 2 * DHT_PUBLISHED_MAX, seed);
 	list_init(&p->due);
 	timer_init(&p->pump, pump_fire);
+	timer_init(&p->greet, greet_fire);
 	limit_init(&p->pace, PUBLISH_RATE, PUBLISH_RATE);
+	p->settled = USEC_NEVER;
 	p->ops = (struct lookup_ops){ .done = round_done, .ctx = p };
-}
-
-static void own_free(struct own_record *o)
-{
-	struct publisher *p = o->all;
-
-	if (o->lookup) {
-		lookup_cancel(o->lookup);
-		p->looking--;
-	}
-	map_take(&p->by_name, &o->name);
-	map_take(&p->by_seq, &o->seq);
-	timer_cancel(p->timers, &o->timer);
-	list_del(&o->in_due);
-	sodium_memzero(&o->topic, sizeof(o->topic));
-	if (o->body)
-		sodium_memzero(o->body, o->len);
-	free(o->body);
-	free(o);
 }
 
 void publish_fini(struct publisher *p)
@@ -109,6 +76,7 @@ void publish_fini(struct publisher *p)
 	for (at = 0; (o = map_next(&p->by_name, &at)); at = 0)
 		own_free(o);
 	timer_cancel(p->timers, &p->pump);
+	timer_cancel(p->timers, &p->greet);
 	map_fini(&p->by_name);
 	map_fini(&p->by_seq);
 }
@@ -126,87 +94,26 @@ static void enqueue(struct own_record *o)
 		list_add_tail(&o->all->due, &o->in_due);
 }
 
-/* --- replicas --- */
-
-static struct replica *replica_of(struct own_record *o, const struct pubkey *key)
+static void replica_lost(struct own_record *o, uint64_t place, usec_t at)
 {
-	for (size_t i = 0; i < o->replicas; i++)
-		if (key_equal(&o->replica[i].key, key))
-			return &o->replica[i];
-	return NULL;
+	if (!own_replica_remove(o, place))
+		return;
+	if (o->gone < UINT8_MAX)
+		o->gone++;
+	if (own_is_thin(o))
+		due_no_later(o, at);
 }
 
-static bool replica_remove(struct own_record *o, const struct pubkey *key)
+void publish_seen(struct publisher *p, const struct record *r, usec_t now)
 {
-	struct replica *r = replica_of(o, key);
+	struct own_record *o = map_get(&p->by_name, &r->name);
 
-	if (!r)
-		return false;
-	*r = o->replica[--o->replicas];
-	return true;
-}
-
-static void replica_add(struct own_record *o, const struct pubkey *key)
-{
-	assert(o->replicas < PUBLISH_REPLICAS_MAX);
-	o->replica[o->replicas++] = (struct replica){ *key, id_of(key) };
-}
-
-static struct replica *farthest(struct own_record *o)
-{
-	struct replica *far = NULL;
-
-	for (size_t i = 0; i < o->replicas; i++)
-		if (!far || id_xor_compare(&o->name.key, &o->replica[i].id, &far->id) > 0)
-			far = &o->replica[i];
-	return far;
-}
-
-/* --- signing --- */
-
-/* The number held here under our key, from an earlier life, or 0. */
-static uint64_t held_seq(struct publisher *p, const struct own_record *o, uint64_t wall)
-{
-	struct record held[DHT_SIGNERS_MAX];
-	size_t n = dht_store_get(p->store, &o->name, wall, held, DHT_SIGNERS_MAX);
-
-	for (size_t i = 0; i < n; i++)
-		if (key_equal(&held[i].signer, &p->cfg->self.pub))
-			return held[i].seq;
-	return 0;
-}
-
-static void raise_seq(struct publisher *p, uint64_t seq)
-{
-	if (seq > p->last_seq && seq < UINT64_MAX / 2)
-		p->last_seq = seq;
-}
-
-static void sign(struct own_record *o, usec_t now)
-{
-	struct publisher *p = o->all;
-	uint64_t wall = wall_seconds(p->cfg->wall, now);
-	struct record_draft d = { .topic = &o->topic, .body = o->body, .len = o->len };
-	struct record r;
-	bool ok;
-
-	raise_seq(p, held_seq(p, o, wall));
-	raise_seq(p, (wall << SEQ_SHIFT) - 1);
-	if (o->seq)
-		map_take(&p->by_seq, &o->seq);
-	o->seq = d.seq = ++p->last_seq;
-	map_put(&p->by_seq, o);
-	d.expires = wall + o->lifetime;
-	p->env->random(p->env->ctx, d.nonce, sizeof(d.nonce));
-	o->record_len = record_write(o->record, &d, &p->cfg->self, p->cfg->crypto);
-	o->signed_at = now;
-	o->replicas = o->missed = 0;
-	o->retry = RETRY_FIRST;
-	ok = record_read(&r, o->record, o->record_len);
-	assert(ok);
-	(void)ok;
-	dht_store_remove(p->store, &o->name, &p->cfg->self.pub);
-	dht_store_put(p->store, &r, wall);
+	if (!o || r->seq <= o->seq)
+		return;
+	own_raise_seq(p, r->seq);
+	own_sign(o, now);
+	enqueue(o);
+	pump(p, now);
 }
 
 /* --- putting --- */
@@ -224,12 +131,12 @@ static void conflict_done(void *ctx, const struct rpc *r, const struct dht_msg *
 		    !key_equal(&held.signer, &p->cfg->self.pub) ||
 		    record_check_signature(&held, p->cfg->crypto))
 			continue;
-		raise_seq(p, held.seq);
-		sign(o, now);
+		own_raise_seq(p, held.seq);
+		own_sign(o, now);
 		enqueue(o);
+		pump(p, now);
 		break;
 	}
-	pump(p, now);
 }
 
 static void conflict(struct own_record *o, const struct pubkey *holder, usec_t now)
@@ -243,13 +150,9 @@ static void conflict(struct own_record *o, const struct pubkey *holder, usec_t n
 	rpc_call(o->all->rpcs, holder, &m, &owner, now);
 }
 
-static void put_failed(struct own_record *o, const struct pubkey *key, usec_t now)
+static void put_failed(struct own_record *o, uint64_t place, usec_t now)
 {
-	struct publisher *p = o->all;
-
-	replica_remove(o, key);
-	o->missed++;
-	due_no_later(o, now + o->retry + jitter(p, o->retry));
+	replica_lost(o, place, now + o->retry + jitter(o->all, o->retry));
 }
 
 static void put_done(void *ctx, const struct rpc *r, const struct dht_msg *m, usec_t now)
@@ -257,11 +160,15 @@ static void put_done(void *ctx, const struct rpc *r, const struct dht_msg *m, us
 	struct publisher *p = ctx;
 	struct own_record *o = map_get(&p->by_seq, &r->owner.tag);
 
-	if (!o || !replica_of(o, &r->to))
+	if (!o)
 		return; /* signed anew, withdrawn, or forgotten since */
-	if (m && m->status == DHT_STORED_OK)
+	if (m && m->status == DHT_STORED_OK) {
+		if (r->nearest && !own_replica(o, place_of(&r->to)))
+			own_replica_add(o, place_of(&r->to));
 		return;
-	put_failed(o, &r->to, now);
+	}
+	if (!r->nearest)
+		put_failed(o, place_of(&r->to), now);
 	if (m && m->status == DHT_STORED_OLDER)
 		conflict(o, &r->to, now);
 }
@@ -269,16 +176,23 @@ static void put_done(void *ctx, const struct rpc *r, const struct dht_msg *m, us
 static void push(struct own_record *o, const struct pubkey *key, usec_t now)
 {
 	struct rpc_owner owner = { .done = put_done, .ctx = o->all, .tag = o->seq };
-	struct dht_msg m = { .type = DHT_MSG_PUT, .records = 1 };
+	uint64_t place = place_of(key);
+	struct dht_msg m;
 
-	if (replica_of(o, key))
+	if (own_replica(o, place) || !own_put_request(o, &m))
 		return;
-	if (o->replicas == PUBLISH_REPLICAS_MAX)
-		replica_remove(o, &farthest(o)->key);
-	replica_add(o, key);
-	m.record[0] = (struct dht_bytes){ o->record, o->record_len };
+	own_replica_add(o, place);
 	if (rpc_call(o->all->rpcs, key, &m, &owner, now) < 0)
-		put_failed(o, key, now);
+		put_failed(o, place, now);
+}
+
+static void push_nearest(struct own_record *o, usec_t now)
+{
+	struct rpc_owner owner = { .done = put_done, .ctx = o->all, .tag = o->seq };
+	struct dht_msg m;
+
+	if (own_put_request(o, &m))
+		rpc_call_nearest(o->all->rpcs, &o->name.key, &m, &owner, now);
 }
 
 /* --- rounds --- */
@@ -288,19 +202,21 @@ static void round_done(void *ctx, struct lookup *l, usec_t now)
 	struct publisher *p = ctx;
 	struct own_record *o = l->owner;
 	struct pubkey near[DHT_K];
-	size_t n = lookup_nearest(l, near, DHT_K);
+	size_t n = lookup_nearest(l, near, DHT_K, l->wanted == WANTED);
 
 	o->lookup = NULL;
 	p->looking--;
+	o->gone = 0;
 	for (size_t i = 0; i < n; i++)
 		push(o, &near[i], now);
+	if (!key_is_zero(&l->ring)) /* where lookups begin, though it need not be of the nearest */
+		push(o, &l->ring, now);
+	o->puts = o->replicas;
 	if (!list_is_empty(&p->due))
 		timer_set(p->timers, &p->pump, now); /* not from here: we may be inside pump() */
+	if (o->withdrawn)
+		own_free(o);
 }
-
-static usec_t half_life(const struct own_record *o) { return SEC((uint64_t)o->lifetime) / 2; }
-
-static usec_t round_time(const struct own_record *o) { return usec_min(ROUND_TIME, half_life(o)); }
 
 static void due_fire(struct timer *t, usec_t now)
 {
@@ -312,47 +228,62 @@ static void due_fire(struct timer *t, usec_t now)
 
 static void push_to_few(struct own_record *o, usec_t now)
 {
-	const struct contact *c[DHT_K];
-	size_t n;
+	const struct contact *c;
+	size_t at = 0;
 
-	if (o->all->table->count > DHT_K)
-		return;
-	n = dht_table_nearest(o->all->table, &o->name.key, c, DHT_K);
-	for (size_t i = 0; i < n; i++)
-		push(o, &c[i]->key, now);
+	if (o->all->table->count <= PUBLISH_FEW)
+		while ((c = dht_table_next(o->all->table, &at)))
+			push(o, &c->key, now);
 }
 
-/* In a regular round everybody gets the record again; one after a failure only completes. */
-static void regular_or_retry(struct own_record *o, usec_t span)
+bool publish_is_fresh(const struct publisher *p, usec_t now) { return now < p->settled; }
+
+/* A new node's record: to whoever is nearest, and later its first round. */
+static void seed(struct own_record *o, usec_t now)
 {
-	if (o->missed) {
-		o->retry = usec_min(2 * o->retry, span);
-	} else {
-		o->retry = RETRY_FIRST;
-		o->replicas = 0;
-	}
-	o->missed = 0;
+	struct publisher *p = o->all;
+
+	if (!o->seeded && p->env->send_nearest && p->table->count > PUBLISH_FEW)
+		push_nearest(o, now);
+	o->seeded = true;
+	timer_set(p->timers, &o->timer, p->settled + jitter(p, PUBLISH_SPREAD));
+}
+
+static void round_begin(struct own_record *o, usec_t now)
+{
+	struct record_name target = { .key = o->name.key }; /* kind 0: nodes */
+	struct publisher *p = o->all;
+	bool is_careful = o->puts && 2 * o->gone >= o->puts;
+
+	if (o->lookup)
+		return;
+	o->lookup = lookup_new(p->lookups, &p->ops, &target, o);
+	o->lookup->wanted = is_careful ? WANTED_CAREFUL : WANTED;
+	o->lookup->confirm = is_careful ? WANTED_CAREFUL : CONFIRM;
+	o->round_at = now;
+	p->looking++;
+	lookup_start(o->lookup, now);
 }
 
 static void round_start(struct own_record *o, usec_t now)
 {
 	struct publisher *p = o->all;
-	usec_t span = round_time(o);
-	struct record_name target = { .key = o->name.key }; /* kind 0: nodes */
+	usec_t half = own_half_life(o);
 
-	timer_set(p->timers, &o->timer, now + span - jitter(p, span / 8));
-	if (now >= o->signed_at + half_life(o) - half_life(o) / 8)
-		sign(o, now);
-	else
-		regular_or_retry(o, span);
-	if (p->table->count == 0)
-		return;
+	if (now >= o->signed_at + half - half / 8)
+		own_sign(o, now);
+	else if (own_is_thin(o))
+		o->retry = usec_min(2 * o->retry, PUBLISH_REPAIR);
+	timer_set(p->timers, &o->timer, o->signed_at + half - jitter(p, half / 8));
 	push_to_few(o, now);
-	if (o->lookup)
+	if (p->table->count == 0 && o->withdrawn)
+		own_free(o);
+	else if (p->table->count == 0)
 		return;
-	o->lookup = lookup_new(p->lookups, &p->ops, &target, o);
-	p->looking++;
-	lookup_start(o->lookup, now);
+	else if (publish_is_fresh(p, now) && !o->withdrawn)
+		seed(o, now);
+	else
+		round_begin(o, now);
 }
 
 static void pump(struct publisher *p, usec_t now)
@@ -370,17 +301,31 @@ static void pump(struct publisher *p, usec_t now)
 
 /* --- verbs and facts --- */
 
-static struct own_record *own_new(struct publisher *p, const struct dht_topic *t)
+static bool is_full(const struct publisher *p)
 {
-	struct own_record *o = mem_new(sizeof(*o));
+	return p->by_name.count - p->withdrawn >= DHT_PUBLISHED_MAX ||
+	       p->by_name.count >= p->by_name.max;
+}
 
-	o->all = p;
-	o->topic = *t;
-	o->name = record_name_of(t);
-	list_init(&o->in_due);
-	timer_init(&o->timer, due_fire);
-	map_put(&p->by_name, o);
-	return o;
+static bool is_same(const struct own_record *o, struct dht_bytes body, uint32_t lifetime)
+{
+	return !o->withdrawn && o->lifetime == lifetime && o->len == body.len &&
+	       memcmp(o->body, body.p, body.len) == 0;
+}
+
+/* After a change: now, or, with a new node, when it knows more. */
+static void renew(struct own_record *o, usec_t now)
+{
+	struct publisher *p = o->all;
+
+	own_sign(o, now);
+	push_to_few(o, now);
+	if (publish_is_fresh(p, now) && p->table->count && !o->withdrawn) {
+		due_no_later(o, now + SEED_WAIT + jitter(p, SEED_WAIT));
+		return;
+	}
+	enqueue(o);
+	pump(p, now);
 }
 
 int publish_put(struct publisher *p, const struct dht_topic *t, struct dht_bytes body,
@@ -389,69 +334,107 @@ int publish_put(struct publisher *p, const struct dht_topic *t, struct dht_bytes
 	struct record_name name = record_name_of(t);
 	struct own_record *o = map_get(&p->by_name, &name);
 
-	if (body.len > DHT_BODY_MAX)
+	if (body.len == 0 || body.len > DHT_BODY_MAX)
 		return -EMSGSIZE;
-	if (!o && p->by_name.count >= DHT_PUBLISHED_MAX)
+	if (!o && is_full(p))
 		return -ENOSPC;
+	lifetime = lifetime < LIFE_MIN ? LIFE_MIN : lifetime;
+	lifetime = lifetime > RECORD_LIFE_MAX ? RECORD_LIFE_MAX : lifetime;
+	if (o && is_same(o, body, lifetime))
+		return 0;
 	if (!o)
-		o = own_new(p, t);
+		o = own_new(p, t, due_fire);
+	p->withdrawn -= o->withdrawn;
+	o->withdrawn = o->seeded = false;
 	free(o->body);
 	o->body = mem_copy(body.p, body.len);
 	o->len = body.len;
-	o->lifetime = lifetime < LIFE_MIN ? LIFE_MIN : lifetime;
-	if (o->lifetime > RECORD_LIFE_MAX)
-		o->lifetime = RECORD_LIFE_MAX;
-	sign(o, now);
-	enqueue(o);
-	pump(p, now);
+	o->lifetime = lifetime;
+	renew(o, now);
 	return 0;
 }
 
-void publish_withdraw(struct publisher *p, const struct dht_topic *t)
+void publish_withdraw(struct publisher *p, const struct dht_topic *t, usec_t now)
 {
 	struct record_name name = record_name_of(t);
 	struct own_record *o = map_get(&p->by_name, &name);
 
-	if (!o)
+	if (!o || o->withdrawn)
 		return;
-	dht_store_remove(p->store, &name, &p->cfg->self.pub);
-	own_free(o);
-}
-
-static bool wants(struct own_record *o, const struct pubkey *key)
-{
-	struct node_id id = id_of(key);
-
-	return o->replicas < DHT_K || id_xor_compare(&o->name.key, &id, &farthest(o)->id) < 0;
-}
-
-void publish_contact_up(struct publisher *p, const struct pubkey *key, usec_t now)
-{
-	struct own_record *o;
-	size_t at = 0, pushed = 0;
-
-	while ((o = map_next(&p->by_name, &at))) {
-		replica_remove(o, key);
-		if (!wants(o, key))
-			continue;
-		if (pushed++ < PUBLISH_PUSH_MAX)
-			push(o, key, now);
-		if (replica_of(o, key) && o->replicas > DHT_K)
-			continue;
-		o->missed++; /* the round that follows only completes */
-		due_no_later(o, now + NEW_WAIT + jitter(p, NEW_WAIT));
+	if (o->replicas == 0 && !o->lookup) { /* nobody has it */
+		dht_store_remove(p->store, &name, &p->cfg->self.pub);
+		own_free(o);
+		return;
 	}
+	o->withdrawn = true;
+	p->withdrawn++;
+	o->len = 0;
+	renew(o, now);
 }
 
-void publish_contact_lost(struct publisher *p, const struct pubkey *key, usec_t now)
+/* The first contact begins the time in which a new node waits. */
+static void settle(struct publisher *p, usec_t now)
 {
 	struct own_record *o;
 	size_t at = 0;
 
+	p->settled = now + PUBLISH_SETTLE;
+	while ((o = map_next(&p->by_name, &at)))
+		due_no_later(o, now + SEED_WAIT + jitter(p, SEED_WAIT));
+}
+
+/* Everybody is a holder while there are fewer than DHT_K. */
+static bool wants_more(const struct own_record *o, usec_t now)
+{
+	if (o->all->table->count <= PUBLISH_FEW)
+		return true;
+	return !publish_is_fresh(o->all, now) && o->puts && o->puts < DHT_K && !o->withdrawn;
+}
+
+static void greet_fire(struct timer *t, usec_t now)
+{
+	struct publisher *p = container_of(t, struct publisher, greet);
+	const struct contact *c;
+	struct own_record *o;
+	size_t at = 0, pushed = 0;
+
+	while ((o = map_next(&p->by_name, &at)))
+		for (size_t i = 0; wants_more(o, now) && (c = dht_table_next(p->table, &i));) {
+			if (c->fails || own_replica(o, c->place))
+				continue;
+			if (pushed++ == PUBLISH_PUSH_MAX) {
+				timer_set(p->timers, &p->greet, now + GREET_MORE);
+				return;
+			}
+			push(o, &c->key, now);
+		}
+}
+
+void publish_contact_up(struct publisher *p, const struct pubkey *key, usec_t now)
+{
+	uint64_t place = place_of(key);
+	struct own_record *o;
+	size_t at = 0;
+
+	if (p->settled == USEC_NEVER)
+		settle(p, now);
+	while ((o = map_next(&p->by_name, &at)))
+		if (o->puts < DHT_K)
+			own_replica_remove(o, place);
+	if (p->by_name.count && !timer_is_set(&p->greet))
+		timer_set(p->timers, &p->greet, now + GREET_WAIT + jitter(p, GREET_WAIT));
+}
+
+void publish_contact_lost(struct publisher *p, const struct pubkey *key, usec_t now)
+{
+	uint64_t place = place_of(key);
+	struct own_record *o;
+	size_t at = 0;
+
 	while ((o = map_next(&p->by_name, &at))) {
-		if (!replica_remove(o, key))
-			continue;
-		o->missed++;
-		due_no_later(o, now + LOST_WAIT + jitter(p, LOST_WAIT));
+		usec_t soon = now + LOST_WAIT + jitter(p, LOST_WAIT);
+
+		replica_lost(o, place, soon > o->round_at + PUBLISH_REPAIR ?
+					       soon : o->round_at + PUBLISH_REPAIR);
 	}
 }

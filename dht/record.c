@@ -104,6 +104,11 @@ bool record_read(struct record *r, const uint8_t *bytes, size_t len)
 	       r->sealed_len >= RECORD_NONCE_LEN + SEAL_TAG_LEN;
 }
 
+bool record_is_empty(const struct record *r)
+{
+	return r->sealed_len == RECORD_NONCE_LEN + SEAL_TAG_LEN;
+}
+
 enum drop record_check_dates(const struct record *r, uint64_t wall)
 {
 	if (r->expires <= wall || r->expires - wall > RECORD_LIFE_MAX + RECORD_LIFE_SLACK)
@@ -113,7 +118,7 @@ enum drop record_check_dates(const struct record *r, uint64_t wall)
 
 enum drop record_check_signature(const struct record *r, const struct crypto *crypto)
 {
-	if (!key_valid(&r->signer) || !crypto->verify(r->bytes + r->signed_len, &r->signer,
+	if (!crypto->key_valid(&r->signer) || !crypto->verify(r->bytes + r->signed_len, &r->signer,
 						      "vpnd record", r->bytes, r->signed_len))
 		return DROP_SIGNATURE;
 	return DROP_NONE;

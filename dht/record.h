@@ -48,6 +48,8 @@ size_t record_write(uint8_t out[RECORD_LEN_MAX], const struct record_draft *d,
 		    const struct key_pair *self, const struct crypto *crypto);
 /* The form alone; false when it is not a record of ours. */
 bool record_read(struct record *r, const uint8_t *bytes, size_t len);
+/* A body of 0 bytes: its signer has withdrawn what stood here. */
+bool record_is_empty(const struct record *r);
 /* Dates against the wall clock (seconds): DROP_NONE or DROP_EXPIRED (past, or too far ahead). */
 enum drop record_check_dates(const struct record *r, uint64_t wall);
 /* Signer and signature: DROP_NONE or DROP_SIGNATURE. Costs a signature check. */

@@ -104,13 +104,13 @@ bool reg_op_verify(const struct reg_op *op, const uint8_t *msg, size_t len, cons
 {
 	size_t body = len - (2 * SIG_LEN + KEY_LEN);
 
-	if (len < 2 * SIG_LEN + KEY_LEN || !key_valid(&op->signer))
+	if (len < 2 * SIG_LEN + KEY_LEN || !c->key_valid(&op->signer))
 		return false;
-	if (!key_is_zero(&op->heir) && !key_valid(&op->heir))
+	if (!key_is_zero(&op->heir) && !c->key_valid(&op->heir))
 		return false;
 	if (!c->verify(op->sig, &op->signer, OP_LABEL, msg, body))
 		return false;
 	return key_is_zero(&op->second) ||
-	       (key_valid(&op->second) &&
+	       (c->key_valid(&op->second) &&
 		c->verify(op->second_sig, &op->second, OP_LABEL, msg, body));
 }

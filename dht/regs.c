@@ -99,7 +99,7 @@ struct keeper_role *regs_keeper(struct regs *r)
 
 bool regs_judges(const struct regs *r)
 {
-	return r->keeper && r->facts.has_config && keeper_is_active(r->keeper);
+	return r->keeper && r->facts.config && keeper_is_active(r->keeper);
 }
 
 void regs_settle(struct regs *r, usec_t now)
@@ -130,8 +130,8 @@ static void not_here(struct regs *r, const struct pubkey *to, uint64_t request)
 	uint8_t msg[REGMSG_MAX];
 	size_t n;
 
-	m.config = r->facts.config.bytes;
-	m.config_len = r->facts.config.len;
+	m.config = r->facts.config->bytes;
+	m.config_len = r->facts.config->len;
 	memcpy(m.nsid, r->nsid, NSID_LEN);
 	n = regmsg_write(msg, sizeof(msg), &m);
 	if (n)
@@ -149,7 +149,7 @@ static void register_input(struct regs *r, const struct pubkey *from, const uint
 		client_result(r, from, &m, now);
 	else if (r->keeper)
 		keeper_input(r->keeper, from, msg, len, now);
-	else if (m.type == REGMSG_OPERATION && r->facts.has_config &&
+	else if (m.type == REGMSG_OPERATION && r->facts.config &&
 		 limit_take(&r->sync_limit, now))
 		not_here(r, from, m.request); /* the asker's keeper set is old */
 	else
@@ -211,8 +211,8 @@ bool regs_restore(struct regs *r, const uint8_t *key, size_t key_len, const uint
 void regs_started(struct regs *r, usec_t now)
 {
 	r->now = now;
-	if (!r->keeper && r->facts.has_config &&
-	    config_member(&r->facts.config, &r->cfg.self.pub) >= 0)
+	if (!r->keeper && r->facts.config &&
+	    config_member(r->facts.config, &r->cfg.self.pub) >= 0)
 		regs_keeper(r); /* its state is lost: it will stay silent and say so */
 	if (r->keeper)
 		keeper_started(r->keeper, now);

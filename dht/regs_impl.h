@@ -32,23 +32,23 @@ struct fact_disk { /* versions count changes; 0 = never set */
 	usec_t since;
 };
 
+/* Each is as long as it must be: a node that has little to know is small. */
 struct facts {
-	bool has_config, has_settings, has_membership, has_revocations;
-	struct config config;
-	struct settings settings;
-	uint8_t settings_bytes[SETTINGS_MAX];
+	struct config *config;	   /* NULL = none yet; its bytes end with the last one used */
+	struct settings *settings; /* NULL = none yet, with settings_bytes */
+	uint8_t *settings_bytes;
 	size_t settings_len;
 	struct regs_secret secrets[2]; /* newest first */
 	size_t secret_count;
 	uint64_t rotated;      /* wall seconds when the newest secret came here */
 	uint64_t rotated_for; /* number of the revocation list that the newest secret follows */
-	uint8_t membership[GRANT_MAX];
+	uint8_t *membership; /* NULL = none yet */
 	size_t membership_len;
 	struct ballot membership_ballot;
 	struct member_payload member;
-	uint8_t revocations[GRANT_MAX];
+	uint8_t *revocations; /* NULL = none yet, with revoked */
 	size_t revocations_len;
-	struct revocation_payload revoked;
+	struct revocation_payload *revoked;
 	bool told_revoked; /* REGS_REVOKED_SELF went out */
 	struct fact_disk disk[FACT_COUNT];
 	uint64_t last_op;
@@ -72,8 +72,8 @@ struct client_op {
 };
 
 struct client {
-	struct client_op *op[REGS_OPS_MAX];
-	size_t count;
+	struct client_op **op;
+	size_t count, places; /* at most REGS_OPS_MAX */
 	uint64_t next;	  /* operation number */
 	uint64_t reserved; /* numbers below may be used once this is durable ... */
 	uint64_t writing, safe; /* ... as they may below `safe` */
@@ -162,6 +162,9 @@ bool facts_verify(const struct regs *r, struct grant *g, const struct reg_name *
 		  const uint8_t *b, size_t len);
 bool facts_set_membership(struct regs *r, const struct grant *g, const uint8_t *b, size_t len);
 bool facts_set_revocations(struct regs *r, const struct grant *g, const uint8_t *b, size_t len);
+/* Without judging and without writing. */
+void facts_keep_config(struct regs *r, const struct config *c);
+void facts_keep_settings(struct regs *r, const struct settings *s, const uint8_t *b, size_t len);
 void facts_write(struct regs *r, enum fact f);
 void facts_persisted(struct regs *r, uint64_t op, int result, usec_t now);
 bool facts_durable(const struct regs *r); /* everything */

@@ -5,12 +5,12 @@
 
 const struct config *regs_keepers(const struct regs *r)
 {
-	return r->facts.has_config ? &r->facts.config : NULL;
+	return r->facts.config;
 }
 
 const struct settings *regs_settings(const struct regs *r)
 {
-	return r->facts.has_settings ? &r->facts.settings : NULL;
+	return r->facts.settings;
 }
 
 size_t regs_settings_bytes(const struct regs *r, const uint8_t **out)
@@ -33,7 +33,7 @@ size_t regs_membership(const struct regs *r, const uint8_t **grant)
 
 uint64_t regs_revocation_number(const struct regs *r)
 {
-	return r->facts.has_revocations ? r->facts.revoked.number : 0;
+	return r->facts.revoked ? r->facts.revoked->number : 0;
 }
 
 size_t regs_revocation_grant(const struct regs *r, const uint8_t **grant)
@@ -44,7 +44,7 @@ size_t regs_revocation_grant(const struct regs *r, const uint8_t **grant)
 
 bool regs_is_revoked(const struct regs *r, const struct pubkey *key)
 {
-	return r->facts.has_revocations && revocation_has(&r->facts.revoked, key);
+	return r->facts.revoked && revocation_has(r->facts.revoked, key);
 }
 
 bool regs_is_keeper(const struct regs *r) { return regs_judges(r); }
@@ -61,7 +61,7 @@ static bool member_is_good(const struct regs *r, const struct grant *g)
 
 bool regs_check(const struct regs *r, struct grant *g, const uint8_t *b, size_t len, usec_t now)
 {
-	if (!r->facts.has_config || !grant_verify(g, b, len, &r->facts.config, r->cfg.crypto) ||
+	if (!r->facts.config || !grant_verify(g, b, len, r->facts.config, r->cfg.crypto) ||
 	    wall_seconds(r->cfg.wall, now) >= grant_end(g))
 		return false;
 	return g->name.kind == REG_MEMBER ? member_is_good(r, g) : !regs_is_revoked(r, &g->owner);

@@ -174,7 +174,7 @@ static enum reg_status member_set_allowed(const struct keeper_role *k, const str
 	memcpy(key.b, op->name.b, KEY_LEN);
 	if (!member_payload_read(&p, op->payload, op->payload_len) || p.serial || p.not_after ||
 	    p.revoked || p.ephemeral || !sodium_is_zero(p.token, sizeof(p.token)) ||
-	    !key_valid(&key))
+	    !k->cfg.crypto->key_valid(&key))
 		return REG_MALFORMED;
 	return rights_allowed(k, op, p.rights | standing(k, &key));
 }

@@ -1,34 +1,47 @@
 /* senders.c - one slot per hash of the key; see senders.h for what happens when two meet in one. */
 #include "dht/senders.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/wire.h"
-
-#define IDLE SEC(1)
 
 void senders_init(struct senders *s, const uint8_t seed[16])
 {
 	_Static_assert(sizeof(s->seed) == crypto_shorthash_KEYBYTES, "seed is a SipHash key");
-	memset(s, 0, sizeof(*s));
+	s->slot = NULL;
 	memcpy(s->seed, seed, sizeof(s->seed));
+}
+
+void senders_fini(struct senders *s)
+{
+	free(s->slot);
+	s->slot = NULL;
 }
 
 bool senders_take(struct senders *s, const struct pubkey *key, usec_t now)
 {
 	uint8_t h[crypto_shorthash_BYTES];
 	struct rd r = rd_of(h, sizeof(h));
+	struct sender_slot *slot;
 	uint64_t who;
-	size_t i;
 
 	crypto_shorthash(h, key->b, sizeof(key->b), s->seed);
 	who = rd_u64(&r);
-	i = who % SENDERS_SLOTS;
-	if (s->slot[i].who != who && now >= s->slot[i].limit.last + IDLE) {
-		limit_init(&s->slot[i].limit, SENDERS_RATE, SENDERS_RATE);
-		s->slot[i].who = who;
-	}
-	if (s->slot[i].limit.per_second == 0)
-		limit_init(&s->slot[i].limit, SENDERS_RATE, SENDERS_RATE);
-	return limit_take(&s->slot[i].limit, now);
+	if (!s->slot)
+		s->slot = mem_new(SENDERS_SLOTS * sizeof(*s->slot));
+	slot = &s->slot[who % SENDERS_SLOTS];
+	if (slot->allowance.full < now)
+		slot->who = who;
+	return bucket_take(&slot->allowance, SENDERS_RATE, SENDERS_RATE, now);
+}
+
+bool senders_sweep(struct senders *s, usec_t now)
+{
+	for (size_t i = 0; s->slot && i < SENDERS_SLOTS; i++)
+		if (s->slot[i].allowance.full >= now)
+			return false;
+	senders_fini(s);
+	return true;
 }

@@ -40,13 +40,13 @@ static void send(struct regs *r, const struct pubkey *to, struct membermsg *m)
 
 static void fill_config(const struct regs *r, struct membermsg *m)
 {
-	if (r->facts.has_config)
-		m->config = (struct membermsg_block){ r->facts.config.bytes, r->facts.config.len };
+	if (r->facts.config)
+		m->config = (struct membermsg_block){ r->facts.config->bytes, r->facts.config->len };
 }
 
 static void fill_revocations(const struct regs *r, struct membermsg *m)
 {
-	if (r->facts.has_revocations)
+	if (r->facts.revoked)
 		m->revocations = (struct membermsg_block){ r->facts.revocations,
 							   r->facts.revocations_len };
 }
@@ -92,7 +92,7 @@ void serve_enrol(struct regs *r, const struct pubkey *from, const struct memberm
 	}
 	if (regs_judges(r))
 		keeper_enrol(r->keeper, &ask, now);
-	else if (r->facts.has_config)
+	else if (r->facts.config)
 		redirect(r, from, m->request);
 }
 
@@ -252,8 +252,8 @@ static bool rotation_is_due(const struct regs *r, uint64_t wall)
 	const struct facts *f = &r->facts;
 
 	/* One keeper makes it, or two would make different ones of one number. */
-	return regs_judges(r) && config_member(&f->config, &r->cfg.self.pub) == 0 &&
-	       f->secret_count && f->has_revocations && f->revoked.number > f->rotated_for &&
+	return regs_judges(r) && config_member(f->config, &r->cfg.self.pub) == 0 &&
+	       f->secret_count && f->revoked && f->revoked->number > f->rotated_for &&
 	       wall >= f->rotated + SECRET_LIFE_MIN;
 }
 

@@ -33,10 +33,10 @@ static bool subnet_valid(const struct prefix *p)
 	return (ip_to_v4(&p->ip) & host) == 0;
 }
 
-static bool admins_valid(const struct settings *s)
+static bool admins_valid(const struct settings *s, const struct crypto *c)
 {
 	for (size_t i = 0; i < s->admin_count; i++) {
-		if (!key_valid(&s->admins[i]))
+		if (!c->key_valid(&s->admins[i]))
 			return false;
 		for (size_t j = 0; j < i; j++)
 			if (key_equal(&s->admins[i], &s->admins[j]))
@@ -45,12 +45,12 @@ static bool admins_valid(const struct settings *s)
 	return true;
 }
 
-static bool settings_valid(const struct settings *s)
+static bool settings_valid(const struct settings *s, const struct crypto *c)
 {
 	return s->admin_count <= ADMINS_MAX && strlen(s->name) <= 32 &&
 	       reg_host_valid(s->name, strlen(s->name)) &&
 	       (!s->domain[0] || domain_valid(s->domain)) && subnet_valid(&s->subnet) &&
-	       s->lease >= LEASE_MIN && s->mtu >= MTU_MIN && admins_valid(s);
+	       s->lease >= LEASE_MIN && s->mtu >= MTU_MIN && admins_valid(s, c);
 }
 
 size_t settings_write(uint8_t *out, size_t size, const struct settings *s, const struct crypto *c,
@@ -59,7 +59,7 @@ size_t settings_write(uint8_t *out, size_t size, const struct settings *s, const
 	struct wr w = wr_of(out, size);
 	uint8_t sig[SIG_LEN];
 
-	if (!settings_valid(s) || !key_equal(&s->root, &root->pub))
+	if (!settings_valid(s, c) || !key_equal(&s->root, &root->pub))
 		return 0;
 	wr_u8(&w, SETTINGS_VERSION);
 	wr_copy(&w, s->root.b, KEY_LEN);
@@ -123,7 +123,7 @@ bool settings_read(struct settings *s, const uint8_t *b, size_t len, const struc
 	memset(s, 0, sizeof(*s));
 	rd_settings(&r, s);
 	sig = rd_bytes(&r, SIG_LEN);
-	return rd_done(&r) && version && settings_valid(s) && key_equal(&s->root, root) &&
+	return rd_done(&r) && version && settings_valid(s, c) && key_equal(&s->root, root) &&
 	       c->verify(sig, root, SETTINGS_LABEL, b, len - SIG_LEN);
 }
 

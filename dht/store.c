@@ -68,13 +68,17 @@ static void drop(struct dht_store *s, struct held_record *h)
 	s->all[h->place] = s->all[--s->count];
 	s->all[h->place]->place = h->place;
 	free(h);
+	if (s->count == 0) {
+		free(s->all);
+		s->all = NULL;
+		s->size = 0;
+	}
 }
 
 void dht_store_fini(struct dht_store *s)
 {
 	while (s->count)
 		drop(s, s->all[s->count - 1]);
-	free(s->all);
 	map_fini(&s->names);
 	map_fini(&s->origins);
 }
@@ -247,6 +251,20 @@ void dht_store_sweep(struct dht_store *s, uint64_t wall)
 	for (size_t i = s->count; i-- > 0;)
 		if (s->all[i]->r.expires <= wall)
 			drop(s, s->all[i]);
+}
+
+const struct record *dht_store_find(const struct dht_store *s, const struct record_name *name,
+				    const struct pubkey *signer)
+{
+	struct held_record *h = find(s, name, signer);
+
+	return h ? &h->r : NULL;
+}
+
+const struct record *dht_store_at(const struct dht_store *s, size_t i)
+{
+	assert(i < s->count);
+	return &s->all[i]->r;
 }
 
 size_t dht_store_size(const struct dht_store *s)

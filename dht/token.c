@@ -62,7 +62,7 @@ size_t token_write(char *out, size_t size, const struct token *t)
 	return n;
 }
 
-static void rd_contact(struct rd *r, struct token_contact *c)
+static void rd_contact(struct rd *r, struct token_contact *c, const struct crypto *crypto)
 {
 	rd_copy(r, c->key.b, KEY_LEN);
 	c->addr_count = rd_u8(r);
@@ -70,11 +70,11 @@ static void rd_contact(struct rd *r, struct token_contact *c)
 		r->bad = true;
 	for (size_t i = 0; rd_ok(r) && i < c->addr_count; i++)
 		c->addrs[i] = rd_addr(r);
-	if (rd_ok(r) && !key_valid(&c->key))
+	if (rd_ok(r) && !crypto->key_valid(&c->key))
 		r->bad = true;
 }
 
-static void rd_token(struct rd *r, struct token *t)
+static void rd_token(struct rd *r, struct token *t, const struct crypto *c)
 {
 	rd_copy(r, t->root.b, KEY_LEN);
 	rd_copy(r, t->rendezvous, sizeof(t->rendezvous));
@@ -87,10 +87,11 @@ static void rd_token(struct rd *r, struct token *t)
 	if (t->contact_count > TOKEN_CONTACTS_MAX)
 		r->bad = true;
 	for (size_t i = 0; rd_ok(r) && i < t->contact_count; i++)
-		rd_contact(r, &t->contacts[i]);
+		rd_contact(r, &t->contacts[i], c);
 }
 
-static const char *token_read(struct token *t, const uint8_t *b, size_t len)
+static const char *token_read(struct token *t, const uint8_t *b, size_t len,
+			      const struct crypto *c)
 {
 	uint8_t sum[CHECKSUM_LEN];
 	struct key_pair key;
@@ -102,10 +103,10 @@ static const char *token_read(struct token *t, const uint8_t *b, size_t len)
 	if (memcmp(sum, b + len - CHECKSUM_LEN, CHECKSUM_LEN) != 0)
 		return "damaged: the checksum does not match, a character is wrong or missing";
 	r = rd_of(b, len - CHECKSUM_LEN);
-	rd_token(&r, t);
+	rd_token(&r, t, c);
 	if (!rd_done(&r))
 		return "malformed: a field of the token is wrong";
-	if (!key_valid(&t->root))
+	if (!c->key_valid(&t->root))
 		return "malformed: the namespace key of the token is not a key";
 	if (!key_from_seed(&key, t->seed))
 		return "malformed: the secret of the token is not a key";
@@ -113,7 +114,7 @@ static const char *token_read(struct token *t, const uint8_t *b, size_t len)
 	return NULL;
 }
 
-const char *token_parse(struct token *t, const char *text)
+const char *token_parse(struct token *t, const char *text, const struct crypto *c)
 {
 	uint8_t bytes[TOKEN_BYTES_MAX];
 	const char *wrong;
@@ -133,7 +134,7 @@ const char *token_parse(struct token *t, const char *text)
 	    sodium_base642bin(bytes, sizeof(bytes), text, n, NULL, &len, NULL, VARIANT) != 0)
 		wrong = "damaged: not base64url text of the right length";
 	else
-		wrong = token_read(t, bytes, len);
+		wrong = token_read(t, bytes, len, c);
 	if (wrong)
 		sodium_memzero(t, sizeof(*t));
 	sodium_memzero(bytes, sizeof(bytes));

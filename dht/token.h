@@ -26,7 +26,7 @@ struct token {
 /* Length without the final 0, or 0 if it does not fit. */
 size_t token_write(char *out, size_t size, const struct token *t);
 /* NULL when good, else what is wrong, for the user ("not a vpnd token", "damaged: checksum ..."). */
-const char *token_parse(struct token *t, const char *text);
+const char *token_parse(struct token *t, const char *text, const struct crypto *c);
 void token_id(uint8_t id[32], const struct pubkey *token_key);
 
 #endif

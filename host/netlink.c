@@ -204,6 +204,57 @@ size_t netlink_addresses(struct netlink *n, bool (*own)(void *ctx, unsigned ifin
 	return count;
 }
 
+/* Its IPv4 subnets; host bits are cleared, as struct prefix wants it. */
+static void list_nets(struct nl_cache *addrs, struct netlink_lan *lan)
+{
+	for (struct nl_object *o = nl_cache_get_first(addrs); o; o = nl_cache_get_next(o)) {
+		struct rtnl_addr *a = (struct rtnl_addr *)o;
+		struct prefix p = { .ip = from_nl(rtnl_addr_get_local(a)) };
+		int bits = rtnl_addr_get_prefixlen(a);
+
+		if (rtnl_addr_get_ifindex(a) != (int)lan->ifindex || p.ip.len != 4 ||
+		    lan->net_count == NETLINK_LAN_NETS)
+			continue;
+		p.bits = (uint8_t)bits;
+		p.ip = ip_v4(bits ? ip_to_v4(&p.ip) & UINT32_MAX << (32 - bits) : 0);
+		lan->nets[lan->net_count++] = p;
+	}
+}
+
+static bool is_lan(struct rtnl_link *l)
+{
+	unsigned flags = rtnl_link_get_flags(l);
+
+	return (flags & IFF_UP) && (flags & IFF_MULTICAST) &&
+	       !(flags & (IFF_LOOPBACK | IFF_POINTOPOINT)) && !rtnl_link_get_master(l);
+}
+
+size_t netlink_lans(struct netlink *n, bool (*own)(void *ctx, unsigned ifindex), void *ctx,
+		    struct netlink_lan out[], size_t max)
+{
+	struct nl_cache *links = NULL, *addrs = NULL;
+	size_t count = 0;
+
+	if (rtnl_link_alloc_cache(n->ask, AF_UNSPEC, &links) == 0 &&
+	    rtnl_addr_alloc_cache(n->ask, &addrs) == 0) {
+		for (struct nl_object *o = nl_cache_get_first(links); o && count < max;
+		     o = nl_cache_get_next(o)) {
+			struct rtnl_link *l = (struct rtnl_link *)o;
+			unsigned ifindex = (unsigned)rtnl_link_get_ifindex(l);
+
+			if (!is_lan(l) || own(ctx, ifindex))
+				continue;
+			out[count] = (struct netlink_lan){ .ifindex = ifindex };
+			list_nets(addrs, &out[count++]);
+		}
+	}
+	if (addrs)
+		nl_cache_free(addrs);
+	if (links)
+		nl_cache_free(links);
+	return count;
+}
+
 static bool overlaps(const struct nl_addr *a, const struct prefix *p)
 {
 	struct prefix q = { .ip = from_nl(a) };

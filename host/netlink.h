@@ -9,7 +9,16 @@
 
 #include "base/addr.h"
 
+#define NETLINK_LANS_MAX 16
+#define NETLINK_LAN_NETS 4
+
 struct netlink;
+
+struct netlink_lan {
+	unsigned ifindex;
+	size_t net_count;
+	struct prefix nets[NETLINK_LAN_NETS]; /* IPv4 subnets of its addresses */
+};
 
 int netlink_open(struct netlink **out);
 void netlink_close(struct netlink *n);
@@ -25,6 +34,10 @@ int netlink_address(struct netlink *n, unsigned ifindex, const struct ip *ip, ui
  * at most max; port and scope are 0. */
 size_t netlink_addresses(struct netlink *n, bool (*own)(void *ctx, unsigned ifindex), void *ctx,
 			 struct addr out[], size_t max);
+/* Interfaces with neighbours: up, multicast, not loopback, not point-to-point, not part of a bridge or
+ * bond, without those for which `own` says true. Returns how many, at most max. */
+size_t netlink_lans(struct netlink *n, bool (*own)(void *ctx, unsigned ifindex), void *ctx,
+		    struct netlink_lan out[], size_t max);
 /* Whether an address or route of this host (default routes apart) overlaps the prefix. */
 bool netlink_taken(struct netlink *n, const struct prefix *p);
 

@@ -3,10 +3,18 @@
  * What we tell: what the owner set, then where peers that proved themselves see us (the newest
  * OBSERVED_MAX). What a peer tells becomes candidates: the peer is authenticated and asked for it,
  * yet a told address may be somebody else's, so there are at most eight candidates, each with a
- * schedule that thins out (path.c), and one such message a second. */
+ * schedule that thins out (path.c), and one such message a second. A leaf tells its agent, too: the
+ * ring leads to it by way of that one only. */
 #include "p2p/addresses.h"
 
+#include <stdlib.h>
+
+#include "base/mem.h"
 #include "p2p/later.h"
+
+#define ADDRESSES_A_SECOND 1 /* messages of one peer */
+#define ADDRESSES_BURST 5
+#include "p2p/route.h"
 
 bool addresses_usable(const struct addr *a)
 {
@@ -21,7 +29,7 @@ static bool is_in(const struct addr *list, size_t count, const struct addr *a)
 	return false;
 }
 
-static size_t own(const struct p2p *p, struct addr out[P2P_ADDRESSES_MAX])
+size_t p2p_own_addresses(const struct p2p *p, struct addr out[P2P_ADDRESSES_MAX])
 {
 	size_t count = 0;
 
@@ -37,15 +45,18 @@ static size_t own(const struct p2p *p, struct addr out[P2P_ADDRESSES_MAX])
 void addresses_tell(struct session *s, usec_t now)
 {
 	struct addr list[P2P_ADDRESSES_MAX];
-	uint8_t msg[1 + 19 * P2P_ADDRESSES_MAX];
+	uint8_t msg[1 + 19 * P2P_ADDRESSES_MAX + ID_LEN];
 	struct wr w = wr_of(msg, sizeof(msg));
-	size_t count = own(s->p, list);
+	struct node_id agent = route_agent(s->p, s);
+	size_t count = p2p_own_addresses(s->p, list);
 
 	if (!s->up)
 		return;
 	wr_u8(&w, (uint8_t)count);
 	for (size_t i = 0; i < count; i++)
 		wr_addr(&w, &list[i]);
+	if (s->p->cfg.leaf) /* the ring finds others by themselves */
+		wr_copy(&w, agent.b, ID_LEN);
 	if (channel_send(s->channel, SERVICE_ADDRESSES, msg, wr_len(&w), now) < 0)
 		p2p_drop(s->p, DROP_FULL);
 	session_touch(s);
@@ -58,6 +69,19 @@ void addresses_tell_all(struct p2p *p, usec_t now)
 
 	while ((s = map_next(&p->sessions, &at)))
 		addresses_tell(s, now);
+}
+
+void addresses_mind_agent(struct p2p *p, usec_t now)
+{
+	struct node_id agent;
+
+	if (!p->cfg.leaf)
+		return;
+	agent = route_agent(p, NULL);
+	if (id_equal(&agent, &p->told_agent))
+		return;
+	p->told_agent = agent;
+	addresses_tell_all(p, now);
 }
 
 /* Loopback is believed only by nodes that are reachable there themselves. */
@@ -73,9 +97,28 @@ static bool may_be_tried(const struct p2p *p, const struct addr *a)
 	return false;
 }
 
+/* Those of the list that may be tried, at its start; their number. */
+static size_t usable_first(const struct p2p *p, struct addr *list, size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (may_be_tried(p, &list[i]))
+			list[kept++] = list[i];
+	return kept;
+}
+
+static void remember(struct session *s, const struct addr *list, size_t count)
+{
+	free(s->told);
+	s->told = count ? mem_copy(list, count * sizeof(*list)) : NULL;
+	s->told_count = (uint8_t)count;
+}
+
 void addresses_input(struct session *s, struct rd r, usec_t now)
 {
 	struct addr list[P2P_ADDRESSES_MAX];
+	struct node_id agent = { { 0 } };
 	size_t count = rd_u8(&r);
 
 	if (count > P2P_ADDRESSES_MAX) {
@@ -84,21 +127,21 @@ void addresses_input(struct session *s, struct rd r, usec_t now)
 	}
 	for (size_t i = 0; i < count; i++)
 		list[i] = rd_addr(&r);
+	if (rd_left(&r))
+		rd_copy(&r, agent.b, ID_LEN);
 	if (!rd_done(&r)) {
 		p2p_drop(s->p, DROP_MALFORMED);
 		return;
 	}
-	if (!limit_take(&s->addresses, now)) {
+	if (!bucket_take(&s->addresses, ADDRESSES_A_SECOND, ADDRESSES_BURST, now)) {
 		p2p_drop(s->p, DROP_RATE);
 		return;
 	}
-	s->told_count = 0;
-	for (size_t i = 0; i < count; i++) {
-		if (!may_be_tried(s->p, &list[i]))
-			continue;
-		s->told[s->told_count++] = list[i];
-		paths_add(&s->paths, &list[i], 0, true, now);
-	}
+	if (!id_equal(&agent, &(struct node_id){ { 0 } }))
+		s->agent = agent;
+	remember(s, list, usable_first(s->p, list, count));
+	for (size_t i = 0; i < s->told_count; i++)
+		paths_add(&s->paths, &s->told[i], 0, true, now);
 }
 
 void addresses_observed(struct p2p *p, const struct addr *a, usec_t now)
@@ -126,10 +169,10 @@ size_t addresses_of(const struct session *s, struct addr *out, size_t max)
 
 	if (s->paths.used >= 0 && count < max)
 		out[count++] = s->paths.list[s->paths.used].addr;
-	for (size_t i = 0; i < P2P_PATHS_MAX && count < max; i++) {
+	for (int i = 0; i < s->paths.count && count < max; i++) {
 		const struct path *path = &s->paths.list[i];
 
-		if (path->addr.ip.len && path->proven && !is_in(out, count, &path->addr))
+		if (path->proven && !is_in(out, count, &path->addr))
 			out[count++] = path->addr;
 	}
 	for (size_t i = 0; i < s->told_count && count < max; i++)

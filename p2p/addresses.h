@@ -7,6 +7,8 @@
 
 void addresses_tell(struct session *s, usec_t now);
 void addresses_tell_all(struct p2p *p, usec_t now);
+/* Those of a leaf, if its agent is another one now. */
+void addresses_mind_agent(struct p2p *p, usec_t now);
 void addresses_input(struct session *s, struct rd r, usec_t now);
 /* A peer says that it sees us at `a`. */
 void addresses_observed(struct p2p *p, const struct addr *a, usec_t now);

@@ -19,10 +19,24 @@ _Static_assert(crypto_aead_aes256gcm_NPUBBYTES == NONCE_LEN &&
 	       "96-bit nonces");
 
 struct aead {
-	crypto_aead_aes256gcm_state aes; /* aligned to 16; first, so that malloc's alignment does */
-	uint8_t key[AEAD_KEY_LEN];	 /* ChaCha20-Poly1305 only */
 	enum aead_suite suite;
+	uint8_t key[AEAD_KEY_LEN]; /* ChaCha20-Poly1305 only */
 };
+
+struct aead_aes { /* the same with a key schedule, 512 bytes */
+	struct aead head;
+	crypto_aead_aes256gcm_state state; /* aligned to 16, as what malloc gives */
+};
+
+static crypto_aead_aes256gcm_state *state_of(struct aead *a)
+{
+	return &((struct aead_aes *)a)->state;
+}
+
+static size_t size_of(enum aead_suite suite)
+{
+	return suite == AEAD_AES256_GCM ? sizeof(struct aead_aes) : sizeof(struct aead);
+}
 
 bool aead_has_aes(void)
 {
@@ -31,13 +45,13 @@ bool aead_has_aes(void)
 
 struct aead *aead_new(enum aead_suite suite, const uint8_t key[AEAD_KEY_LEN])
 {
-	struct aead *a = mem_new(sizeof(*a));
+	struct aead *a = mem_new(size_of(suite));
 
-	assert((uintptr_t)a % _Alignof(struct aead) == 0);
+	assert((uintptr_t)a % _Alignof(struct aead_aes) == 0);
 	assert(suite == AEAD_CHACHA20_POLY1305 || (suite == AEAD_AES256_GCM && aead_has_aes()));
 	a->suite = suite;
 	if (suite == AEAD_AES256_GCM)
-		crypto_aead_aes256gcm_beforenm(&a->aes, key);
+		crypto_aead_aes256gcm_beforenm(state_of(a), key);
 	else
 		memcpy(a->key, key, sizeof(a->key));
 	return a;
@@ -47,7 +61,7 @@ void aead_free(struct aead *a)
 {
 	if (!a)
 		return;
-	sodium_memzero(a, sizeof(*a));
+	sodium_memzero(a, size_of(a->suite));
 	free(a);
 }
 
@@ -66,7 +80,7 @@ void aead_seal_nonce(struct aead *a, const uint8_t nonce[12], const uint8_t *ad,
 
 	if (a->suite == AEAD_AES256_GCM)
 		crypto_aead_aes256gcm_encrypt_detached_afternm(data, tag, NULL, data, len, ad,
-							       ad_len, NULL, nonce, &a->aes);
+							       ad_len, NULL, nonce, state_of(a));
 	else
 		crypto_aead_chacha20poly1305_ietf_encrypt_detached(data, tag, NULL, data, len, ad,
 								   ad_len, NULL, nonce, a->key);
@@ -83,7 +97,7 @@ bool aead_open_nonce(struct aead *a, const uint8_t nonce[12], const uint8_t *ad,
 	tag = data + len;
 	if (a->suite == AEAD_AES256_GCM)
 		return crypto_aead_aes256gcm_decrypt_detached_afternm(
-			       data, NULL, data, len, tag, ad, ad_len, nonce, &a->aes) == 0;
+			       data, NULL, data, len, tag, ad, ad_len, nonce, state_of(a)) == 0;
 	return crypto_aead_chacha20poly1305_ietf_decrypt_detached(data, NULL, data, len, tag, ad,
 								  ad_len, nonce, a->key) == 0;
 }

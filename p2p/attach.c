@@ -23,6 +23,8 @@
 
 #define NAME_LEN 32
 #define NAMES_MAX 2
+#define PROPOSALS_A_SECOND 10 /* of one peer */
+#define PROPOSALS_BURST (P2P_NAMESPACES_MAX + 16)
 #define WANTED_GAP SEC(1) /* own grant not there yet: look again */
 
 enum attach_type { TYPE_PROPOSE = 1, TYPE_ACCEPT, TYPE_CONFIRM, TYPE_REFUSE, TYPE_DETACH, TYPES };
@@ -263,11 +265,11 @@ static void propose_handle(struct session *s, const struct message *m, usec_t no
 	uint8_t reply[NAME_LEN];
 	uint16_t ns = P2P_NAMESPACES_MAX;
 
-	if (!limit_take(&s->proposals, now)) {
+	if (!bucket_take(&s->proposals, PROPOSALS_A_SECOND, PROPOSALS_BURST, now)) {
 		drop_add(&p->drops, DROP_RATE);
 		return;
 	}
-	for (uint16_t i = 0; i < P2P_NAMESPACES_MAX && ns == P2P_NAMESPACES_MAX; i++)
+	for (uint16_t i = 0; i < p->ns_count && ns == P2P_NAMESPACES_MAX; i++)
 		for (size_t n = 0; p->ns[i].set && n < m->count; n++)
 			if (proves(s, &p->ns[i], m->names + n * NAME_LEN, reply))
 				ns = i;

@@ -5,8 +5,10 @@
 #include "p2p/boot.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "p2p/addresses.h"
 #include "p2p/connect.h"
 #include "p2p/core.h"
@@ -36,13 +38,29 @@ static struct boot *find_addr(struct boots *bs, const struct addr *a)
 	return NULL;
 }
 
+static struct boot *more(struct boots *bs)
+{
+	struct boot *b;
+
+	bs->list = mem_resize(bs->list, (bs->count + 1) * sizeof(*bs->list));
+	b = &bs->list[bs->count++];
+	*b = (struct boot){ 0 };
+	return b;
+}
+
+void boots_fini(struct boots *bs)
+{
+	free(bs->list);
+	*bs = (struct boots){ 0 };
+}
+
 int p2p_bootstrap(struct p2p *p, const struct pubkey *key, const struct addr *addrs, size_t count,
 		  usec_t now)
 {
 	struct boot *b;
 
 	if (!count || count > BOOT_ADDRS || (key && (key_equal(key, &p->cfg.self.pub) ||
-						     !key_valid(key))))
+						     !p->cfg.crypto->key_valid(key))))
 		return -EINVAL;
 	for (size_t i = 0; i < count; i++)
 		if (!addrs[i].ip.len || !addrs[i].port)
@@ -51,7 +69,7 @@ int p2p_bootstrap(struct p2p *p, const struct pubkey *key, const struct addr *ad
 	if (!b && p->boots.count == BOOTS_MAX)
 		return -ENOSPC;
 	if (!b)
-		b = &p->boots.list[p->boots.count++];
+		b = more(&p->boots);
 	if (key)
 		b->key = *key;
 	memcpy(b->addrs, addrs, count * sizeof(*addrs));
@@ -126,9 +144,10 @@ static int asked(const struct p2p *p, const uint8_t *pkt, size_t len, struct pub
 {
 	for (size_t i = 0; i < p->boots.count; i++) {
 		const struct boot *b = &p->boots.list[i];
+		const struct whois_question q = { p->cfg.overlay_keys[0], b->challenge,
+						  p->cfg.crypto };
 
-		if (key_is_zero(&b->key) && b->tries &&
-		    whois_consume(pkt, len, p->cfg.overlay_keys[0], b->challenge, key))
+		if (key_is_zero(&b->key) && b->tries && whois_consume(pkt, len, &q, key))
 			return (int)i;
 	}
 	return -1;
@@ -154,7 +173,7 @@ void boot_whois_answer(struct p2p *p, const uint8_t *pkt, size_t len, usec_t now
 	b = &p->boots.list[place];
 	b->next = USEC_NEVER; /* an address of our own is left alone */
 	b->tries = 0;
-	if (!key_valid(&key) || key_equal(&key, &p->cfg.self.pub))
+	if (key_equal(&key, &p->cfg.self.pub))
 		return;
 	b->key = key;
 	b->next = now;

@@ -25,10 +25,11 @@ struct boot {
 };
 
 struct boots {
-	struct boot list[BOOTS_MAX];
+	struct boot *list; /* exactly count, at most BOOTS_MAX */
 	size_t count;
 };
 
+void boots_fini(struct boots *bs);
 void boot_tick(struct p2p *p, usec_t now);
 usec_t boot_deadline(const struct p2p *p);
 void boot_whois_answer(struct p2p *p, const uint8_t *pkt, size_t len, usec_t now);

@@ -2,7 +2,8 @@
  *
  * The two directions share nothing but the env: channel_tx.c cuts, sends and repeats, channel_rx.c
  * orders, joins and acknowledges. Neither keeps a clock: everything that waits is one of two
- * deadlines, the retransmission timer and the acknowledgement that is owed. */
+ * deadlines, the retransmission timer and the acknowledgement that is owed. Most channels are idle
+ * most of the time: queue, windows and buffers are there only while they hold something. */
 #include "p2p/channel.h"
 
 #include <assert.h>
@@ -18,8 +19,8 @@ struct channel *channel_new(const struct channel_env *env)
 
 	assert(env->emit && env->message);
 	c->env = *env;
-	channel_tx_init(c);
-	channel_rx_init(c);
+	c->tx.window = WINDOW_START;
+	c->rx.ack_at = USEC_NEVER;
 	return c;
 }
 
@@ -34,20 +35,21 @@ void channel_free(struct channel *c)
 
 void channel_start_at(struct channel *c, uint32_t tx, uint32_t rx)
 {
-	assert(c->tx.una == c->tx.next && c->tx.order == 0);
-	c->tx.una = c->tx.next = tx;
+	assert(!c->tx.busy);
+	c->tx.next = tx;
 	c->rx.next = rx;
 }
 
 int channel_send(struct channel *c, uint8_t service, const uint8_t *msg, size_t len, usec_t now)
 {
-	struct channel_tx *t = &c->tx;
+	struct sending *t = c->tx.busy;
 	struct out_message *m;
 
 	if (len == 0 || len > CHANNEL_MESSAGE_MAX)
 		return -EMSGSIZE;
-	if (t->bytes + len > CHANNEL_QUEUE_MAX || t->messages == QUEUE_MESSAGES_MAX)
+	if (t && (t->bytes + len > CHANNEL_QUEUE_MAX || t->messages == QUEUE_MESSAGES_MAX))
 		return -ENOBUFS;
+	t = channel_tx_begin(c);
 	m = mem_new(sizeof(*m) + len);
 	m->service = service;
 	m->len = len;
@@ -71,7 +73,7 @@ void channel_tick(struct channel *c, usec_t now)
 
 usec_t channel_deadline(const struct channel *c)
 {
-	return usec_min(c->tx.timer, c->rx.ack_at);
+	return usec_min(c->tx.busy ? c->tx.busy->timer : USEC_NEVER, c->rx.ack_at);
 }
 
 bool channel_is_dead(const struct channel *c)
@@ -81,12 +83,13 @@ bool channel_is_dead(const struct channel *c)
 
 bool channel_is_idle(const struct channel *c)
 {
-	return c->tx.messages == 0;
+	return !c->tx.busy;
 }
 
 size_t channel_memory(const struct channel *c)
 {
-	return c->tx.bytes + c->rx.held + c->rx.whole_size;
+	return (c->tx.busy ? c->tx.busy->bytes : 0) + c->rx.held +
+	       (c->rx.whole ? c->rx.whole->size : 0);
 }
 
 usec_t channel_rtt(const struct channel *c)

@@ -15,6 +15,9 @@
 #define WINDOW_START 16
 #define WINDOW_MIN 8 /* also what one expiry of the timer sends again at most */
 #define FAST_AFTER 3 /* later segments acknowledged */
+#define SLOTS_START 4
+#define RTT_MAX SEC(60)
+#define BACKOFF_MAX 16
 
 #define RTO_MIN MSEC(50)
 #define RTO_START MSEC(250)
@@ -29,10 +32,10 @@ struct out_message {
 	uint8_t bytes[];
 };
 
-/* In slot sequence % CHANNEL_IN_FLIGHT. Points into its message. */
+/* In slot sequence % size. Points into its message. */
 struct out_segment {
 	struct out_message *msg;
-	size_t offset;
+	uint32_t offset;
 	uint16_t len;
 	uint8_t tries;	/* first sending and expiries of the timer */
 	uint8_t passed; /* acknowledged segments that were sent later */
@@ -42,6 +45,28 @@ struct out_segment {
 	uint64_t order; /* number of its last transmission */
 };
 
+/* While anything is queued or in flight. */
+struct sending {
+	struct list queue; /* struct out_message, oldest first; never empty */
+	size_t bytes, messages;
+	struct out_message *cut; /* the next segment comes from here, at cut_at; NULL = none left */
+	size_t cut_at;
+	struct out_segment *slots;
+	uint32_t size;	/* of slots: a power of two, 0..CHANNEL_IN_FLIGHT */
+	uint32_t una;	/* oldest not acknowledged by number */
+	uint64_t order;
+	usec_t timer;	/* RFC 6298 retransmission timer */
+};
+
+struct channel_tx {
+	struct sending *busy; /* NULL = idle */
+	uint32_t next;	      /* sequence number to be used */
+	uint32_t srtt, rttvar; /* microseconds, at most RTT_MAX */
+	uint8_t window;
+	uint8_t backoff; /* doublings since the last sample; more than BACKOFF_MAX change nothing */
+	bool dead;
+};
+
 /* Held out of order; bytes NULL = empty slot. */
 struct in_segment {
 	const uint8_t *bytes;
@@ -49,29 +74,18 @@ struct in_segment {
 	uint8_t flags, service;
 };
 
-struct channel_tx {
-	struct list queue; /* struct out_message, oldest first */
-	size_t bytes, messages;
-	struct out_message *cut; /* the next segment comes from here, at cut_at; NULL = none left */
-	size_t cut_at;
-	struct out_segment slots[CHANNEL_IN_FLIGHT];
-	uint32_t una, next; /* oldest not acknowledged by number, next to be used */
-	uint32_t window;
-	uint64_t order;
-	usec_t timer; /* RFC 6298 retransmission timer */
-	usec_t srtt, rttvar;
-	unsigned backoff; /* doublings since the last sample */
-	bool dead;
+/* A message being put together: a first segment came, its last has not. */
+struct joining {
+	size_t len, size;
+	uint8_t service;
+	uint8_t bytes[];
 };
 
 struct channel_rx {
-	struct in_segment slots[CHANNEL_IN_FLIGHT];
+	struct in_segment *slots; /* CHANNEL_IN_FLIGHT; NULL while nothing is held */
+	struct joining *whole;	  /* NULL between messages */
 	uint32_t next;
-	size_t held; /* bytes in slots */
-	uint8_t *whole; /* the message being put together */
-	size_t whole_len, whole_size;
-	uint8_t service;
-	bool inside; /* a first segment came, its last has not */
+	uint32_t held; /* bytes in slots */
 	usec_t ack_at;
 };
 
@@ -84,13 +98,13 @@ struct channel {
 /* Both directions start at 0 on the wire; tests begin near the wrap. Before the first use only. */
 void channel_start_at(struct channel *c, uint32_t tx, uint32_t rx);
 
-void channel_tx_init(struct channel *c);
+/* Sending begins, if it has not: the queue is there, and must not be left empty. */
+struct sending *channel_tx_begin(struct channel *c);
 void channel_tx_fini(struct channel *c);
 void channel_tx_pump(struct channel *c, usec_t now);
 void channel_tx_tick(struct channel *c, usec_t now);
 void channel_tx_sample(struct channel_tx *t, usec_t rtt);
 
-void channel_rx_init(struct channel *c);
 void channel_rx_fini(struct channel *c);
 void channel_rx_tick(struct channel *c, usec_t now);
 

@@ -15,19 +15,15 @@
 
 #define WHOLE_START 4096
 
-void channel_rx_init(struct channel *c)
-{
-	c->rx.ack_at = USEC_NEVER;
-}
-
 void channel_rx_fini(struct channel *c)
 {
-	for (size_t i = 0; i < CHANNEL_IN_FLIGHT; i++)
+	for (size_t i = 0; c->rx.slots && i < CHANNEL_IN_FLIGHT; i++)
 		free((void *)c->rx.slots[i].bytes);
+	free(c->rx.slots);
 	free(c->rx.whole);
 }
 
-static struct in_segment *slot_of(struct channel_rx *x, uint32_t seq)
+static struct in_segment *slot_of(const struct channel_rx *x, uint32_t seq)
 {
 	return &x->slots[seq % CHANNEL_IN_FLIGHT];
 }
@@ -36,25 +32,29 @@ static bool fits(const struct channel_rx *x, const struct in_segment *s)
 {
 	bool first = s->flags & SEGMENT_FIRST;
 
-	if (first == x->inside)
+	if (first == (x->whole != NULL))
 		return false;
-	return first ||
-	       (s->service == x->service && x->whole_len + s->len <= CHANNEL_MESSAGE_MAX);
+	return first || (s->service == x->whole->service &&
+			 x->whole->len + s->len <= CHANNEL_MESSAGE_MAX);
 }
 
 static void join(struct channel_rx *x, const struct in_segment *s)
 {
-	size_t need = x->whole_len + s->len;
+	struct joining *w = x->whole;
+	size_t len = w ? w->len : 0, need = len + s->len, size = w ? w->size : 0;
 
 	assert(need <= CHANNEL_MESSAGE_MAX);
-	if (need > x->whole_size) {
-		x->whole_size = need * 2 > WHOLE_START ? need * 2 : WHOLE_START;
-		if (x->whole_size > CHANNEL_MESSAGE_MAX)
-			x->whole_size = CHANNEL_MESSAGE_MAX;
-		x->whole = mem_resize(x->whole, x->whole_size);
+	if (need > size) {
+		size = need * 2 > WHOLE_START ? need * 2 : WHOLE_START;
+		if (size > CHANNEL_MESSAGE_MAX)
+			size = CHANNEL_MESSAGE_MAX;
+		w = mem_resize(w, sizeof(*w) + size);
+		w->size = size;
+		x->whole = w;
 	}
-	memcpy(x->whole + x->whole_len, s->bytes, s->len);
-	x->whole_len = need;
+	memcpy(w->bytes + len, s->bytes, s->len);
+	w->len = need;
+	w->service = s->service;
 }
 
 /* The segment whose turn it is. */
@@ -64,26 +64,22 @@ static void take(struct channel *c, const struct in_segment *s)
 	bool last = s->flags & SEGMENT_LAST;
 
 	x->next++;
-	if (last && !x->inside) {
+	if (last && !x->whole) {
 		c->env.message(c->env.ctx, s->service, s->bytes, s->len);
 		return;
 	}
-	x->inside = true;
-	x->service = s->service;
 	join(x, s);
 	if (!last)
 		return;
-	c->env.message(c->env.ctx, x->service, x->whole, x->whole_len);
+	c->env.message(c->env.ctx, x->whole->service, x->whole->bytes, x->whole->len);
 	free(x->whole);
 	x->whole = NULL;
-	x->whole_len = x->whole_size = 0;
-	x->inside = false;
 }
 
 /* Those held whose turn has come; one that does not fit ends it and is forgotten. */
 static void take_held(struct channel *c)
 {
-	for (;;) {
+	while (c->rx.slots) {
 		struct in_segment *slot = slot_of(&c->rx, c->rx.next), s = *slot;
 		bool ok;
 
@@ -91,6 +87,10 @@ static void take_held(struct channel *c)
 			return;
 		*slot = (struct in_segment){ 0 };
 		c->rx.held -= s.len;
+		if (!c->rx.held) {
+			free(c->rx.slots);
+			c->rx.slots = NULL;
+		}
 		ok = fits(&c->rx, &s);
 		if (ok)
 			take(c, &s);
@@ -102,8 +102,11 @@ static void take_held(struct channel *c)
 
 static void hold(struct channel_rx *x, uint32_t seq, const struct in_segment *s)
 {
-	struct in_segment *slot = slot_of(x, seq);
+	struct in_segment *slot;
 
+	if (!x->slots)
+		x->slots = mem_new(CHANNEL_IN_FLIGHT * sizeof(*x->slots));
+	slot = slot_of(x, seq);
 	if (slot->bytes)
 		return;
 	*slot = *s;
@@ -157,8 +160,8 @@ void channel_rx_tick(struct channel *c, usec_t now)
 	if (x->ack_at > now)
 		return;
 	x->ack_at = USEC_NEVER;
-	assert(!slot_of(x, x->next)->bytes);
-	for (uint32_t i = 0; i + 1 < CHANNEL_IN_FLIGHT; i++)
+	assert(!x->slots || !slot_of(x, x->next)->bytes);
+	for (uint32_t i = 0; x->slots && i + 1 < CHANNEL_IN_FLIGHT; i++)
 		if (slot_of(x, x->next + 1 + i)->bytes)
 			map |= UINT64_C(1) << i;
 	wr_u8(&w, CHANNEL_KIND_ACK);

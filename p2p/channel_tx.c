@@ -6,44 +6,68 @@
  * unacknowledged segments again. A segment that three later sent ones overtook is sent again at
  * once. The doubling ends with the next sample, which only a segment sent once can give (Karn).
  * Window: grows by what is acknowledged up to CHANNEL_IN_FLIGHT, is halved by the timer.
+ * The ring of slots begins small and doubles with what is in flight; all of it goes when the last
+ * message is acknowledged, only the measured RTT and the window stay.
  * A peer can acknowledge only what was sent; what it takes back is sent again until it is dead. */
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "p2p/channel_impl.h"
 
-static struct out_segment *slot_of(struct channel_tx *t, uint32_t seq)
+static struct out_segment *slot_of(const struct sending *b, uint32_t seq)
 {
-	return &t->slots[seq % CHANNEL_IN_FLIGHT];
+	return &b->slots[seq & (b->size - 1)];
 }
 
 static uint32_t in_flight(const struct channel_tx *t)
 {
-	assert(t->next - t->una <= CHANNEL_IN_FLIGHT);
-	return t->next - t->una;
+	uint32_t n = t->busy ? t->next - t->busy->una : 0;
+
+	assert(n <= CHANNEL_IN_FLIGHT);
+	return n;
 }
 
-void channel_tx_init(struct channel *c)
+struct sending *channel_tx_begin(struct channel *c)
 {
-	list_init(&c->tx.queue);
-	c->tx.window = WINDOW_START;
-	c->tx.timer = USEC_NEVER;
+	struct sending *b = c->tx.busy;
+
+	if (b)
+		return b;
+	b = mem_new(sizeof(*b));
+	list_init(&b->queue);
+	b->una = c->tx.next;
+	b->timer = USEC_NEVER;
+	c->tx.busy = b;
+	return b;
 }
 
-static void message_drop(struct channel_tx *t, struct out_message *m)
+static void message_drop(struct sending *b, struct out_message *m)
 {
-	assert(t->messages > 0 && t->bytes >= m->len);
-	t->messages--;
-	t->bytes -= m->len;
+	assert(b->messages > 0 && b->bytes >= m->len);
+	b->messages--;
+	b->bytes -= m->len;
 	list_del(&m->at);
 	free(m);
 }
 
+static void end(struct channel_tx *t)
+{
+	assert(t->busy->messages == 0 && t->busy->bytes == 0);
+	free(t->busy->slots);
+	free(t->busy);
+	t->busy = NULL;
+}
+
 void channel_tx_fini(struct channel *c)
 {
-	while (!list_is_empty(&c->tx.queue))
-		message_drop(&c->tx, container_of(c->tx.queue.next, struct out_message, at));
-	assert(c->tx.bytes == 0);
+	struct sending *b = c->tx.busy;
+
+	if (!b)
+		return;
+	while (!list_is_empty(&b->queue))
+		message_drop(b, container_of(b->queue.next, struct out_message, at));
+	end(&c->tx);
 }
 
 static usec_t timeout(const struct channel_tx *t)
@@ -51,7 +75,7 @@ static usec_t timeout(const struct channel_tx *t)
 	usec_t rto = RTO_START;
 
 	if (t->srtt)
-		rto = t->srtt + 4 * t->rttvar;
+		rto = t->srtt + 4 * (usec_t)t->rttvar;
 	if (rto < RTO_MIN)
 		rto = RTO_MIN;
 	for (unsigned i = 0; i < t->backoff && rto < RTO_MAX; i++)
@@ -63,24 +87,23 @@ void channel_tx_sample(struct channel_tx *t, usec_t rtt)
 {
 	usec_t away;
 
-	rtt = usec_min(rtt ? rtt : 1, SEC(60)); /* 0 means unknown */
+	rtt = usec_min(rtt ? rtt : 1, RTT_MAX); /* 0 means unknown */
 	t->backoff = 0;
 	if (!t->srtt) {
-		t->srtt = rtt;
-		t->rttvar = rtt / 2;
+		t->srtt = (uint32_t)rtt;
+		t->rttvar = (uint32_t)rtt / 2;
 		return;
 	}
 	away = t->srtt > rtt ? t->srtt - rtt : rtt - t->srtt;
-	t->rttvar = (3 * t->rttvar + away) / 4;
-	t->srtt = (7 * t->srtt + rtt) / 8;
+	t->rttvar = (uint32_t)((3 * (usec_t)t->rttvar + away) / 4);
+	t->srtt = (uint32_t)((7 * (usec_t)t->srtt + rtt) / 8);
 	if (!t->srtt)
 		t->srtt = 1;
 }
 
 static void transmit(struct channel *c, uint32_t seq, usec_t now)
 {
-	struct channel_tx *t = &c->tx;
-	struct out_segment *s = slot_of(t, seq);
+	struct out_segment *s = slot_of(c->tx.busy, seq);
 	uint8_t plain[SEGMENT_HEAD + CHANNEL_SEGMENT_MAX];
 	struct wr w = wr_of(plain, sizeof(plain));
 
@@ -93,58 +116,75 @@ static void transmit(struct channel *c, uint32_t seq, usec_t now)
 	wr_copy(&w, s->msg->bytes + s->offset, s->len);
 	assert(wr_ok(&w));
 	s->sent = now;
-	s->order = ++t->order;
+	s->order = ++c->tx.busy->order;
 	s->passed = 0;
 	c->env.emit(c->env.ctx, plain, wr_len(&w));
 }
 
 static void transmit_again(struct channel *c, uint32_t seq, usec_t now)
 {
-	slot_of(&c->tx, seq)->again = true;
+	slot_of(c->tx.busy, seq)->again = true;
 	transmit(c, seq, now);
+}
+
+static void slots_grow(struct sending *b, uint32_t next)
+{
+	struct sending old = *b;
+
+	b->size = old.size ? 2 * old.size : SLOTS_START;
+	assert(b->size <= CHANNEL_IN_FLIGHT);
+	b->slots = mem_new(b->size * sizeof(*b->slots));
+	for (uint32_t seq = b->una; seq != next; seq++)
+		*slot_of(b, seq) = *slot_of(&old, seq);
+	free(old.slots);
 }
 
 /* The next segment of the message that is being cut, into the next slot. */
 static void cut(struct channel_tx *t)
 {
-	struct out_message *m = t->cut;
-	size_t left = m->len - t->cut_at;
-	struct out_segment s = { .msg = m, .offset = t->cut_at, .tries = 1 };
+	struct sending *b = t->busy;
+	struct out_message *m = b->cut;
+	size_t left = m->len - b->cut_at;
+	struct out_segment s = { .msg = m, .offset = (uint32_t)b->cut_at, .tries = 1 };
 
+	if (in_flight(t) == b->size)
+		slots_grow(b, t->next);
 	s.len = (uint16_t)(left < CHANNEL_SEGMENT_MAX ? left : CHANNEL_SEGMENT_MAX);
-	*slot_of(t, t->next++) = s;
-	t->cut_at += s.len;
-	if (t->cut_at < m->len)
+	*slot_of(b, t->next++) = s;
+	b->cut_at += s.len;
+	if (b->cut_at < m->len)
 		return;
-	t->cut_at = 0;
-	t->cut = m->at.next == &t->queue ? NULL : container_of(m->at.next, struct out_message, at);
+	b->cut_at = 0;
+	b->cut = m->at.next == &b->queue ? NULL : container_of(m->at.next, struct out_message, at);
 }
 
 void channel_tx_pump(struct channel *c, usec_t now)
 {
 	struct channel_tx *t = &c->tx;
+	struct sending *b = t->busy;
 
-	while (t->cut && !t->dead && in_flight(t) < t->window) {
+	while (b->cut && !t->dead && in_flight(t) < t->window) {
 		cut(t);
 		transmit(c, t->next - 1, now);
-		if (t->timer == USEC_NEVER)
-			t->timer = now + timeout(t);
+		if (b->timer == USEC_NEVER)
+			b->timer = now + timeout(t);
 	}
 }
 
 static void timer_expired(struct channel *c, usec_t now)
 {
 	struct channel_tx *t = &c->tx;
+	struct sending *b = t->busy;
 	unsigned sent = 0;
 
 	assert(in_flight(t) > 0);
-	if (slot_of(t, t->una)->tries >= CHANNEL_TRIES) {
+	if (slot_of(b, b->una)->tries >= CHANNEL_TRIES) {
 		t->dead = true;
-		t->timer = USEC_NEVER;
+		b->timer = USEC_NEVER;
 		return;
 	}
-	for (uint32_t seq = t->una; seq != t->next && sent < WINDOW_MIN; seq++) {
-		struct out_segment *s = slot_of(t, seq);
+	for (uint32_t seq = b->una; seq != t->next && sent < WINDOW_MIN; seq++) {
+		struct out_segment *s = slot_of(b, seq);
 
 		if (s->acked || s->tries >= CHANNEL_TRIES)
 			continue;
@@ -152,14 +192,17 @@ static void timer_expired(struct channel *c, usec_t now)
 		sent++;
 		transmit_again(c, seq, now);
 	}
-	t->backoff++;
+	if (t->backoff < BACKOFF_MAX)
+		t->backoff++;
 	t->window = t->window / 2 > WINDOW_MIN ? t->window / 2 : WINDOW_MIN;
-	t->timer = now + timeout(t);
+	b->timer = now + timeout(t);
 }
 
 void channel_tx_tick(struct channel *c, usec_t now)
 {
-	if (c->tx.timer <= now)
+	if (!c->tx.busy)
+		return;
+	if (c->tx.busy->timer <= now)
 		timer_expired(c, now);
 	channel_tx_pump(c, now);
 }
@@ -167,8 +210,8 @@ void channel_tx_tick(struct channel *c, usec_t now)
 /* What a segment's acknowledgement says about those that were sent before it. */
 static void overtake(struct channel_tx *t, uint64_t order)
 {
-	for (uint32_t seq = t->una; seq != t->next; seq++) {
-		struct out_segment *s = slot_of(t, seq);
+	for (uint32_t seq = t->busy->una; seq != t->next; seq++) {
+		struct out_segment *s = slot_of(t->busy, seq);
 
 		if (!s->acked && s->order < order && s->passed < FAST_AFTER)
 			s->passed++;
@@ -178,7 +221,7 @@ static void overtake(struct channel_tx *t, uint64_t order)
 /* True when it was not known. */
 static bool mark(struct channel_tx *t, uint32_t seq, usec_t now)
 {
-	struct out_segment *s = slot_of(t, seq);
+	struct out_segment *s = slot_of(t->busy, seq);
 
 	if (s->acked)
 		return false;
@@ -194,26 +237,28 @@ static bool mark(struct channel_tx *t, uint32_t seq, usec_t now)
 
 static void advance(struct channel_tx *t, uint32_t to)
 {
-	for (; t->una != to; t->una++) {
-		struct out_segment *s = slot_of(t, t->una);
+	struct sending *b = t->busy;
+
+	for (; b->una != to; b->una++) {
+		struct out_segment *s = slot_of(b, b->una);
 
 		s->msg->done += s->len;
 		assert(s->msg->done <= s->msg->len);
 		if (s->msg->done == s->msg->len)
-			message_drop(t, s->msg);
+			message_drop(b, s->msg);
 		s->msg = NULL;
 	}
 	/* A bitmap once named it and the number now says it is missing: nothing is to be believed. */
-	if (t->una != t->next)
-		slot_of(t, t->una)->acked = false;
+	if (b->una != t->next)
+		slot_of(b, b->una)->acked = false;
 }
 
 static void fast_retransmit(struct channel *c, usec_t now)
 {
 	struct channel_tx *t = &c->tx;
 
-	for (uint32_t seq = t->una; seq != t->next; seq++) {
-		struct out_segment *s = slot_of(t, seq);
+	for (uint32_t seq = t->busy->una; seq != t->next; seq++) {
+		struct out_segment *s = slot_of(t->busy, seq);
 
 		if (!s->acked && s->passed >= FAST_AFTER)
 			transmit_again(c, seq, now);
@@ -225,7 +270,7 @@ static void acked(struct channel *c, uint32_t next, uint64_t map, usec_t now)
 	struct channel_tx *t = &c->tx;
 	bool news = false;
 
-	for (uint32_t seq = t->una; seq != next; seq++)
+	for (uint32_t seq = t->busy->una; seq != next; seq++)
 		news |= mark(t, seq, now);
 	for (uint32_t i = 0; i < 64; i++)
 		if (map >> i & 1)
@@ -233,28 +278,32 @@ static void acked(struct channel *c, uint32_t next, uint64_t map, usec_t now)
 	advance(t, next);
 	fast_retransmit(c, now);
 	if (in_flight(t) == 0)
-		t->timer = USEC_NEVER;
+		t->busy->timer = USEC_NEVER;
 	else if (news)
-		t->timer = now + timeout(t);
+		t->busy->timer = now + timeout(t);
 	channel_tx_pump(c, now);
+	if (!t->busy->messages)
+		end(t);
 }
 
 bool channel_ack(struct channel *c, struct rd *r, usec_t now)
 {
-	uint32_t next = rd_u32(r), ahead = next - c->tx.una, named;
+	uint32_t next = rd_u32(r), flying = in_flight(&c->tx), named;
+	uint32_t ahead = next - (c->tx.next - flying);
 	uint64_t map = rd_u64(r);
 
 	if (!rd_done(r))
 		return false;
 	if (c->tx.dead || (int32_t)ahead < 0)
 		return true; /* too late: overtaken by a newer one */
-	if (ahead > in_flight(&c->tx))
+	if (ahead > flying)
 		return false; /* never sent */
-	named = in_flight(&c->tx) - ahead; /* from `next` on; the bitmap begins one later */
+	named = flying - ahead; /* from `next` on; the bitmap begins one later */
 	named = named ? named - 1 : 0;
 	assert(named < 64);
 	if (map >> named)
 		return false; /* never sent */
-	acked(c, next, map, now);
+	if (flying)
+		acked(c, next, map, now);
 	return true;
 }

@@ -27,7 +27,14 @@
 #define BACK_OFF_MAX SEC(60)
 #define HURRY_GAP SEC(5)
 #define COOKIE_LIFE SEC(115) /* a little less than the responder's secret lives */
+#define RING_LATER MSEC(250) /* an INIT goes along the ring so much later than by addresses */
 #define COOKIE_GAP MSEC(500) /* an INIT repeated because of a COOKIE, at most so often */
+
+struct held_init {
+	usec_t at;
+	size_t len;
+	uint8_t pkt[];
+};
 
 static bool is_boot(const struct session *s)
 {
@@ -36,6 +43,8 @@ static bool is_boot(const struct session *s)
 
 static void drop_handshake(struct attempt *a)
 {
+	free(a->held);
+	a->held = NULL;
 	if (!a->hs)
 		return;
 	sodium_memzero(a->hs, sizeof(*a->hs));
@@ -47,22 +56,22 @@ static void drop_handshake(struct attempt *a)
 
 void connect_want(struct session *s, usec_t now)
 {
-	struct attempt *a = &s->attempt;
-
-	if (a->hs || a->next != USEC_NEVER)
+	if (s->attempt)
 		return;
-	a->next = a->started = now;
-	a->tries = a->rounds = 0;
+	s->attempt = mem_new(sizeof(*s->attempt));
+	s->attempt->next = s->attempt->started = now;
 	session_touch(s);
 }
 
 void connect_hurry(struct session *s, usec_t now)
 {
-	struct attempt *a = &s->attempt;
+	struct attempt *a = s->attempt;
+	usec_t at;
 
-	usec_t at = now > a->sent + HURRY_GAP ? now : a->sent + HURRY_GAP;
-
-	if (a->next == USEC_NEVER || a->next <= at)
+	if (!a)
+		return;
+	at = now > a->sent + HURRY_GAP ? now : a->sent + HURRY_GAP;
+	if (a->next <= at)
 		return;
 	a->next = at;
 	session_touch(s);
@@ -70,9 +79,10 @@ void connect_hurry(struct session *s, usec_t now)
 
 void connect_stop(struct session *s)
 {
-	drop_handshake(&s->attempt);
-	s->attempt.next = USEC_NEVER;
-	s->attempt.tries = s->attempt.rounds = 0;
+	if (s->attempt)
+		drop_handshake(s->attempt);
+	free(s->attempt);
+	s->attempt = NULL;
 	session_touch(s);
 }
 
@@ -84,7 +94,7 @@ static usec_t jitter(const struct p2p *p)
 static size_t create(struct session *s, uint8_t pkt[PACKET_HANDSHAKE_MAX], usec_t now)
 {
 	struct p2p *p = s->p;
-	struct attempt *a = &s->attempt;
+	struct attempt *a = s->attempt;
 	struct handshake_init_args args = {
 		.self = &p->self, .psk = p->cfg.overlay_keys[0], .remote = &s->peer,
 		.start_counter = p->cfg.start_counter, .own = p2p_offer(p, s->instance),
@@ -104,55 +114,98 @@ static size_t create(struct session *s, uint8_t pkt[PACKET_HANDSHAKE_MAX], usec_
 	return len;
 }
 
+static void route_init(struct session *s, const uint8_t *pkt, size_t len, usec_t now)
+{
+	struct routed m = { .service = ROUTED_HANDSHAKE, .to = s->id, .agent = s->agent,
+			    .body = pkt, .len = len };
+
+	route_send(s->p, &m, now); /* no way there is no news */
+}
+
+/* Along the ring it costs several links: the direct ways, if any, have the first word. */
+static void hold_init(struct session *s, const uint8_t *pkt, size_t len, usec_t now)
+{
+	struct held_init *h = mem_new(sizeof(*h) + len);
+
+	h->at = now + RING_LATER;
+	h->len = len;
+	memcpy(h->pkt, pkt, len);
+	s->attempt->held = h;
+}
+
+usec_t connect_deadline(const struct session *s)
+{
+	const struct attempt *a = s->attempt;
+
+	if (!a)
+		return USEC_NEVER;
+	return a->held ? usec_min(a->next, a->held->at) : a->next;
+}
+
 static void send_init(struct session *s, usec_t now)
 {
-	struct attempt *a = &s->attempt;
+	struct attempt *a = s->attempt;
 	uint8_t pkt[PACKET_HANDSHAKE_MAX];
-	struct routed m = { .service = ROUTED_HANDSHAKE, .to = s->id, .agent = s->agent,
-			    .body = pkt };
+	bool direct = false;
+	size_t len;
 
 	drop_handshake(a);
-	m.len = create(s, pkt, now);
-	if (!m.len) {
+	len = create(s, pkt, now);
+	if (!len) {
 		connect_stop(s);
 		return;
 	}
 	a->sent = now;
 	a->tries++;
 	a->next = now + (is_boot(s) ? boot_gap(a->tries) : RETRY) + jitter(s->p);
-	for (int i = 0; i < P2P_PATHS_MAX; i++)
-		if (s->paths.list[i].addr.ip.len)
-			transmit_to(s->p, s->paths.list[i].socket, &s->paths.list[i].addr, pkt,
-				    m.len);
-	route_send(s->p, &m, now); /* no way there is no news */
+	for (int i = 0; i < s->paths.count; i++) {
+		const struct path *path = &s->paths.list[i];
+
+		transmit_to(s->p, path->socket, &path->addr, pkt, len);
+		direct = true;
+	}
+	if (direct)
+		hold_init(s, pkt, len, now);
+	else
+		route_init(s, pkt, len, now);
 }
 
 static void end_round(struct session *s, usec_t now)
 {
-	struct attempt *a = &s->attempt;
+	struct attempt *a = s->attempt;
 	unsigned rounds = a->rounds + 1;
 	usec_t gap = BACK_OFF << (rounds < BACK_OFF_DOUBLINGS ? rounds - 1 : BACK_OFF_DOUBLINGS);
 
-	connect_stop(s);
-	if (s->up)
+	if (s->up || !s->asked) {
+		connect_stop(s);
 		return;
-	if (!s->asked)
-		return;
+	}
+	drop_handshake(a);
 	p2p_emit(s->p, &(struct p2p_event){ .type = P2P_UNREACHABLE, .peer = s->peer });
 	if (now >= session_active_at(s) + SESSION_USE) { /* the owner asks again if it still cares */
 		attach_clear(&s->attachments);
 		s->asked = false;
+		connect_stop(s);
 		return;
 	}
+	a->tries = 0;
 	a->rounds = rounds;
 	a->next = now + usec_min(gap, BACK_OFF_MAX) + jitter(s->p);
 }
 
 void connect_tick(struct session *s, usec_t now)
 {
-	struct attempt *a = &s->attempt;
+	struct attempt *a = s->attempt;
+	struct held_init *held = a ? a->held : NULL;
 
 	session_touch(s);
+	if (held && held->at <= now) {
+		a->held = NULL;
+		route_init(s, held->pkt, held->len, now);
+		free(held);
+	}
+	if (!a || a->next > now)
+		return;
 	if (!a->tries)
 		a->started = now;
 	else if (is_boot(s))
@@ -166,9 +219,9 @@ void connect_tick(struct session *s, usec_t now)
 
 bool connect_prevails(const struct session *s, usec_t now)
 {
-	const struct attempt *a = &s->attempt;
+	const struct attempt *a = s->attempt;
 
-	return a->hs && a->tries == 1 && now - a->sent < RETRY &&
+	return a && a->hs && a->tries == 1 && now - a->sent < RETRY &&
 	       memcmp(s->p->id.b, s->id.b, ID_LEN) < 0;
 }
 
@@ -176,8 +229,9 @@ bool connect_prevails(const struct session *s, usec_t now)
 static struct session *asker(struct p2p *p, const struct way *w, const uint8_t *pkt, size_t len)
 {
 	const struct key_slot *k = index_get(&p->view.slots, handshake_receiver_index(pkt, len));
+	const struct attempt *a = k ? k->session->attempt : NULL;
 
-	if (!k || !k->session->attempt.hs || k->session->attempt.slot != k ||
+	if (!a || !a->hs || a->slot != k ||
 	    (w->routed && !key_equal(&w->source, &k->session->peer))) {
 		p2p_drop(p, DROP_INDEX);
 		return NULL;
@@ -212,21 +266,22 @@ void connect_response(struct p2p *p, const struct way *w, uint8_t *pkt, size_t l
 
 	if (!s)
 		return;
-	if (!handshake_response_consume(s->attempt.hs, &p->self, pkt, len, &r)) {
+	if (!handshake_response_consume(s->attempt->hs, &p->self, pkt, len, &r)) {
 		p2p_drop(p, DROP_HANDSHAKE);
 		return;
 	}
-	k = s->attempt.slot;
-	rtt = now > s->attempt.sent ? now - s->attempt.sent : 1;
-	s->attempt.slot = NULL;
-	free(s->attempt.hs); /* wiped by consume */
-	s->attempt.hs = NULL;
+	k = s->attempt->slot;
+	rtt = now > s->attempt->sent ? now - s->attempt->sent : 1;
+	s->attempt->slot = NULL;
+	free(s->attempt->hs); /* wiped by consume */
+	s->attempt->hs = NULL;
 	connect_stop(s);
 	k->initiator = true;
 	k->made = now;
 	slot_set_keys(k, &r);
 	sodium_memzero(&r.send_key, sizeof(r.send_key));
 	sodium_memzero(&r.receive_key, sizeof(r.receive_key));
+	s->peer_is_leaf = r.theirs.features & HANDSHAKE_FEATURE_LEAF;
 	prove_way(s, w, rtt, now);
 	session_initiated(s, k, now);
 	channel_set_rtt_hint(s->channel, rtt);
@@ -242,7 +297,7 @@ void connect_cookie(struct p2p *p, const struct way *w, uint8_t *pkt, size_t len
 
 	if (!s)
 		return;
-	a = &s->attempt;
+	a = s->attempt;
 	if (!cookie_consume(a->hs, pkt, len, a->cookie)) {
 		p2p_drop(p, DROP_HANDSHAKE);
 		return;

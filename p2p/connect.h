@@ -12,6 +12,7 @@ void connect_hurry(struct session *s, usec_t now);
 /* No handshake in progress, none planned. */
 void connect_stop(struct session *s);
 void connect_tick(struct session *s, usec_t now);
+usec_t connect_deadline(const struct session *s);
 void connect_response(struct p2p *p, const struct way *w, uint8_t *pkt, size_t len, usec_t now);
 void connect_cookie(struct p2p *p, const struct way *w, uint8_t *pkt, size_t len, usec_t now);
 /* Has our INIT the right of way over theirs, which just came? 3.3, collision. */

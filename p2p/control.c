@@ -99,8 +99,9 @@ static void emit(void *ctx, const uint8_t *plain, size_t len)
 {
 	struct session *s = ctx;
 	struct rd r = rd_of(plain, len);
+	enum keepalive_asks asks = rd_u8(&r) == CONTROL_SEGMENT ? ASKS_ANSWER : ASKS_NOTHING;
 
-	transmit_control(s, plain, len, rd_u8(&r) == CONTROL_SEGMENT, s->p->now);
+	transmit_control(s, plain, len, asks, s->p->now);
 }
 
 static void message(void *ctx, uint8_t service, const uint8_t *msg, size_t len)

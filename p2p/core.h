@@ -20,6 +20,8 @@
 #define CHANNELS_BYTES_MAX (64u << 20) /* of all control channels, in both directions */
 #define SOURCES 64	    /* token buckets for INITs under load, by hash of the source */
 
+struct beacons;
+
 struct namespace {
 	bool set;
 	uint8_t secret_count;
@@ -60,15 +62,20 @@ struct p2p {
 	struct ring *ring;
 	struct stamps stamps;
 	struct boots boots;
-	struct namespace ns[P2P_NAMESPACES_MAX];
+	struct beacons *beacons; /* NULL = no LAN, see lan.c */
+	struct namespace *ns; /* by the number that our owner gave, below ns_count */
+	uint16_t ns_count;    /* at most P2P_NAMESPACES_MAX */
+	struct node_id told_agent; /* as a leaf: through whom we are reached */
 	struct addr addresses[P2P_ADDRESSES_MAX];
 	size_t address_count;
 	struct addr observed[OBSERVED_MAX];
 	usec_t observed_at[OBSERVED_MAX];
 
 	struct cookie_jar jar;
-	struct limit inits, whois, sources[SOURCES];
+	struct limit inits, whois;
+	struct bucket *sources; /* SOURCES of them; NULL until the first load */
 	struct drops drops;
+	struct p2p_sent sent;
 	bool closing;
 };
 

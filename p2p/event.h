@@ -6,10 +6,11 @@
 #include "base/key.h"
 
 enum p2p_event_type {
-	P2P_SESSION_UP,	  /* peer, session */
+	P2P_SESSION_UP,	  /* peer, session, leaf */
 	P2P_SESSION_DOWN, /* peer, session; all its attachments are gone too (no DETACHED each) */
 	P2P_MESSAGE,	  /* peer (authenticated), service, msg: a whole control message */
-	P2P_ROUTED,	  /* peer, agent (both claimed, not proven), service, msg */
+	P2P_ROUTED,	  /* peer, agent (both claimed, not proven), service, msg, nearest; number = the
+			   * links it came over */
 	P2P_ATTACHED,	  /* ns, peer, session, tag (for sending to it), msg = its membership grant */
 	P2P_DETACHED,	  /* ns, peer, session */
 	P2P_REFUSED,	  /* ns, peer: it refused to attach */
@@ -30,6 +31,8 @@ struct p2p_event {
 	uint32_t session, tag;
 	uint16_t ns;
 	uint8_t service;
+	bool leaf;    /* the peer is one: it holds and answers nothing */
+	bool nearest; /* sent to whoever stands nearest, not to us by name */
 	uint64_t number;
 	const uint8_t *msg; /* valid during the call only */
 	size_t len;

@@ -88,7 +88,11 @@ enum drop slot_seal(const struct key_slot *k, uint8_t type, uint32_t tag, uint8_
 static void mark(struct p2p_lane *l, struct peer_use *use, usec_t now)
 {
 	use->data = now;
-	use->marked = true;
+	if (!use->marked) {
+		use->marked = true;
+		use->marked_next = l->marked;
+		l->marked = use;
+	}
 	if (!l->used)
 		l->used = now ? now : 1;
 }
@@ -111,7 +115,7 @@ static enum drop seal_one(const struct p2p_view *v, struct p2p_lane *l, struct f
 	f->len += PACKET_OVERHEAD;
 	peer->use->tx_packets++;
 	peer->use->tx_bytes += f->len;
-	keepalive_sent(&peer->use->marks, true, now);
+	keepalive_sent(&peer->use->marks, ASKS_SOMETHING, now);
 	mark(l, peer->use, now);
 	if (peer->kind == P2P_PATH_RING) {
 		f->verdict = FRAME_ROUTED;
@@ -144,17 +148,19 @@ static int known_place(const struct peer_view *peer, const struct addr *a)
 {
 	if (peer->used >= 0 && addr_equal(&peer->known[peer->used].addr, a))
 		return peer->used;
-	for (int i = 0; i < P2P_PATHS_MAX; i++)
-		if (peer->known[i].addr.ip.len && addr_equal(&peer->known[i].addr, a))
+	for (int i = 0; i < peer->known_count; i++)
+		if (addr_equal(&peer->known[i].addr, a))
 			return i;
 	return -1;
 }
 
 static const struct tag_view *tag_find(const struct peer_view *peer, uint32_t tag)
 {
+	const struct tag_view *tags = view_tags(peer);
+
 	for (size_t i = 0; i < peer->tag_count; i++)
-		if (peer->tags[i].tag == tag)
-			return &peer->tags[i];
+		if (tags[i].tag == tag)
+			return &tags[i];
 	return NULL;
 }
 

@@ -41,16 +41,18 @@ static bool has_type(const uint8_t *pkt, size_t len, enum packet_type type)
 	return len > 0 && pkt[0] == (PACKET_VERSION | type);
 }
 
-bool handshake_self_init(struct handshake_self *s, const struct key_pair *pair)
+bool handshake_self_init(struct handshake_self *s, const struct key_pair *pair,
+			 const struct crypto *crypto)
 {
 	uint8_t derived[32];
 	bool ok;
 
 	memset(s, 0, sizeof(*s));
+	s->crypto = crypto;
 	s->pair = *pair;
-	key_dh_secret(s->dh_secret, pair);
-	noise_dh_base(derived, s->dh_secret);
-	ok = key_valid(&pair->pub) && key_dh_public(s->dh_public, &pair->pub) &&
+	crypto->dh_secret(s->dh_secret, pair);
+	crypto->dh_base(derived, s->dh_secret);
+	ok = crypto->key_valid(&pair->pub) && crypto->dh_public(s->dh_public, &pair->pub) &&
 	     memcmp(derived, s->dh_public, 32) == 0; /* the halves belong together */
 	if (!ok)
 		sodium_memzero(s, sizeof(*s));
@@ -61,6 +63,7 @@ static struct noise_self noise_self_of(const struct handshake_self *self,
 				       const struct handshake *hs)
 {
 	return (struct noise_self){
+		.crypto = self->crypto,
 		.s_secret = self->dh_secret,
 		.s_public = self->dh_public,
 		.e_secret = hs->e_secret,
@@ -82,7 +85,8 @@ static bool init_seal(struct handshake *hs, struct wr *w, const struct handshake
 	struct noise n;
 	bool ok;
 
-	if (!key_valid(a->remote) || !key_dh_public(remote_s, a->remote))
+	if (!a->self->crypto->key_valid(a->remote) ||
+	    !a->self->crypto->dh_public(remote_s, a->remote))
 		return false;
 	offer_write_init(&p, &offer);
 	at = wr_room(w, NOISE_INIT_OVERHEAD + wr_len(&p));
@@ -105,7 +109,7 @@ size_t handshake_init_create(struct handshake *hs, uint8_t *out,
 	memset(hs, 0, sizeof(*hs));
 	memcpy(hs->psk, a->psk, sizeof(hs->psk));
 	memcpy(hs->e_secret, a->ephemeral, sizeof(hs->e_secret));
-	noise_dh_base(hs->e_public, hs->e_secret);
+	a->self->crypto->dh_base(hs->e_public, hs->e_secret);
 	hs->remote = *a->remote;
 	hs->index = a->index;
 	hs->own = a->own;
@@ -121,18 +125,19 @@ size_t handshake_init_create(struct handshake *hs, uint8_t *out,
 }
 
 /* The key that the payload names is the one whose X25519 form opened the message. */
-static bool names_static(const struct pubkey *node, const uint8_t s[32])
+static bool names_static(const struct crypto *c, const struct pubkey *node, const uint8_t s[32])
 {
 	uint8_t dh[32];
 
-	return key_valid(node) && key_dh_public(dh, node) && memcmp(dh, s, sizeof(dh)) == 0;
+	return c->key_valid(node) && c->dh_public(dh, node) && memcmp(dh, s, sizeof(dh)) == 0;
 }
 
 /* `in` is scratch: the caller wipes it when this says false. */
 static bool init_open(struct handshake_incoming *in, const struct handshake_self *self,
 		      struct noise_text msg)
 {
-	struct noise_self ns = { .s_secret = self->dh_secret, .s_public = self->dh_public };
+	struct noise_self ns = { .crypto = self->crypto, .s_secret = self->dh_secret,
+				 .s_public = self->dh_public };
 	uint8_t plain[OFFER_MAX];
 	struct offer_init o = { 0 };
 	struct noise_peer peer;
@@ -142,7 +147,7 @@ static bool init_open(struct handshake_incoming *in, const struct handshake_self
 	noise_begin(&n, prologue, sizeof(prologue) - 1, self->dh_public);
 	ok = noise_init_read(&n, &ns, msg, &peer, plain) &&
 	     offer_read_init(rd_of(plain, msg.len - NOISE_INIT_OVERHEAD), &o) &&
-	     names_static(&o.node, peer.s);
+	     names_static(self->crypto, &o.node, peer.s);
 	if (ok) {
 		memcpy(in->ck, n.ck, sizeof(in->ck));
 		memcpy(in->h, n.h, sizeof(in->h));
@@ -234,8 +239,8 @@ static bool response_seal(struct handshake_incoming *in, struct wr *w,
 			  const struct handshake_respond_args *a)
 {
 	uint8_t plain[OFFER_MAX], e_public[32], *at;
-	struct noise_self ns = { a->self->dh_secret, a->self->dh_public, a->ephemeral, e_public,
-				 a->psk };
+	struct noise_self ns = { a->self->crypto, a->self->dh_secret, a->self->dh_public,
+				 a->ephemeral, e_public, a->psk };
 	struct wr p = wr_of(plain, sizeof(plain));
 	struct noise_peer peer;
 	struct noise n;
@@ -244,7 +249,7 @@ static bool response_seal(struct handshake_incoming *in, struct wr *w,
 	resume(&n, in->ck, in->h);
 	memcpy(peer.s, in->remote_s, sizeof(peer.s));
 	memcpy(peer.e, in->remote_e, sizeof(peer.e));
-	noise_dh_base(e_public, a->ephemeral);
+	a->self->crypto->dh_base(e_public, a->ephemeral);
 	offer_write_response(&p, &a->own);
 	at = wr_room(w, NOISE_RESPONSE_OVERHEAD + wr_len(&p));
 	assert(wr_ok(&p) && at);

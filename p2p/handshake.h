@@ -16,8 +16,10 @@
 #define HANDSHAKE_LANES_MAX 16
 #define HANDSHAKE_OVERLAY_KEYS_MAX 16
 #define HANDSHAKE_FEATURE_AES 1u /* feature bit 0: AES-256-GCM in hardware */
+#define HANDSHAKE_FEATURE_LEAF 2u /* bit 1: a leaf of the ring */
 
 struct handshake_self { /* made once from the identity */
+	const struct crypto *crypto;
 	struct key_pair pair;
 	uint8_t dh_secret[32], dh_public[32];
 };
@@ -61,7 +63,8 @@ struct handshake_init_args {
 };
 
 /* False when the pair is not of the accepted form or its halves do not belong together. */
-bool handshake_self_init(struct handshake_self *s, const struct key_pair *pair);
+bool handshake_self_init(struct handshake_self *s, const struct key_pair *pair,
+			 const struct crypto *crypto);
 /* Writes an INIT to out (PACKET_HANDSHAKE_MAX); its length, or 0 if the remote key is unusable. */
 size_t handshake_init_create(struct handshake *hs, uint8_t *out,
 			     const struct handshake_init_args *a);

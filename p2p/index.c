@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 
-#define SIZE_START 16
+#define SIZE_START 8
 
 static size_t find(const struct index *x, uint32_t number)
 {
@@ -19,8 +19,7 @@ static size_t find(const struct index *x, uint32_t number)
 
 void index_init(struct index *x)
 {
-	*x = (struct index){ .size = SIZE_START };
-	x->slots = mem_new(x->size * sizeof(*x->slots));
+	*x = (struct index){ 0 };
 }
 
 void index_fini(struct index *x)
@@ -29,11 +28,11 @@ void index_fini(struct index *x)
 	*x = (struct index){ 0 };
 }
 
-static void grow(struct index *x)
+static void resize(struct index *x, size_t size)
 {
 	struct index old = *x;
 
-	x->size *= 2;
+	x->size = size;
 	x->slots = mem_new(x->size * sizeof(*x->slots));
 	for (size_t i = 0; i < old.size; i++)
 		if (old.slots[i].number)
@@ -46,8 +45,10 @@ void index_put(struct index *x, uint32_t number, void *item)
 	size_t i;
 
 	assert(number && item);
-	if ((x->count + 1) * 2 > x->size)
-		grow(x);
+	if (!x->slots)
+		resize(x, SIZE_START);
+	else if ((x->count + 1) * 4 > x->size * 3)
+		resize(x, x->size * 2);
 	i = find(x, number);
 	assert(!x->slots[i].number);
 	x->slots[i] = (struct index_entry){ number, item };
@@ -56,17 +57,21 @@ void index_put(struct index *x, uint32_t number, void *item)
 
 void index_replace(struct index *x, uint32_t number, void *item)
 {
-	size_t i = find(x, number);
+	size_t i;
 
-	assert(number && item && x->slots[i].number == number);
+	assert(number && item && x->slots);
+	i = find(x, number);
+	assert(x->slots[i].number == number);
 	x->slots[i].item = item;
 }
 
 void index_take(struct index *x, uint32_t number)
 {
-	size_t mask = x->size - 1, hole = find(x, number);
+	size_t mask = x->size - 1, hole;
 
-	assert(number && x->slots[hole].number == number);
+	assert(number && x->slots);
+	hole = find(x, number);
+	assert(x->slots[hole].number == number);
 	for (size_t i = (hole + 1) & mask; x->slots[i].number; i = (i + 1) & mask) {
 		size_t home = x->slots[i].number & mask;
 
@@ -76,5 +81,8 @@ void index_take(struct index *x, uint32_t number)
 		hole = i;
 	}
 	x->slots[hole] = (struct index_entry){ 0 };
-	x->count--;
+	if (--x->count == 0)
+		index_fini(x);
+	else if (x->size > SIZE_START && x->count * 8 < x->size)
+		resize(x, x->size / 2);
 }

@@ -1,8 +1,8 @@
 /* index.h - 32-bit number to object, for the two look-ups on a frame's way.
  *
  * The numbers are ours (random receiver indices, counted session handles), so nobody outside can
- * choose collisions and the low bits serve as the hash. Linear probing, at most half full, no
- * gravestones. Bounded by its users: P2P_SESSIONS_MAX handles, four indices a session. */
+ * choose collisions and the low bits serve as the hash. Linear probing, at most three quarters
+ * full, no gravestones; no slots while empty. Bounded by its users: P2P_SESSIONS_MAX handles, four indices a session. */
 #ifndef P2P_INDEX_H
 #define P2P_INDEX_H
 
@@ -15,8 +15,8 @@ struct index_entry {
 };
 
 struct index {
-	struct index_entry *slots;
-	size_t size, count; /* size is a power of two */
+	struct index_entry *slots; /* NULL while empty */
+	size_t size, count; /* size is 0 or a power of two */
 };
 
 void index_init(struct index *x);
@@ -31,7 +31,7 @@ static inline void *index_get(const struct index *x, uint32_t number)
 {
 	size_t i = number & (x->size - 1);
 
-	if (!number)
+	if (!number || !x->count)
 		return NULL;
 	while (x->slots[i].number && x->slots[i].number != number)
 		i = (i + 1) & (x->size - 1);

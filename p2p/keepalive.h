@@ -10,9 +10,11 @@
 #define KEEPALIVE_HANDSHAKE MSEC(2000) /* ... a handshake beside it */
 #define KEEPALIVE_SWITCH MSEC(3000)    /* ... another path */
 #define KEEPALIVE_IDLE SEC(15)	       /* nothing sent: say that we live */
-#define KEEPALIVE_SILENT SEC(16)       /* nothing heard on an idle session: probe */
-#define KEEPALIVE_DEAD SEC(15)	       /* nothing heard, and probes unanswered: down */
-#define KEEPALIVE_UNANSWERED MSEC(4500) /* how long probes must have been unanswered for that */
+#define KEEPALIVE_IDLE_LEAF SEC(25)    /* ... where one of the two is a leaf */
+#define KEEPALIVE_LATE SEC(1)	       /* nothing heard on an idle session so long after that: probe */
+#define KEEPALIVE_LEAF_MISSES 3	       /* of a leaf's keepalives before that is done */
+#define KEEPALIVE_UNANSWERED MSEC(4500) /* how long probes must have been unanswered to go down */
+#define KEEPALIVE_DOUBT MSEC(200)      /* an answer so late, and later than 4 RTT: in doubt */
 
 enum keepalive_need {
 	NEED_PROBE = 1,
@@ -22,23 +24,35 @@ enum keepalive_need {
 	NEED_DOWN = 16,
 };
 
+/* What a packet that goes out lets us expect. */
+enum keepalive_asks {
+	ASKS_NOTHING,
+	ASKS_SOMETHING, /* data: something comes back before long, if only sometimes */
+	ASKS_ANSWER,	/* the peer itself answers at once */
+};
+
 /* Written wherever packets pass (by the lane, too), read by the policy. */
 struct keepalive_marks {
-	usec_t waiting; /* first packet that asks for an answer since we last heard; 0 = none */
+	usec_t waiting; /* first packet that asks for something since we last heard; 0 = none */
+	usec_t owed;	/* first that asks for an answer since then; 0 = none */
 	usec_t sent, heard;
 };
 
 struct keepalive {
-	usec_t probed, switched, idle; /* idle: KEEPALIVE_IDLE less the session's own jitter */
+	usec_t probed, switched;
+	usec_t idle;   /* between keepalives: the interval less the session's own jitter */
+	usec_t silent; /* nothing heard for so long: probe */
 	bool tells; /* our keepalives say something (revocation numbers): busy sessions too */
 	usec_t told;
 };
 
-static inline void keepalive_sent(struct keepalive_marks *m, bool asks, usec_t now)
+static inline void keepalive_sent(struct keepalive_marks *m, enum keepalive_asks asks, usec_t now)
 {
 	m->sent = now;
 	if (asks && !m->waiting)
 		m->waiting = now;
+	if (asks == ASKS_ANSWER && !m->owed)
+		m->owed = now;
 }
 
 /* `answers`: it came over the way that we use, so that way works. */
@@ -46,13 +60,25 @@ static inline void keepalive_heard(struct keepalive_marks *m, bool answers, usec
 {
 	m->heard = now;
 	if (answers)
-		m->waiting = 0;
+		m->waiting = m->owed = 0;
 }
 
+/* Who talks: a leaf says less, and others are patient with it. */
+enum keepalive_pair { KEEPALIVE_FULL, KEEPALIVE_WE_ARE_LEAF, KEEPALIVE_PEER_IS_LEAF };
+
 /* jitter: any number; takes up to a tenth off the idle interval. */
-void keepalive_init(struct keepalive *k, struct keepalive_marks *m, uint32_t jitter, usec_t now);
+void keepalive_init(struct keepalive *k, struct keepalive_marks *m, enum keepalive_pair pair,
+		    uint32_t jitter, usec_t now);
 /* Set of enum keepalive_need. Needs told once are not repeated before their interval is over. */
 unsigned keepalive_needs(struct keepalive *k, const struct keepalive_marks *m, usec_t now);
+/* We slept, and a handshake goes out that the peer is to answer. */
+void keepalive_wake(struct keepalive_marks *m, usec_t now);
 usec_t keepalive_deadline(const struct keepalive *k, const struct keepalive_marks *m);
+/* When a peer at this round-trip time, 0 = unknown, is in doubt if nothing is heard until then:
+ * USEC_NEVER while it owes nothing. */
+usec_t keepalive_doubt_at(const struct keepalive_marks *m, usec_t rtt);
+/* Something that matters is handed to the peer, of whom nothing was heard for a while: probe it
+ * too? At most once a second. */
+bool keepalive_asks_now(struct keepalive *k, const struct keepalive_marks *m, usec_t now);
 
 #endif

@@ -158,5 +158,5 @@ struct ring_env later_ring_env(struct p2p *p)
 {
 	return (struct ring_env){ .ctx = p, .random = ring_random, .send = ring_send,
 				  .route = ring_route, .want = ring_want,
-				  .addresses = ring_addresses };
+				  .addresses = ring_addresses, .key_valid = p->cfg.crypto->key_valid };
 }

@@ -15,22 +15,10 @@
 #include <string.h>
 
 _Static_assert(crypto_hash_sha256_BYTES == NOISE_LEN, "SHA-256");
-_Static_assert(crypto_scalarmult_curve25519_BYTES == NOISE_LEN, "X25519");
 _Static_assert(crypto_aead_chacha20poly1305_ietf_ABYTES == NOISE_TAG_LEN, "ChaChaPoly");
 
 static const char name[] = "Noise_IKpsk2_25519_ChaChaPoly_SHA256";
 _Static_assert(sizeof(name) - 1 > NOISE_LEN, "longer than a hash, so it is hashed");
-
-bool noise_dh(uint8_t out[32], const uint8_t secret[32], const uint8_t public[32])
-{
-	/* libsodium refuses zero results too; the rule is ours and does not lean on that. */
-	return crypto_scalarmult_curve25519(out, secret, public) == 0 && !sodium_is_zero(out, 32);
-}
-
-void noise_dh_base(uint8_t public[32], const uint8_t secret[32])
-{
-	crypto_scalarmult_curve25519_base(public, secret);
-}
 
 static void cipher_nonce(uint8_t out[12], uint64_t n)
 {
@@ -128,10 +116,11 @@ static void mix_e(struct noise *n, const uint8_t e[32])
 	mix_key(n, e);
 }
 
-static bool mix_dh(struct noise *n, const uint8_t secret[32], const uint8_t public[32])
+static bool mix_dh(struct noise *n, const struct crypto *c, const uint8_t secret[32],
+		   const uint8_t public[32])
 {
 	uint8_t dh[32];
-	bool ok = noise_dh(dh, secret, public);
+	bool ok = c->dh(dh, secret, public);
 
 	if (ok)
 		mix_key(n, dh);
@@ -176,10 +165,10 @@ bool noise_init_write(struct noise *n, const struct noise_self *self, const uint
 {
 	memcpy(out, self->e_public, 32);
 	mix_e(n, self->e_public);
-	if (!mix_dh(n, self->e_secret, remote_s))
+	if (!mix_dh(n, self->crypto, self->e_secret, remote_s))
 		return false;
 	encrypt_and_hash(n, (struct noise_text){ self->s_public, 32 }, out + 32);
-	if (!mix_dh(n, self->s_secret, remote_s))
+	if (!mix_dh(n, self->crypto, self->s_secret, remote_s))
 		return false;
 	encrypt_and_hash(n, payload, out + 32 + 32 + NOISE_TAG_LEN);
 	return true;
@@ -194,9 +183,9 @@ bool noise_init_read(struct noise *n, const struct noise_self *self, struct nois
 		return false;
 	memcpy(peer->e, msg.p, 32);
 	mix_e(n, peer->e);
-	if (!mix_dh(n, self->s_secret, peer->e) ||
+	if (!mix_dh(n, self->crypto, self->s_secret, peer->e) ||
 	    !decrypt_and_hash(n, (struct noise_text){ msg.p + 32, sealed_s }, peer->s) ||
-	    !mix_dh(n, self->s_secret, peer->s))
+	    !mix_dh(n, self->crypto, self->s_secret, peer->s))
 		return false;
 	return decrypt_and_hash(n, (struct noise_text){ msg.p + head, msg.len - head }, out);
 }
@@ -206,7 +195,7 @@ bool noise_response_write(struct noise *n, const struct noise_self *self,
 {
 	memcpy(out, self->e_public, 32);
 	mix_e(n, self->e_public);
-	if (!mix_dh(n, self->e_secret, peer->e) || !mix_dh(n, self->e_secret, peer->s))
+	if (!mix_dh(n, self->crypto, self->e_secret, peer->e) || !mix_dh(n, self->crypto, self->e_secret, peer->s))
 		return false;
 	mix_key_and_hash(n, self->psk);
 	encrypt_and_hash(n, payload, out + 32);
@@ -219,7 +208,7 @@ bool noise_response_read(struct noise *n, const struct noise_self *self, struct 
 	if (msg.len < NOISE_RESPONSE_OVERHEAD)
 		return false;
 	mix_e(n, msg.p);
-	if (!mix_dh(n, self->e_secret, msg.p) || !mix_dh(n, self->s_secret, msg.p))
+	if (!mix_dh(n, self->crypto, self->e_secret, msg.p) || !mix_dh(n, self->crypto, self->s_secret, msg.p))
 		return false;
 	mix_key_and_hash(n, self->psk);
 	return decrypt_and_hash(n, (struct noise_text){ msg.p + 32, msg.len - 32 }, out);

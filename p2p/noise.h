@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/key.h"
+
 #define NOISE_LEN 32 /* keys, points, hashes */
 #define NOISE_TAG_LEN 16
 #define NOISE_INIT_OVERHEAD (NOISE_LEN + NOISE_LEN + NOISE_TAG_LEN + NOISE_TAG_LEN)
@@ -23,6 +25,7 @@ struct noise {		       /* the symmetric state; wipe with sodium_memzero */
 };
 
 struct noise_self { /* borrowed for the call */
+	const struct crypto *crypto;
 	const uint8_t *s_secret, *s_public; /* static */
 	const uint8_t *e_secret, *e_public; /* ephemeral; not read by noise_init_read */
 	const uint8_t *psk;		    /* read by the RESPONSE functions */
@@ -53,10 +56,6 @@ bool noise_response_read(struct noise *n, const struct noise_self *self, struct 
 			 uint8_t *out);
 /* The keys of the initiator's and of the responder's messages; n->h is then the handshake hash. */
 void noise_split(const struct noise *n, uint8_t initiator[32], uint8_t responder[32]);
-
-/* X25519; false when the result is all zero (a point of low order). */
-bool noise_dh(uint8_t out[32], const uint8_t secret[32], const uint8_t public[32]);
-void noise_dh_base(uint8_t public[32], const uint8_t secret[32]);
 
 struct noise_cipher { /* ChaChaPoly with Noise's nonce and its associated data */
 	const uint8_t *key;

@@ -16,6 +16,7 @@
 #include "p2p/addresses.h"
 #include "p2p/connect.h"
 #include "p2p/core.h"
+#include "p2p/lan.h"
 #include "p2p/later.h"
 #include "p2p/route.h"
 #include "p2p/session.h"
@@ -23,6 +24,7 @@
 
 #define INITS_A_SECOND 20 /* more than that is load: cookies */
 #define WHOIS_A_SECOND 10
+#define SLEPT SEC(20) /* a tick later than its deadline by more: we stood still */
 
 uint32_t p2p_random32(const struct p2p *p)
 {
@@ -41,8 +43,10 @@ void p2p_emit(struct p2p *p, const struct p2p_event *e)
 
 struct handshake_offer p2p_offer(const struct p2p *p, uint64_t instance)
 {
-	return (struct handshake_offer){ .features = p->cfg.aes ? HANDSHAKE_FEATURE_AES : 0,
-					 .instance = instance, .lanes = 1 };
+	uint32_t aes = p->cfg.aes ? HANDSHAKE_FEATURE_AES : 0;
+	uint32_t leaf = p->cfg.leaf ? HANDSHAKE_FEATURE_LEAF : 0;
+
+	return (struct handshake_offer){ .features = aes | leaf, .instance = instance, .lanes = 1 };
 }
 
 static void tables_init(struct p2p *p)
@@ -61,14 +65,12 @@ static void tables_init(struct p2p *p)
 	list_init(&p->later);
 	limit_init(&p->inits, INITS_A_SECOND, INITS_A_SECOND);
 	limit_init(&p->whois, WHOIS_A_SECOND, WHOIS_A_SECOND);
-	for (size_t i = 0; i < SOURCES; i++)
-		limit_init(&p->sources[i], 20, 5);
 }
 
 struct p2p *p2p_new(const struct p2p_config *cfg, const struct p2p_env *env, usec_t now)
 {
 	struct p2p *p = mem_new(sizeof(*p));
-	struct ring_env ring_env = later_ring_env(p);
+	struct ring_env ring_env;
 
 	assert(cfg->overlay_key_count >= 1 && cfg->overlay_key_count <= P2P_OVERLAY_KEYS_MAX);
 	assert(env->send && env->random && env->event && env->grant_ok && env->own_grant);
@@ -76,12 +78,14 @@ struct p2p *p2p_new(const struct p2p_config *cfg, const struct p2p_env *env, use
 	p->env = *env;
 	p->now = now;
 	p->id = id_of(&cfg->self.pub);
-	if (!handshake_self_init(&p->self, &cfg->self)) {
+	if (!handshake_self_init(&p->self, &cfg->self, cfg->crypto)) {
 		free(p);
 		return NULL;
 	}
 	tables_init(p);
-	p->ring = ring_new(&cfg->self.pub, &ring_env, now);
+	ring_env = later_ring_env(p);
+	p->ring = ring_new(&cfg->self.pub, cfg->leaf ? RING_LEAF : RING_FULL, &ring_env, now);
+	lan_init(p, now);
 	return p;
 }
 
@@ -102,12 +106,18 @@ void p2p_free(struct p2p *p, usec_t now)
 	for (at = 0; (s = map_next(&p->sessions, &at)); at = 0)
 		session_free(s);
 	ring_free(p->ring);
+	lan_fini(p);
 	stamps_fini(&p->stamps);
 	map_fini(&p->sessions);
 	map_fini(&p->sessions_by_id);
 	index_fini(&p->view.slots);
 	index_fini(&p->view.peers);
 	timers_fini(&p->timers);
+	boots_fini(&p->boots);
+	free(p->sources);
+	if (p->ns)
+		sodium_memzero(p->ns, p->ns_count * sizeof(*p->ns));
+	free(p->ns);
 	sodium_memzero(p, sizeof(*p));
 	free(p);
 }
@@ -115,29 +125,46 @@ void p2p_free(struct p2p *p, usec_t now)
 /* What the fast path marked: those sessions' deadlines are other ones now. */
 static void poll_lane(struct p2p *p, usec_t now)
 {
-	struct session *s;
-	size_t at = 0;
+	struct peer_use *use;
 
 	if (!p->lane.used || now < p->lane.used + POLL_GAP)
 		return;
 	p->lane.used = 0;
+	while ((use = p->lane.marked)) {
+		p->lane.marked = use->marked_next;
+		use->marked = false;
+		session_touch(container_of(use, struct session, use));
+	}
+	session_settle(p, now);
+}
+
+/* The process was stopped, or the machine slept. */
+static void mind_sleep(struct p2p *p, usec_t now)
+{
+	usec_t then = p2p_deadline(p);
+	struct session *s;
+	size_t at = 0;
+
+	if (now < SLEPT || then >= now - SLEPT)
+		return;
+	log_info(p->cfg.log, "p2p: %u s late", (unsigned)((now - then) / SEC(1)));
 	while ((s = map_next(&p->sessions, &at)))
-		if (s->use.marked) {
-			s->use.marked = false;
-			session_touch(s);
-		}
+		session_wake(s, then, now);
 	session_settle(p, now);
 }
 
 void p2p_tick(struct p2p *p, usec_t now)
 {
 	p->now = now;
+	mind_sleep(p, now);
 	poll_lane(p, now);
 	boot_tick(p, now);
+	lan_tick(p, now);
 	if (ring_deadline(p->ring) <= now)
 		ring_tick(p->ring, now);
 	session_settle(p, now);
 	timers_run(&p->timers, now);
+	addresses_mind_agent(p, now);
 	session_settle(p, now);
 }
 
@@ -149,7 +176,7 @@ usec_t p2p_deadline(const struct p2p *p)
 		return p->now;
 	if (p->lane.used)
 		at = usec_min(at, p->lane.used + POLL_GAP);
-	return usec_min(at, boot_deadline(p));
+	return usec_min(at, usec_min(boot_deadline(p), lan_deadline(p)));
 }
 
 void p2p_set_addresses(struct p2p *p, const struct addr *addrs, size_t count, usec_t now)
@@ -188,7 +215,7 @@ int p2p_connect(struct p2p *p, const struct pubkey *peer, usec_t now)
 		return -ENOSPC;
 	if (s->up)
 		p2p_emit(p, &(struct p2p_event){ .type = P2P_SESSION_UP, .peer = s->peer,
-						 .session = s->handle });
+						 .session = s->handle, .leaf = s->peer_is_leaf });
 	session_settle(p, now);
 	return 0;
 }
@@ -216,31 +243,91 @@ bool p2p_has_session(const struct p2p *p, const struct pubkey *peer)
 	return s && s->up;
 }
 
+static int route_message(struct p2p *p, struct routed *m, usec_t now)
+{
+	int r;
+
+	if (m->len == 0 || m->len > P2P_ROUTED_MAX)
+		return -EMSGSIZE;
+	p->now = now;
+	r = route_send(p, m, now);
+	session_settle(p, now);
+	return r;
+}
+
 int p2p_route(struct p2p *p, const struct node_id *to, const struct node_id *agent, uint8_t service,
 	      const uint8_t *msg, size_t len, usec_t now)
 {
 	struct routed m = { .service = service, .to = *to, .body = msg, .len = len };
-	int r;
 
-	if (len == 0 || len > P2P_ROUTED_MAX)
-		return -EMSGSIZE;
-	p->now = now;
 	if (agent)
 		m.agent = *agent;
-	r = route_send(p, &m, now);
+	return route_message(p, &m, now);
+}
+
+int p2p_route_nearest(struct p2p *p, const struct node_id *target, uint8_t service,
+		      const uint8_t *msg, size_t len, usec_t now)
+{
+	struct routed m = { .flags = ROUTED_NEAREST, .service = service, .to = *target,
+			    .body = msg, .len = len };
+
+	return route_message(p, &m, now);
+}
+
+int p2p_locate(struct p2p *p, const struct pubkey *peer, const struct addr *addrs, size_t count,
+	       const struct node_id *agent, usec_t now)
+{
+	struct session *s = session_want(p, peer, now);
+
+	if (!s)
+		return -ENOSPC;
+	p->now = now;
+	for (size_t i = 0; i < count && i < P2P_ADDRESSES_MAX; i++)
+		if (addresses_usable(&addrs[i]))
+			paths_add(&s->paths, &addrs[i], 0, true, now);
+	if (agent)
+		s->agent = *agent;
 	session_settle(p, now);
-	return r;
+	return 0;
+}
+
+struct node_id p2p_agent(const struct p2p *p)
+{
+	return route_agent(p, NULL);
+}
+
+/* The place of this namespace, made if need be. */
+static struct namespace *ns_at(struct p2p *p, uint16_t ns)
+{
+	const size_t count = (size_t)ns + 1, old = p->ns_count * sizeof(*p->ns);
+	struct namespace *list;
+
+	assert(ns < P2P_NAMESPACES_MAX);
+	if (ns >= p->ns_count) {
+		list = mem_new(count * sizeof(*list));
+		if (old) {
+			memcpy(list, p->ns, old);
+			sodium_memzero(p->ns, old);
+		}
+		free(p->ns);
+		p->ns = list;
+		p->ns_count = (uint16_t)count;
+	}
+	return &p->ns[ns];
 }
 
 int p2p_namespace_set(struct p2p *p, uint16_t ns, const struct p2p_secret *secrets, size_t count,
 		      usec_t now)
 {
+	struct namespace *n;
+
 	(void)now;
-	if (ns >= P2P_NAMESPACES_MAX || count < 1 || count > ARRAY_LEN(p->ns[ns].secrets))
+	if (ns >= P2P_NAMESPACES_MAX || count < 1 || count > ARRAY_LEN(n->secrets))
 		return -EINVAL;
-	p->ns[ns].set = true;
-	p->ns[ns].secret_count = (uint8_t)count;
-	memcpy(p->ns[ns].secrets, secrets, count * sizeof(*secrets));
+	n = ns_at(p, ns);
+	n->set = true;
+	n->secret_count = (uint8_t)count;
+	memcpy(n->secrets, secrets, count * sizeof(*secrets));
 	return 0;
 }
 
@@ -249,7 +336,7 @@ void p2p_namespace_del(struct p2p *p, uint16_t ns, usec_t now)
 	struct session *s;
 	size_t at = 0;
 
-	if (ns >= P2P_NAMESPACES_MAX)
+	if (ns >= p->ns_count)
 		return;
 	p->now = now;
 	while ((s = map_next(&p->sessions, &at)))
@@ -263,8 +350,7 @@ void p2p_namespace_revocation(struct p2p *p, uint16_t ns, uint64_t number)
 	struct session *s;
 	size_t at = 0;
 
-	assert(ns < P2P_NAMESPACES_MAX);
-	if (p->ns[ns].revocation == number)
+	if (ns_at(p, ns)->revocation == number)
 		return;
 	p->ns[ns].revocation = number;
 	while ((s = map_next(&p->sessions, &at)))
@@ -279,7 +365,7 @@ int p2p_attach(struct p2p *p, uint16_t ns, const struct pubkey *peer, usec_t now
 {
 	struct session *s;
 
-	if (ns >= P2P_NAMESPACES_MAX || !p->ns[ns].set)
+	if (ns >= p->ns_count || !p->ns[ns].set)
 		return -EINVAL;
 	p->now = now;
 	s = ask_for(p, peer, now);
@@ -340,6 +426,11 @@ struct p2p_lane *p2p_lane(struct p2p *p, unsigned lane)
 	assert(lane == 0);
 	(void)lane;
 	return &p->lane;
+}
+
+struct ring_info p2p_ring_info(const struct p2p *p)
+{
+	return ring_info(p->ring);
 }
 
 const struct drops *p2p_drops(const struct p2p *p)

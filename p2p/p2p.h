@@ -9,47 +9,14 @@
 
 #include "base/frame.h"
 #include "base/key.h"
-#include "base/log.h"
 #include "base/time.h"
 #include "p2p/event.h"
 #include "p2p/packet.h"
-
-#define P2P_MESSAGE_MAX 65536 /* bytes of one control message */
-#define P2P_ROUTED_MAX 1400   /* bytes of one routed datagram's body */
-#define P2P_SESSIONS_MAX 4096
-#define P2P_OVERLAY_KEYS_MAX 16
-#define P2P_ADDRESSES_MAX 12
-#define P2P_NAMESPACES_MAX 64
+#include "p2p/setup.h"
 
 struct p2p;
 struct p2p_view; /* what the fast path reads: sessions by index and handle */
 struct p2p_lane; /* what one worker owns: counters, replay windows, usage marks */
-
-struct p2p_env {
-	void *ctx;
-	void (*send)(void *ctx, uint8_t socket, const struct addr *to, const uint8_t *pkt, size_t len);
-	void (*random)(void *ctx, void *out, size_t len);
-	void (*event)(void *ctx, const struct p2p_event *e);
-	/* Pure questions about membership, answered by the owner without calling back in: */
-	bool (*grant_ok)(void *ctx, uint16_t ns, const struct pubkey *peer, const uint8_t *grant,
-			 size_t len, usec_t now);
-	size_t (*own_grant)(void *ctx, uint16_t ns, uint8_t *out, size_t size); /* 0 = none yet */
-};
-
-struct p2p_config {
-	struct key_pair self;
-	const struct crypto *crypto;
-	const struct log *log;
-	uint32_t start_counter; /* durable, one more at each start; 3.1 */
-	uint8_t overlay_keys[P2P_OVERLAY_KEYS_MAX][32];
-	uint8_t overlay_key_count; /* the first is used to initiate */
-	bool aes; /* AES-256-GCM runs in hardware here */
-};
-
-struct p2p_secret {
-	uint32_t number;
-	uint8_t b[32];
-};
 
 /* Copies config and env. */
 struct p2p *p2p_new(const struct p2p_config *cfg, const struct p2p_env *env, usec_t now);
@@ -60,6 +27,11 @@ void p2p_free(struct p2p *p, usec_t now);
 void p2p_input(struct p2p *p, uint8_t socket, const struct addr *from, uint8_t *pkt, size_t len,
 	       usec_t now);
 void p2p_tick(struct p2p *p, usec_t now);
+/* A datagram that came from a host of this very LAN, not by the sockets (docs/protocol.md 5.3); the
+ * port of `from` counts for nothing. False: not of this overlay, or over a limit. */
+bool p2p_lan_input(struct p2p *p, const struct addr *from, const uint8_t *pkt, size_t len,
+		   usec_t now);
+void p2p_lan_changed(struct p2p *p, usec_t now); /* there is another LAN: greet it */
 usec_t p2p_deadline(const struct p2p *p);
 
 /* Keep a link to this node for the sake of the ring; `key` NULL = ask by WHOIS first. At most 32. */
@@ -78,6 +50,16 @@ bool p2p_has_session(const struct p2p *p, const struct pubkey *peer);
 /* One unreliable datagram along the ring (or over the session there is), <= P2P_ROUTED_MAX. */
 int p2p_route(struct p2p *p, const struct node_id *to, const struct node_id *agent, uint8_t service,
 	      const uint8_t *msg, size_t len, usec_t now);
+/* The same to whoever, ourselves apart, stands nearest to `target`. */
+int p2p_route_nearest(struct p2p *p, const struct node_id *target, uint8_t service,
+		      const uint8_t *msg, size_t len, usec_t now);
+/* Where a peer may be found; `agent` has a session with it (NULL: nobody known). The second: who
+ * has one with us, for others to be told; zero = nobody. */
+int p2p_locate(struct p2p *p, const struct pubkey *peer, const struct addr *addrs, size_t count,
+	       const struct node_id *agent, usec_t now);
+struct node_id p2p_agent(const struct p2p *p);
+/* Where we may be reached: what the owner set, and where peers see us. Returns the count. */
+size_t p2p_own_addresses(const struct p2p *p, struct addr out[P2P_ADDRESSES_MAX]);
 
 /* Namespaces: `ns` is the owner's number, below P2P_NAMESPACES_MAX. One or two valid secrets. */
 int p2p_namespace_set(struct p2p *p, uint16_t ns, const struct p2p_secret *secrets, size_t count,

@@ -20,6 +20,7 @@ enum packet_type {
 	PACKET_COOKIE = 3,
 	PACKET_WHOIS = 4,
 	PACKET_WHOIS_ANSWER = 5,
+	PACKET_BEACON = 6, /* on a LAN only */
 	PACKET_CONTROL = 16,
 	PACKET_IP = 17,
 	PACKET_ETHERNET = 18,
@@ -41,6 +42,7 @@ enum service {
 	SERVICE_ADDRESSES = 5,
 	SERVICE_GRANT = 6,
 	SERVICE_MEMBER = 7,
+	SERVICES
 };
 
 /* Services of ROUTED, 5.2. */
@@ -49,6 +51,8 @@ enum routed_service {
 	ROUTED_SEALED = 2,
 	ROUTED_DHT = 3,
 	ROUTED_RING = 4,
+	ROUTED_TRACE = 5,
+	ROUTED_SERVICES
 };
 
 #endif

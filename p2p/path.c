@@ -4,17 +4,47 @@
  * authenticated packet comes from it; it is *proven* when the nonce of a challenge sent there came
  * back, and only proven ones are chosen. Before that at most PATH_AMPLIFY bytes go to an uninvited
  * address for each byte that came from it. Challenges of one series share seven random bytes; the
- * eighth counts, so that each try has its own round trip. Unanswered candidates are tried on the
+ * eighth counts, so that each try has its own round trip. What that takes is kept while a challenge
+ * may be answered, or bytes are counted, and no longer: most paths are proven and quiet. Unanswered candidates are tried on the
  * schedule `gaps`, without end while nothing better is known, because NATs and links come back. */
 #include "p2p/path.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/list.h"
+#include "base/mem.h"
 
 static const usec_t gaps[] = { MSEC(100), MSEC(200), MSEC(500), SEC(1),	 SEC(3),
 			       SEC(10),	  SEC(30),   SEC(60),	SEC(300) };
+
+struct path_probe {
+	uint8_t series[PATH_NONCE_LEN - 1];
+	usec_t sent_at[PATH_SENT_MAX];
+	uint64_t bytes_in, bytes_out; /* while unproven */
+};
+
+static struct path_probe *probe_of(struct path *p)
+{
+	if (!p->probe)
+		p->probe = mem_new(sizeof(*p->probe));
+	return p->probe;
+}
+
+static void probe_end(struct path *p)
+{
+	free(p->probe);
+	p->probe = NULL;
+}
+
+void paths_fini(struct paths *ps)
+{
+	for (int i = 0; i < ps->count; i++)
+		probe_end(&ps->list[i]);
+	free(ps->list);
+	paths_init(ps);
+}
 
 void paths_init(struct paths *ps)
 {
@@ -23,8 +53,8 @@ void paths_init(struct paths *ps)
 
 int paths_find(const struct paths *ps, const struct addr *a)
 {
-	for (int i = 0; i < P2P_PATHS_MAX; i++)
-		if (ps->list[i].addr.ip.len && addr_equal(&ps->list[i].addr, a))
+	for (int i = 0; i < ps->count; i++)
+		if (addr_equal(&ps->list[i].addr, a))
 			return i;
 	return -1;
 }
@@ -36,21 +66,26 @@ static bool is_hopeless(const struct path *p, usec_t now)
 	return p->tries >= 4 || (!p->invited && now >= p->found + PATH_CHANCE);
 }
 
-/* An empty place, else the hopeless one tried most. */
-static int place_for_new(const struct paths *ps, usec_t now)
+/* A place more, else the hopeless one tried most; its old content is forgotten. -1 = no room. */
+static int place_for_new(struct paths *ps, usec_t now)
 {
 	int worst = -1;
 
-	for (int i = 0; i < P2P_PATHS_MAX; i++) {
+	if (ps->count < P2P_PATHS_MAX) {
+		ps->list = mem_resize(ps->list, (size_t)(ps->count + 1) * sizeof(*ps->list));
+		return ps->count++;
+	}
+
+	for (int i = 0; i < ps->count; i++) {
 		const struct path *p = &ps->list[i];
 
-		if (!p->addr.ip.len)
-			return i;
 		if (p->proven || i == ps->used || !is_hopeless(p, now))
 			continue;
 		if (worst < 0 || p->tries > ps->list[worst].tries)
 			worst = i;
 	}
+	if (worst >= 0)
+		probe_end(&ps->list[worst]);
 	return worst;
 }
 
@@ -64,6 +99,7 @@ int paths_add(struct paths *ps, const struct addr *a, uint8_t socket, bool invit
 			return -1;
 		ps->list[at] = (struct path){ .addr = *a, .socket = socket,
 					      .found = now, .next = now };
+		ps->changed = true;
 	}
 	ps->list[at].invited |= invited;
 	return at;
@@ -71,16 +107,18 @@ int paths_add(struct paths *ps, const struct addr *a, uint8_t socket, bool invit
 
 static bool may_send(const struct path *p)
 {
+	const struct path_probe *pr = p->probe;
+
 	return p->proven || p->invited ||
-	       p->bytes_out + PATH_CHALLENGE_LEN <= PATH_AMPLIFY * p->bytes_in;
+	       (pr && pr->bytes_out + PATH_CHALLENGE_LEN <= PATH_AMPLIFY * pr->bytes_in);
 }
 
 int paths_due(const struct paths *ps, usec_t now)
 {
-	for (int i = 0; i < P2P_PATHS_MAX; i++) {
+	for (int i = 0; i < ps->count; i++) {
 		const struct path *p = &ps->list[i];
 
-		if (p->addr.ip.len && p->next <= now && may_send(p))
+		if (p->next <= now && may_send(p))
 			return i;
 	}
 	return -1;
@@ -90,8 +128,8 @@ usec_t paths_deadline(const struct paths *ps)
 {
 	usec_t at = USEC_NEVER;
 
-	for (int i = 0; i < P2P_PATHS_MAX; i++)
-		if (ps->list[i].addr.ip.len && may_send(&ps->list[i]))
+	for (int i = 0; i < ps->count; i++)
+		if (may_send(&ps->list[i]))
 			at = usec_min(at, ps->list[i].next);
 	return at;
 }
@@ -110,18 +148,21 @@ void paths_challenge(struct paths *ps, int at, const uint8_t fresh[PATH_NONCE_LE
 		     uint8_t nonce[PATH_NONCE_LEN], usec_t now)
 {
 	struct path *p = &ps->list[at];
+	struct path_probe *pr = probe_of(p);
 
-	assert(at >= 0 && at < P2P_PATHS_MAX && p->addr.ip.len);
-	if (p->proven && p->tries >= PATH_LOST)
+	assert(at >= 0 && at < ps->count);
+	if (p->proven && p->tries >= PATH_LOST) {
 		p->proven = false;
-	if (p->tries % PATH_SENT_MAX == 0) {
-		memcpy(p->series, fresh, sizeof(p->series));
-		memset(p->sent_at, 0, sizeof(p->sent_at));
+		p->invited = true; /* it was proven once */
 	}
-	memcpy(nonce, p->series, sizeof(p->series));
+	if (p->tries % PATH_SENT_MAX == 0) {
+		memcpy(pr->series, fresh, sizeof(pr->series));
+		memset(pr->sent_at, 0, sizeof(pr->sent_at));
+	}
+	memcpy(nonce, pr->series, sizeof(pr->series));
 	nonce[PATH_NONCE_LEN - 1] = (uint8_t)(p->tries % PATH_SENT_MAX);
-	p->sent_at[p->tries % PATH_SENT_MAX] = now;
-	p->bytes_out += PATH_CHALLENGE_LEN;
+	pr->sent_at[p->tries % PATH_SENT_MAX] = now;
+	pr->bytes_out += PATH_CHALLENGE_LEN;
 	p->next = now + gap_after(p, fresh[PATH_NONCE_LEN - 1]);
 	p->tries++;
 }
@@ -130,12 +171,11 @@ void paths_prove(struct paths *ps, int at, usec_t rtt, usec_t now)
 {
 	struct path *p = &ps->list[at];
 
-	assert(at >= 0 && at < P2P_PATHS_MAX && p->addr.ip.len);
+	assert(at >= 0 && at < ps->count);
 	p->proven = true;
 	p->tries = 0;
-	p->bytes_in = p->bytes_out = 0;
+	probe_end(p);
 	p->next = now + (ps->active ? PATH_WARM : PATH_WARM_IDLE);
-	memset(p->sent_at, 0, sizeof(p->sent_at));
 	if (rtt)
 		p->rtt = p->rtt ? (3 * p->rtt + rtt) / 4 : rtt;
 }
@@ -144,13 +184,12 @@ int paths_response(struct paths *ps, const uint8_t nonce[PATH_NONCE_LEN], usec_t
 {
 	size_t n = nonce[PATH_NONCE_LEN - 1];
 
-	for (int i = 0; n < PATH_SENT_MAX && i < P2P_PATHS_MAX; i++) {
-		struct path *p = &ps->list[i];
+	for (int i = 0; n < PATH_SENT_MAX && i < ps->count; i++) {
+		const struct path_probe *pr = ps->list[i].probe;
 
-		if (!p->addr.ip.len || !p->sent_at[n] ||
-		    memcmp(p->series, nonce, sizeof(p->series)) != 0)
+		if (!pr || !pr->sent_at[n] || memcmp(pr->series, nonce, sizeof(pr->series)) != 0)
 			continue;
-		paths_prove(ps, i, now > p->sent_at[n] ? now - p->sent_at[n] : 1, now);
+		paths_prove(ps, i, now > pr->sent_at[n] ? now - pr->sent_at[n] : 1, now);
 		return i;
 	}
 	return -1;
@@ -160,7 +199,7 @@ void paths_fail(struct paths *ps, int at, usec_t now)
 {
 	struct path *p = &ps->list[at];
 
-	assert(at >= 0 && at < P2P_PATHS_MAX);
+	assert(at >= 0 && at < ps->count);
 	p->proven = false;
 	p->invited = true; /* it was proven once */
 	p->rtt = 0;
@@ -169,16 +208,25 @@ void paths_fail(struct paths *ps, int at, usec_t now)
 		ps->used = -1;
 }
 
+void paths_heard(struct paths *ps, int at, size_t bytes)
+{
+	struct path *p = &ps->list[at];
+
+	assert(at >= 0 && at < ps->count);
+	if (!p->proven && !p->invited)
+		probe_of(p)->bytes_in += bytes;
+}
+
 void paths_hurry(struct paths *ps, usec_t now)
 {
-	for (int i = 0; i < P2P_PATHS_MAX; i++)
+	for (int i = 0; i < ps->count; i++)
 		ps->list[i].next = usec_min(ps->list[i].next, now);
 }
 
 void paths_set_active(struct paths *ps, bool active, usec_t now)
 {
 	ps->active = active;
-	for (int i = 0; active && i < P2P_PATHS_MAX; i++)
+	for (int i = 0; active && i < ps->count; i++)
 		if (ps->list[i].proven)
 			ps->list[i].next = usec_min(ps->list[i].next, now + PATH_WARM);
 }
@@ -188,10 +236,10 @@ int paths_best(const struct paths *ps)
 	int best = -1;
 	usec_t used;
 
-	for (int i = 0; i < P2P_PATHS_MAX; i++) {
+	for (int i = 0; i < ps->count; i++) {
 		const struct path *p = &ps->list[i];
 
-		if (!p->addr.ip.len || !p->proven)
+		if (!p->proven)
 			continue;
 		if (best < 0 || (p->rtt && p->rtt < ps->list[best].rtt))
 			best = i;

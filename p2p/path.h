@@ -15,27 +15,29 @@
 #define PATH_CHANCE SEC(5)      /* an uninvited address not proven by then may give way */
 #define PATH_LOST 3	       /* unanswered challenges after which a path is not proven */
 
+struct path_probe;
+
 struct path {
-	struct addr addr; /* ip.len 0 = empty place */
+	struct addr addr;
+	usec_t found; /* when it became a candidate */
+	usec_t next;  /* of the next challenge */
+	usec_t rtt;   /* 0 = unknown */
+	struct path_probe *probe; /* NULL while nothing is to be proven */
+	uint32_t tries;		  /* challenges since the last response */
 	uint8_t socket;
 	bool proven;
 	bool invited; /* the peer or our owner named it: probing it is not answering a stranger */
-	unsigned tries; /* challenges since the last response */
-	usec_t found;	/* when it became a candidate */
-	usec_t next;	/* of the next challenge */
-	usec_t rtt;	/* 0 = unknown */
-	usec_t sent_at[PATH_SENT_MAX];
-	uint8_t series[PATH_NONCE_LEN - 1];
-	uint64_t bytes_in, bytes_out; /* while unproven */
 };
 
 struct paths {
-	struct path list[P2P_PATHS_MAX];
-	int used; /* place in list, -1 = none */
+	struct path *list; /* exactly `count`; a place stays the same while the session lives */
+	int count, used;   /* used: place in list, -1 = none */
+	bool changed; /* an address is new since the owner last looked */
 	bool active; /* the session carries data: keep the others warm */
 };
 
 void paths_init(struct paths *ps);
+void paths_fini(struct paths *ps);
 int paths_find(const struct paths *ps, const struct addr *a); /* place or -1 */
 /* The place of `a`, made if need be and there is room (the most hopeless unproven one gives way);
  * -1 when not. A new candidate is to be challenged at once. */
@@ -53,6 +55,8 @@ void paths_prove(struct paths *ps, int at, usec_t rtt, usec_t now);
 void paths_fail(struct paths *ps, int at, usec_t now);
 /* Challenge everything now: something is wrong, or addresses changed. */
 void paths_hurry(struct paths *ps, usec_t now);
+/* Something authentic came from there: as long as it is unproven, that pays for challenges. */
+void paths_heard(struct paths *ps, int at, size_t bytes);
 /* The place to use, with hysteresis in favour of the one in use; -1 = none is proven. */
 int paths_best(const struct paths *ps);
 void paths_set_active(struct paths *ps, bool active, usec_t now);

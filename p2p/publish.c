@@ -8,24 +8,38 @@
 #include "base/mem.h"
 #include "p2p/core.h"
 
+static size_t attached(const struct attachments *as)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < as->count; i++)
+		n += as->list[i].state == ATTACH_UP;
+	return n;
+}
+
 static struct peer_view *make(struct session *s)
 {
 	const struct attachments *as = &s->attachments;
-	struct peer_view *v = mem_new(sizeof(*v) + as->count * sizeof(v->tags[0]));
+	size_t up = attached(as);
+	const struct paths *ps = &s->paths;
+	size_t known = (size_t)ps->count * sizeof(struct known_view);
+	struct peer_view *v = mem_new(offsetof(struct peer_view, known) + known + up * sizeof(struct tag_view));
+	struct tag_view *tag;
 
 	v->handle = s->handle;
 	v->kind = s->kind;
 	v->used = s->paths.used;
 	v->send = s->current;
 	v->use = &s->use;
-	for (int i = 0; i < P2P_PATHS_MAX; i++) {
-		v->known[i].addr = s->paths.list[i].addr;
-		v->known[i].socket = s->paths.list[i].socket;
-	}
+	v->known_count = (uint8_t)ps->count;
+	for (int i = 0; i < ps->count; i++)
+		v->known[i] = (struct known_view){ ps->list[i].addr, ps->list[i].socket };
+	tag = view_tags(v);
 	for (size_t i = 0; i < as->count; i++)
 		if (as->list[i].state == ATTACH_UP)
-			v->tags[v->tag_count++] =
+			tag[v->tag_count++] =
 				(struct tag_view){ as->list[i].tag_in, as->list[i].ns };
+	assert(v->tag_count == up);
 	return v;
 }
 
@@ -34,7 +48,7 @@ void publish(struct session *s)
 	struct peer_view *old = s->view;
 	struct p2p_view *view = &s->p->view;
 
-	s->stale_view = false;
+	s->stale_view = s->paths.changed = false;
 	if (!s->up)
 		return;
 	assert(s->handle && s->current && (s->kind != P2P_PATH_DIRECT || s->paths.used >= 0));

@@ -39,9 +39,14 @@ static uint64_t edge(const struct replay *r)
 	return r->top > r->bits ? r->top - r->bits : 0;
 }
 
-static uint64_t *word_of(const struct replay *r, uint64_t count)
+static const uint64_t *map_of(const struct replay *r)
 {
-	return &r->map[(count & (r->bits - 1)) / 64];
+	return r->wide ? r->wide : r->small;
+}
+
+static uint64_t *word_of(struct replay *r, uint64_t count)
+{
+	return (r->wide ? r->wide : r->small) + (count & (r->bits - 1)) / 64;
 }
 
 static uint64_t bit_of(uint64_t count)
@@ -52,18 +57,17 @@ static uint64_t bit_of(uint64_t count)
 void replay_init(struct replay *r)
 {
 	*r = (struct replay){ .bits = REPLAY_BITS_MIN };
-	r->map = mem_new(map_bytes(r->bits));
 }
 
 void replay_fini(struct replay *r)
 {
-	free(r->map);
+	free(r->wide);
 	*r = (struct replay){ 0 };
 }
 
 static enum place place_of(const struct replay *r, uint64_t count)
 {
-	assert(r->map);
+	assert(r->bits);
 	if (count >= REPLAY_COUNT_END)
 		return PLACE_OLD;
 	if (count >= r->top)
@@ -77,7 +81,7 @@ static enum place place_of(const struct replay *r, uint64_t count)
 
 static bool is_seen(const struct replay *r, uint64_t count)
 {
-	return *word_of(r, count) & bit_of(count);
+	return map_of(r)[(count & (r->bits - 1)) / 64] & bit_of(count);
 }
 
 bool replay_may(const struct replay *r, uint64_t count)
@@ -93,7 +97,7 @@ static void advance(struct replay *r, uint64_t count)
 	uint64_t c = r->top;
 
 	if (count - c >= r->bits)
-		memset(r->map, 0, map_bytes(r->bits));
+		memset(word_of(r, 0), 0, map_bytes(r->bits));
 	else
 		while (c <= count)
 			if (c % 64 == 0 && count - c >= 63) {
@@ -109,12 +113,15 @@ static void advance(struct replay *r, uint64_t count)
 static void widen(struct replay *r)
 {
 	size_t old = map_bytes(r->bits);
+	uint64_t *wide = mem_new(2 * old);
 
 	assert(r->bits < REPLAY_BITS_MAX);
 	if (r->floor < edge(r))
 		r->floor = edge(r);
-	r->map = mem_resize(r->map, 2 * old);
-	memcpy(r->map + old / sizeof(*r->map), r->map, old);
+	memcpy(wide, map_of(r), old);
+	memcpy(wide + old / sizeof(*wide), wide, old);
+	free(r->wide);
+	r->wide = wide;
 	r->bits *= 2;
 }
 

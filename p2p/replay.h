@@ -16,7 +16,8 @@ struct replay {
 	uint64_t top;	   /* highest count seen plus one; 0 = none */
 	uint64_t floor;	   /* counts below are refused for good (widening) */
 	uint32_t bits;	   /* window size now */
-	uint64_t *map;	   /* bits / 64 words, owned */
+	uint64_t *wide;	   /* bits / 64 words, owned; NULL while the window is the smallest */
+	uint64_t small[REPLAY_BITS_MIN / 64];
 };
 
 void replay_init(struct replay *r);

@@ -7,10 +7,15 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "p2p/connect.h"
 #include "p2p/control.h"
 #include "p2p/cookie.h"
 #include "p2p/transmit.h"
+
+#define ROUTED_INITS_A_SECOND 10 /* that one link may deliver, by the ring */
+#define SOURCE_A_SECOND 20	 /* of one source that proved its address, under load */
+#define SOURCE_BURST 5
 
 static void send_cookie(struct p2p *p, const struct way *w, const struct cookie_query *q,
 			const uint8_t *overlay_key, usec_t now)
@@ -38,28 +43,31 @@ static bool passes_cookie(struct p2p *p, const struct way *w, const uint8_t *pkt
 		send_cookie(p, w, &q, overlay_key, p->now);
 		return false;
 	}
+	if (!p->sources)
+		p->sources = mem_new(SOURCES * sizeof(*p->sources));
 	crypto_shorthash(h, w->from.ip.b, sizeof(w->from.ip.b), p->sessions.seed);
-	return limit_take(&p->sources[h[0] % SOURCES], p->now);
+	return bucket_take(&p->sources[h[0] % SOURCES], SOURCE_A_SECOND, SOURCE_BURST, p->now);
 }
 
 static bool is_admitted(struct p2p *p, const struct way *w, const uint8_t *pkt, size_t len,
 			const uint8_t *overlay_key)
 {
 	if (w->routed)
-		return limit_take(&w->link->routed_inits, p->now);
+		return bucket_take(&w->link->routed_inits, ROUTED_INITS_A_SECOND,
+				   2 * ROUTED_INITS_A_SECOND, p->now);
 	return limit_take(&p->inits, p->now) || passes_cookie(p, w, pkt, len, overlay_key);
 }
 
 /* Who gives way tries again only if nothing comes of the other's handshake. */
 static void yield(struct session *s, usec_t now)
 {
-	bool trying = s->attempt.hs != NULL;
+	bool trying = s->attempt && s->attempt->hs;
 
 	if (memcmp(s->p->id.b, s->id.b, ID_LEN) < 0)
 		return;
 	connect_stop(s);
 	if (trying)
-		s->attempt.next = now + SEC(1) + p2p_random32(s->p) % MSEC(333);
+		connect_want(s, now + SEC(1) + p2p_random32(s->p) % MSEC(333));
 }
 
 #define CLOSE_COPIES 3
@@ -87,6 +95,7 @@ static void answer(struct session *s, const struct way *w, struct handshake_inco
 		return;
 	}
 	slot_set_keys(k, &in->result);
+	s->peer_is_leaf = in->result.theirs.features & HANDSHAKE_FEATURE_LEAF;
 	k->start_counter = in->result.start_counter;
 	if (!w->routed)
 		k->answered = w->from;
@@ -123,7 +132,7 @@ static void tell_older(struct session *s, const struct way *w, uint32_t counter,
 	    (used >= 0 && !w->routed && addr_equal(&s->paths.list[used].addr, &w->from)))
 		return;
 	for (int i = 0; i < CLOSE_COPIES; i++) /* nobody acknowledges it */
-		transmit_control(s, plain, sizeof(plain), false, now);
+		transmit_control(s, plain, sizeof(plain), ASKS_NOTHING, now);
 }
 
 void respond_init(struct p2p *p, const struct way *w, uint8_t *pkt, size_t len, usec_t now)

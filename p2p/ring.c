@@ -1,10 +1,10 @@
-/* ring.c - the ring as an object: link facts, timers, and next hops; docs/protocol.md 5.
+/* ring.c - the ring as an object: links coming and going, timers; docs/protocol.md 5.
  *
  * Its owner reports which sessions are up; the ring never decides that a link is dead. Links and
  * contacts stand in two tables sorted by clockwise distance from ourselves (ring_table.c), so the
- * kept links are simply the first and last RING_NEAR of the one table, in rings of every size: with
- * few nodes both ends overlap and everybody is everybody's neighbour. A nearer node replaces a
- * farther one only by being linked. Three deadlines: STATUS, FIND, and contacts to be tried. */
+ * near links are simply the first and last of the one table, in rings of every size: with few nodes
+ * both ends overlap and everybody is everybody's neighbour. A nearer node replaces a farther one
+ * only by being linked. Links with leaves stand apart. Every part has one deadline of its own. */
 #include "p2p/ring.h"
 
 #include <assert.h>
@@ -13,37 +13,46 @@
 #include "base/mem.h"
 #include "p2p/ring_impl.h"
 
-#define INPUT_RATE 10 /* messages a second from one link */
-#define INPUT_BURST 20
-#define ROUTED_RATE 20 /* routed ones, of all sources together */
-#define ROUTED_BURST 40
-#define ANSWER_BURST 3
-#define GREETING_BURST 8
-#define AGENTS 8
+#define SCAN_MAX 128 /* up to so many links it is quicker to look than to hash */
 
-struct ring *ring_new(const struct pubkey *self, const struct ring_env *env, usec_t now)
+struct ring *ring_new(const struct pubkey *self, enum ring_profile profile,
+		      const struct ring_env *env, usec_t now)
 {
 	struct ring *r = mem_new(sizeof(*r));
 
 	r->self = *self;
 	r->id = id_of(self);
+	r->profile = profile;
 	r->env = *env;
+	r->near = RING_NEAR;
+	r->size = 1;
 	table_init(&r->links, LINKS_MAX);
+	table_init(&r->leaves, LINKS_MAX);
 	table_init(&r->known, RING_CONTACTS_MAX);
-	r->want_at = r->status_at = r->find_at = USEC_NEVER;
+	r->want_at = r->status_at = r->find_at = r->links_at = USEC_NEVER;
+	r->shortcut_at = r->lost_at = r->demand_at = r->leaf_at = USEC_NEVER;
 	r->changed_at = now;
-	limit_init(&r->routed, ROUTED_RATE, ROUTED_BURST);
-	limit_init(&r->find_answers, ROUTED_RATE, ROUTED_BURST);
-	limit_init(&r->greetings, 1, GREETING_BURST);
 	return r;
+}
+
+/* The table itself frees what its items own by this. */
+static void links_fini(struct table *t)
+{
+	for (size_t i = 0; i < t->count; i++)
+		free(((struct link *)t->v[i])->told);
+	table_fini(t);
 }
 
 void ring_free(struct ring *r)
 {
 	if (!r)
 		return;
-	table_fini(&r->links);
+	while (r->lost_count)
+		lost_forget(r, &r->lost[0]->key);
+	links_fini(&r->links);
+	links_fini(&r->leaves);
 	table_fini(&r->known);
+	free(r->demand);
 	free(r);
 }
 
@@ -62,83 +71,178 @@ usec_t ring_jitter(const struct ring *r, usec_t t)
 	return t - t / 5 + ring_draw(r, (uint32_t)(2 * t / 5) + 1);
 }
 
+static struct link *scan(const struct table *t, const struct pubkey *key)
+{
+	for (size_t i = 0; i < t->count; i++)
+		if (key_equal(&t->v[i]->key, key))
+			return (struct link *)t->v[i];
+	return NULL;
+}
+
 struct link *ring_link(const struct ring *r, const struct pubkey *key)
 {
-	struct place p = place_of(r, key);
+	struct place p;
+	struct link *l;
 
-	return (struct link *)table_find(&r->links, &p);
+	if (r->links.count + r->leaves.count <= SCAN_MAX) {
+		l = scan(&r->links, key);
+		return l ? l : scan(&r->leaves, key);
+	}
+	p = ring_place(r, key);
+	l = (struct link *)table_find(&r->links, &p);
+	return l ? l : (struct link *)table_find(&r->leaves, &p);
+}
+
+size_t ring_link_index(const struct ring *r, const struct link *l)
+{
+	size_t i = table_position(&r->links, &l->at);
+
+	assert(i < r->links.count && link_at(r, i) == l);
+	return i;
+}
+
+static void links_changed(struct ring *r, usec_t now)
+{
+	look_changed(r, now);
+	if (r->known.count)
+		r->want_at = now;
+}
+
+void ring_near_changed(struct ring *r, usec_t now)
+{
+	shortcut_changed(r, now);
+	links_changed(r, now);
 }
 
 void ring_link_up(struct ring *r, const struct pubkey *peer, usec_t now)
 {
 	struct link *l;
+	size_t index;
 
 	assert(!key_equal(peer, &r->self));
 	if (ring_link(r, peer) || r->links.count == LINKS_MAX)
 		return;
 	want_forget(r, peer);
+	lost_forget(r, peer);
+	if (r->links.count == 0)
+		r->first_at = now;
 	l = mem_new(sizeof(*l));
-	l->at = place_of(r, peer);
-	l->id = id_of(peer);
+	l->at = ring_place(r, peer);
 	l->serial = ++r->serial;
+	l->direct = true;
 	l->status_at = USEC_NEVER;
-	limit_init(&l->input, INPUT_RATE, INPUT_BURST);
-	limit_init(&l->answers, 1, ANSWER_BURST);
-	talk_link_up(r, l, table_add(&r->links, &l->at), now);
-	if (r->known.count)
-		r->want_at = now;
+	index = table_add(&r->links, &l->at);
+	if (r->profile == RING_LEAF) {
+		leaf_link_up(r, l, now);
+		return;
+	}
+	if (!shortcut_link_up(r, l, now))
+		demand_link_up(r, l, now);
+	talk_link_up(r, l, index, now);
+	links_changed(r, now);
 }
 
 void ring_link_remove(struct ring *r, struct link *l, usec_t now)
 {
-	size_t index = table_position(&r->links, &l->at);
+	bool kept = l->shortcut || l->accepted || l->demand, leaf = l->leaf;
+	struct table *t = leaf ? &r->leaves : &r->links;
+	size_t index = table_position(t, &l->at);
 
-	assert(link_at(r, index) == l);
-	free(table_take(&r->links, index));
+	assert(t->v[index] == &l->at);
+	table_take(t, index);
+	free(l->told);
+	free(l);
+	if (leaf)
+		return;
+	if (r->profile == RING_LEAF) {
+		leaf_link_down(r, now);
+		return;
+	}
+	if (kept)
+		shortcut_changed(r, now);
 	talk_link_down(r, index, now);
-	if (r->known.count)
-		r->want_at = now;
+	links_changed(r, now);
 }
 
-/* It may only have been cut off, so it stays known; as one that failed, it hides nobody. */
+/* It may only have been cut off, so it is remembered; as a contact that failed, it hides nobody. */
 void ring_link_down(struct ring *r, const struct pubkey *peer, usec_t now)
 {
 	struct link *l = ring_link(r, peer);
 	struct pubkey key = *peer; /* it may be what ring_next returned: part of the link */
+	struct addr addrs[RING_CONTACT_ADDRS];
+	enum ring_role role;
 	struct known *k;
+	size_t n;
 
 	if (!l)
 		return;
+	role = ring_link_role(r, l);
+	n = r->env.addresses(r->env.ctx, &key, addrs, RING_CONTACT_ADDRS);
+	assert(n <= RING_CONTACT_ADDRS);
+	if (role != RING_NONE && role != RING_OF_LEAF)
+		lost_add(r, &key, addrs, n, now);
 	ring_link_remove(r, l, now);
+	if (r->profile == RING_LEAF || role != RING_IS_NEAR)
+		return;
 	k = want_remember(r, &key, now);
-	k->c.addr_count =
-		(uint8_t)r->env.addresses(r->env.ctx, &key, k->c.addrs, RING_CONTACT_ADDRS);
-	assert(k->c.addr_count <= RING_CONTACT_ADDRS);
+	k->c.addr_count = (uint8_t)n;
+	memcpy(k->c.addrs, addrs, n * sizeof(addrs[0]));
 	k->tries = 2;
 	k->try_at = now + ring_jitter(r, SEC(1));
 	k->flight_until = now;
 }
 
+void ring_link_state(struct ring *r, const struct pubkey *peer, bool direct, bool doubt)
+{
+	struct link *l = ring_link(r, peer);
+
+	if (!l)
+		return;
+	if (l->direct != direct && r->links_at == USEC_NEVER && r->profile == RING_FULL)
+		r->links_at = r->links_sent + MINUTES(1); /* no `now` here: soon enough */
+	l->direct = direct;
+	l->doubt = doubt;
+}
+
+/* ---- timers ---- */
+
+static const struct {
+	size_t at; /* of the deadline in struct ring */
+	void (*run)(struct ring *r, usec_t now);
+} timers[] = {
+	{ offsetof(struct ring, want_at), want_run },
+	{ offsetof(struct ring, status_at), talk_status_run },
+	{ offsetof(struct ring, find_at), talk_find_run },
+	{ offsetof(struct ring, links_at), look_run },
+	{ offsetof(struct ring, shortcut_at), shortcut_run },
+	{ offsetof(struct ring, lost_at), lost_run },
+	{ offsetof(struct ring, demand_at), demand_run },
+	{ offsetof(struct ring, leaf_at), leaf_run },
+};
+#define TIMERS (sizeof(timers) / sizeof(timers[0]))
+
+static usec_t deadline(const struct ring *r, size_t i)
+{
+	usec_t at;
+
+	memcpy(&at, (const uint8_t *)r + timers[i].at, sizeof(at));
+	return at;
+}
+
 void ring_tick(struct ring *r, usec_t now)
 {
-	if (r->want_at <= now)
-		want_run(r, now);
-	if (r->status_at <= now)
-		talk_status_run(r, now);
-	if (r->find_at <= now)
-		talk_find_run(r, now);
+	for (size_t i = 0; i < TIMERS; i++)
+		if (deadline(r, i) <= now)
+			timers[i].run(r, now);
 }
 
 usec_t ring_deadline(const struct ring *r)
 {
-	return usec_min(r->want_at, usec_min(r->status_at, r->find_at));
-}
+	usec_t at = USEC_NEVER;
 
-bool ring_keeps(const struct ring *r, const struct pubkey *peer)
-{
-	struct place p = place_of(r, peer);
-
-	return table_find(&r->links, &p) && index_is_near(r, table_position(&r->links, &p));
+	for (size_t i = 0; i < TIMERS; i++)
+		at = usec_min(at, deadline(r, i));
+	return at;
 }
 
 void ring_leave(struct ring *r, usec_t now)
@@ -147,57 +251,37 @@ void ring_leave(struct ring *r, usec_t now)
 	message_leave(r);
 }
 
-/* The first of at most three links from `at` on, going `way`, that is not `except`: ids are as good
- * as unique, so at most one is passed over. */
-static struct link *beside(const struct ring *r, size_t at, size_t way,
-			   const struct node_id *except)
+/* ---- what others ask ---- */
+
+enum ring_role ring_link_role(const struct ring *r, const struct link *l)
 {
-	size_t n = r->links.count;
-
-	for (size_t i = 0; i < 3 && i < n; i++, at += way) {
-		struct link *l = link_at(r, at % n);
-
-		if (!except || !id_equal(&l->id, except))
-			return l;
-	}
-	return NULL;
+	if (r->profile == RING_LEAF)
+		return l->uplink ? RING_UPLINK : RING_NONE;
+	if (l->leaf)
+		return l->refused ? RING_NONE : RING_OF_LEAF;
+	if (index_is_near(r, ring_link_index(r, l)))
+		return RING_IS_NEAR;
+	if (l->shortcut || l->accepted)
+		return l->shortcut ? RING_SHORTCUT : RING_ACCEPTED;
+	return l->demand ? RING_DEMAND : RING_NONE;
 }
 
-const struct pubkey *ring_next(const struct ring *r, const struct node_id *to,
-			       const struct node_id *except)
+enum ring_role ring_role(const struct ring *r, const struct pubkey *peer)
 {
-	struct place p = { .cw = id_clockwise(&r->id, to) };
-	size_t n = r->links.count, at = table_position(&r->links, &p);
-	struct link *after, *before, *best;
+	const struct link *l = ring_link(r, peer);
 
-	if (n == 0)
-		return NULL;
-	after = beside(r, at, 1, except);
-	before = beside(r, at + n - 1, n - 1, except);
-	if (!after || !before)
-		return NULL;
-	best = id_ring_compare(to, &after->id, &before->id) <= 0 ? after : before;
-	return id_ring_compare(to, &best->id, &r->id) < 0 ? &best->at.key : NULL;
+	return l ? ring_link_role(r, l) : RING_NONE;
 }
 
-const struct pubkey *ring_agent(const struct ring *r, unsigned attempt)
+const char *ring_role_text(enum ring_role role)
 {
-	size_t n = r->links.count < AGENTS ? r->links.count : AGENTS;
-	struct link *best = NULL;
-	uint64_t above = 0;
+	static const char *const text[] = {
+		[RING_NONE] = "none", [RING_IS_NEAR] = "near", [RING_SHORTCUT] = "shortcut",
+		[RING_ACCEPTED] = "accepted", [RING_DEMAND] = "demand",
+		[RING_OF_LEAF] = "leaf", [RING_UPLINK] = "uplink",
+	};
 
-	/* The oldest links: those that have proved to last. */
-	for (size_t k = 0; n && k <= attempt % n; k++, above = best->serial) {
-		best = NULL;
-		for (size_t i = 0; i < r->links.count; i++) {
-			struct link *l = link_at(r, i);
-
-			if (l->serial > above && (!best || l->serial < best->serial))
-				best = l;
-		}
-		assert(best);
-	}
-	return best ? &best->at.key : NULL;
+	return text[role];
 }
 
 size_t ring_links(const struct ring *r, struct pubkey *out, size_t max)
@@ -207,4 +291,41 @@ size_t ring_links(const struct ring *r, struct pubkey *out, size_t max)
 	for (size_t i = 0; i < n; i++)
 		out[i] = link_at(r, i)->at.key;
 	return n;
+}
+
+static size_t table_bytes(const struct table *t, size_t item)
+{
+	return t->size * sizeof(t->v[0]) + t->count * item;
+}
+
+static size_t bytes(const struct ring *r)
+{
+	size_t n = sizeof(*r) + table_bytes(&r->links, sizeof(struct link)) +
+		   table_bytes(&r->leaves, sizeof(struct link)) +
+		   table_bytes(&r->known, sizeof(struct known)) +
+		   r->lost_count * (sizeof(r->lost[0]) + sizeof(struct lost)) +
+		   (r->demand ? DEMAND_MAX * sizeof(struct demand) : 0);
+
+	for (size_t i = 0; i < r->links.count; i++)
+		n += link_at(r, i)->told_count * sizeof(uint32_t);
+	for (size_t i = 0; i < r->lost_count; i++)
+		n += r->lost[i]->addr_count * sizeof(struct addr);
+	return n;
+}
+
+struct ring_info ring_info(const struct ring *r)
+{
+	struct ring_info info = {
+		.size = r->size, .links = r->links.count, .leaves = r->leaves.count,
+		.shortcuts = shortcut_count(r, true), .accepted = shortcut_count(r, false),
+		.contacts = r->known.count, .lost = r->lost_count,
+		.shortcuts_wanted = shortcut_wanted(r), .sure = r->sure == SIDE_BOTH,
+		.bytes = bytes(r),
+	};
+
+	for (size_t i = 0; i < r->links.count; i++) {
+		info.near += r->profile == RING_FULL && index_is_near(r, i);
+		info.demand += link_at(r, i)->demand;
+	}
+	return info;
 }

@@ -2,7 +2,7 @@
  *
  * Sorted by clockwise distance, the nearest clockwise nodes are the first of the table and the
  * nearest counter-clockwise ones the last, and a binary search finds who stands around any point.
- * Items belong to the table; they begin with a struct place. */
+ * An empty table holds no memory. Items belong to the table; they begin with a struct place. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "p2p/ring_impl.h"
 
-#define TABLE_START 16
+#define TABLE_STEP 4
 
 void table_init(struct table *t, size_t max)
 {
@@ -32,7 +32,7 @@ int place_compare(const struct place *a, const struct place *b)
 	return c ? c : key_compare(&a->key, &b->key);
 }
 
-struct place place_of(const struct ring *r, const struct pubkey *key)
+struct place ring_place(const struct ring *r, const struct pubkey *key)
 {
 	struct node_id id = id_of(key);
 
@@ -61,16 +61,20 @@ struct place *table_find(const struct table *t, const struct place *p)
 	return i < t->count && place_compare(t->v[i], p) == 0 ? t->v[i] : NULL;
 }
 
+static void resize(struct table *t, size_t size)
+{
+	t->size = size;
+	t->v = mem_resize(t->v, size * sizeof(struct place *));
+}
+
 size_t table_add(struct table *t, struct place *p)
 {
-	size_t i = table_position(t, p), size;
+	size_t i = table_position(t, p);
 
 	assert(t->count < t->max);
 	assert(i == t->count || place_compare(t->v[i], p) != 0);
-	if ((t->count & (t->count - 1)) == 0 && (t->count == 0 || t->count >= TABLE_START)) {
-		size = t->count ? t->count * 2 : TABLE_START;
-		t->v = mem_resize(t->v, size * sizeof(struct place *));
-	}
+	if (t->count == t->size)
+		resize(t, t->size + t->size / 2 + TABLE_STEP);
 	memmove(&t->v[i + 1], &t->v[i], (t->count - i) * sizeof(struct place *));
 	t->v[i] = p;
 	t->count++;
@@ -85,5 +89,11 @@ struct place *table_take(struct table *t, size_t index)
 	p = t->v[index];
 	t->count--;
 	memmove(&t->v[index], &t->v[index + 1], (t->count - index) * sizeof(struct place *));
+	if (t->count == 0) {
+		free(t->v);
+		table_init(t, t->max);
+	} else if (t->count < t->size / 4) {
+		resize(t, t->size / 2);
+	}
 	return p;
 }

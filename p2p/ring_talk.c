@@ -1,29 +1,36 @@
 /* ring_talk.c - STATUS and FIND: when, and to whom; docs/protocol.md 5.1.
  *
- * STATUS: each link has its own time. Near links: every 5 s while the near set changes (until 30 s
- * after the last change), then every 30 s, and within 100 ms of a change. Others: once, when they
- * come up, which tells each side whom the other knows around it.
+ * STATUS: each link has its own time. Who comes up is told at once who stands around it, the two
+ * nearest a side, or one when it is not near. Near links are told news within 100 ms of a change, but
+ * not twice in a second, and until 30 s after it every 5 s, when there are any; then every 5 min a
+ * short one that heals what was missed. After a loss those of that side are told everything and asked
+ * for the same.
  *
  * FIND repairs what STATUS cannot: a joiner that knows one node, a side whose neighbours all died
- * at once, two rings that do not know of one another. A round asks for our own place through one
- * link, and, for each side that we are not sure of, for the middle between us and our neighbour of
+ * at once, two rings that do not know of one another. Every other round asks for our own place through
+ * some link, and, for each side that we are not sure of, for the middle between us and our neighbour of
  * that side, by way of that neighbour. Whoever stands nearest answers: a stranger is a nearer
- * neighbour, so each round halves the gap at least; the neighbour itself makes us sure. Until both
- * sides are sure rounds follow after 0.5, 0.5, 1, 2, 4 ... 30 s, afterwards every 60 s. */
+ * neighbour, so each round halves the gap at least; the neighbour itself makes us sure, until a
+ * nearer one comes up. Until both sides are sure rounds follow after 0.5, 0.5, 1, 2, 4 ... 30 s,
+ * afterwards every 5 min, then with one side in turn and brief answers. */
 #include <assert.h>
 
 #include "p2p/ring_impl.h"
 
 #define STATUS_BUSY SEC(5)
-#define STATUS_STABLE SEC(30)
+#define STATUS_STABLE MINUTES(5)
 #define CHANGING_FOR SEC(30)
 #define STATUS_SOON MSEC(100)
-#define STATUS_GAP MSEC(200)
+#define STATUS_GAP SEC(1)
+#define ANSWER_GAP SEC(1)
 
 #define FIND_FIRST MSEC(500)
 #define FIND_MAX SEC(30)
-#define FIND_STABLE SEC(60)
+#define FIND_STABLE MINUTES(5)
 #define FIND_SOON MSEC(300)
+#define GREETING_GAP SEC(1)
+#define GREETING_BURST 8
+#define GREETING_AFTER SEC(1)
 
 static void status_by(struct ring *r, struct link *l, usec_t at)
 {
@@ -31,24 +38,29 @@ static void status_by(struct ring *r, struct link *l, usec_t at)
 	r->status_at = usec_min(r->status_at, l->status_at);
 }
 
-static void status_soon(struct ring *r, struct link *l, usec_t now)
+/* A neighbourhood that changes many times a second is told a few times. */
+static void status_soon(struct ring *r, struct link *l, usec_t gap, usec_t now)
 {
 	usec_t at = now + ring_draw(r, STATUS_SOON);
 
-	/* A neighbourhood that changes many times a second is told a few times. */
-	if (l->status_sent && at < l->status_sent + STATUS_GAP)
-		at = l->status_sent + STATUS_GAP;
+	if (l->status_sent && at < l->status_sent + gap)
+		at = l->status_sent + gap;
 	status_by(r, l, at);
 }
 
-static void near_changed(struct ring *r, bool ask, usec_t now)
+static unsigned near_sides(const struct ring *r, size_t i)
+{
+	return (i < r->near ? SIDE_CW : 0) | (i + r->near >= r->links.count ? SIDE_CCW : 0);
+}
+
+void talk_near_changed(struct ring *r, unsigned sides, bool ask, usec_t now)
 {
 	r->changed_at = now;
 	for (size_t i = 0; i < r->links.count; i++) {
-		if (!index_is_near(r, i))
+		if (!(near_sides(r, i) & sides))
 			continue;
 		link_at(r, i)->ask |= ask;
-		status_soon(r, link_at(r, i), now);
+		status_soon(r, link_at(r, i), STATUS_GAP, now);
 	}
 }
 
@@ -65,23 +77,29 @@ void talk_link_up(struct ring *r, struct link *l, size_t index, usec_t now)
 	unsigned side = (index == 0 ? SIDE_CW : 0) |
 			(index + 1 == r->links.count ? SIDE_CCW : 0);
 
-	l->ask = l->fresh = true;
-	status_soon(r, l, now);
-	if (index_is_near(r, index))
-		near_changed(r, false, now);
+	l->fresh = true;
+	status_soon(r, l, STATUS_GAP, now);
+	if (index_is_near(r, index)) {
+		talk_near_changed(r, SIDE_BOTH, false, now);
+		ring_near_changed(r, now);
+	}
+	r->sure &= ~side;
 	if (r->links.count == 1)
 		find_soon(r, 0, now);
-	else if (side & ~r->sure)
+	else if (side)
 		find_soon(r, 1, now); /* a nearer one, and perhaps not the nearest */
 }
 
 /* `index` is where it stood; it is out of the table already. */
 void talk_link_down(struct ring *r, size_t index, usec_t now)
 {
-	size_t count = r->links.count + 1;
+	unsigned side = (index < r->near ? SIDE_CW : 0) |
+			(index + r->near > r->links.count ? SIDE_CCW : 0);
 
-	if (index < RING_NEAR || index + RING_NEAR >= count)
-		near_changed(r, true, now);
+	if (side) {
+		talk_near_changed(r, side, true, now);
+		ring_near_changed(r, now);
+	}
 	if (index == 0)
 		r->sure &= ~(unsigned)SIDE_CW;
 	if (index == r->links.count)
@@ -94,8 +112,8 @@ void talk_link_down(struct ring *r, size_t index, usec_t now)
 
 void talk_answer(struct ring *r, struct link *l, usec_t now)
 {
-	if (limit_take(&l->answers, now))
-		status_by(r, l, now);
+	l->answer = true;
+	status_by(r, l, l->status_sent ? l->status_sent + ANSWER_GAP : now);
 }
 
 struct query *talk_query(struct ring *r, uint64_t number, usec_t now)
@@ -106,95 +124,102 @@ struct query *talk_query(struct ring *r, uint64_t number, usec_t now)
 	return NULL;
 }
 
-/* `from` stands nearest to the middle between us and our neighbour of `side`. */
-void talk_found(struct ring *r, const struct pubkey *from, unsigned side)
+/* Does `from` stand nearest to the middle between us and our neighbour of this side: itself? */
+static void found_side(struct ring *r, const struct pubkey *from, unsigned side)
 {
-	if (side && r->links.count &&
+	if (r->links.count &&
 	    key_equal(&link_at(r, side == SIDE_CW ? 0 : r->links.count - 1)->at.key, from))
 		r->sure |= side;
 }
 
-static void find(struct ring *r, int which, const struct node_id *target, const struct link *via,
-		 usec_t now)
+void talk_found(struct ring *r, const struct pubkey *from, const struct query *q)
 {
+	if (q == &r->queries[QUERY_CW])
+		found_side(r, from, SIDE_CW);
+	else if (q == &r->queries[QUERY_CCW])
+		found_side(r, from, SIDE_CCW);
+}
+
+/* A question of this kind, in place of the last one; `via` NULL: by no way in particular. */
+struct query *talk_ask(struct ring *r, int which, const struct link *via, usec_t now)
+{
+	static const struct node_id nobody;
 	struct query *q = &r->queries[which];
 
 	r->env.random(r->env.ctx, &q->number, sizeof(q->number));
-	q->via = via->id;
-	q->side = which == QUERY_CW ? SIDE_CW : which == QUERY_CCW ? SIDE_CCW : 0;
+	q->via = via ? link_id(r, via) : nobody;
 	q->until = now + QUERY_FOR;
-	message_find(r, target, q);
+	return q;
+}
+
+/* A link that is up for a second and has no part in our ring: there may be another one behind it.
+ * While we are not sure of our own place, rounds ask by way of any link anyway. */
+static void greet(struct ring *r, struct link *l, usec_t now)
+{
+	l->stranger = false;
+	if (r->sure == SIDE_BOTH && ring_link_role(r, l) == RING_NONE &&
+	    rate_take(&r->greeting_full, GREETING_GAP, GREETING_BURST, now))
+		message_find(r, &r->id, talk_ask(r, QUERY_GREETING, l, now), FIND_BRIEF);
 }
 
 static void status_send(struct ring *r, struct link *l, bool near, usec_t now)
 {
-	bool changing = r->changed_at + CHANGING_FOR > now;
-	bool fresh = l->fresh;
+	bool changing = r->changed_at + CHANGING_FOR > now, fresh = l->fresh;
+	enum write_status how = WRITE_BRIEF;
 
-	message_status(r, l, l->ask ? FLAG_ANSWER : 0);
-	l->ask = l->fresh = false;
-	l->status_sent = now;
+	if (l->ask || l->answer || (fresh && l->leaf))
+		how = WRITE_FULL;
+	else if (near && fresh)
+		how = WRITE_FIRST;
+	else if (near && changing)
+		how = WRITE_NEWS;
+	if (message_status(r, l, how, l->ask && !l->leaf ? FLAG_ANSWER : 0))
+		l->status_sent = now;
+	l->ask = l->fresh = l->answer = false;
 	l->status_at = USEC_NEVER;
+	l->stranger = fresh && !near && !l->leaf;
 	if (near)
 		l->status_at = now + ring_jitter(r, changing ? STATUS_BUSY : STATUS_STABLE);
-	else if (fresh && limit_take(&r->greetings, now))
-		find(r, QUERY_GREETING, &r->id, l, now); /* its ring may not be ours */
+	else if (l->stranger)
+		l->status_at = now + ring_jitter(r, GREETING_AFTER);
+}
+
+static void link_run(struct ring *r, struct link *l, bool near, usec_t now)
+{
+	bool only_greet = l->stranger && !near && !l->ask && !l->answer;
+
+	if (l->stranger)
+		greet(r, l, now);
+	if (only_greet)
+		l->status_at = USEC_NEVER;
+	else
+		status_send(r, l, near, now);
 }
 
 void talk_status_run(struct ring *r, usec_t now)
 {
 	r->status_at = USEC_NEVER;
-	for (size_t i = 0; i < r->links.count; i++) {
-		struct link *l = link_at(r, i);
+	for (size_t i = 0; i < r->links.count + r->leaves.count; i++) {
+		bool leaf = i >= r->links.count;
+		struct link *l = leaf ? leaf_link_at(r, i - r->links.count) : link_at(r, i);
 
 		if (l->status_at <= now)
-			status_send(r, l, index_is_near(r, i), now);
+			link_run(r, l, !leaf && index_is_near(r, i), now);
 		r->status_at = usec_min(r->status_at, l->status_at);
 	}
-}
-
-static struct node_id half(struct node_id d)
-{
-	unsigned carry = 0;
-
-	for (size_t i = 0; i < ID_LEN; i++) {
-		unsigned v = d.b[i] | carry << 8;
-
-		d.b[i] = (uint8_t)(v >> 1);
-		carry = v & 1;
-	}
-	return d;
-}
-
-static struct node_id add(const struct node_id *a, const struct node_id *d)
-{
-	struct node_id sum;
-	unsigned carry = 0;
-
-	for (size_t i = ID_LEN; i-- > 0;) {
-		carry += (unsigned)a->b[i] + d->b[i];
-		sum.b[i] = (uint8_t)carry;
-		carry >>= 8;
-	}
-	return sum;
 }
 
 /* Asks who stands in the middle between ourselves and our neighbour of one side. */
 static void find_side(struct ring *r, unsigned side, usec_t now)
 {
 	struct link *l = link_at(r, side == SIDE_CW ? 0 : r->links.count - 1);
-	const struct node_id *from = side == SIDE_CW ? &r->id : &l->id;
-	struct node_id gap = side == SIDE_CW ? l->at.cw : id_clockwise(&l->id, &r->id);
-	struct node_id target;
+	struct node_id id = link_id(r, l), gap, target;
 
-	gap = half(gap);
-	target = add(from, &gap);
-	find(r, side == SIDE_CW ? QUERY_CW : QUERY_CCW, &target, l, now);
-}
-
-static struct link *any_link(struct ring *r)
-{
-	return link_at(r, ring_draw(r, (uint32_t)r->links.count));
+	gap = side == SIDE_CW ? l->at.cw : id_clockwise(&id, &r->id);
+	gap = point_half(&gap);
+	target = point_add(side == SIDE_CW ? &r->id : &id, &gap);
+	message_find(r, &target, talk_ask(r, side == SIDE_CW ? QUERY_CW : QUERY_CCW, l, now),
+		     FIND_BRIEF);
 }
 
 static usec_t find_pause(const struct ring *r)
@@ -210,12 +235,17 @@ static usec_t find_pause(const struct ring *r)
 
 void talk_find_run(struct ring *r, usec_t now)
 {
-	unsigned sides = r->sure == SIDE_BOTH ? SIDE_BOTH : SIDE_BOTH & ~r->sure;
+	bool settled = r->sure == SIDE_BOTH;
+	unsigned sides = settled ? 1 + (r->attempt & 1) : SIDE_BOTH & ~r->sure;
+	struct link *any;
 
 	r->find_at = USEC_NEVER;
 	if (r->links.count == 0)
 		return;
-	find(r, QUERY_SELF, &r->id, any_link(r), now);
+	any = link_at(r, ring_draw(r, (uint32_t)r->links.count));
+	if (settled || r->attempt % 2 == 0)
+		message_find(r, &r->id, talk_ask(r, QUERY_SELF, any, now),
+			     settled ? FIND_BRIEF : 0);
 	if (sides & SIDE_CW && r->attempt)
 		find_side(r, SIDE_CW, now);
 	if (sides & SIDE_CCW && r->attempt)

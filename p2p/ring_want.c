@@ -1,6 +1,6 @@
 /* ring_want.c - contacts we have heard of, and which of them are to be linked.
  *
- * A contact is wanted while fewer than RING_NEAR nodes stand between it and us on one side,
+ * A contact is wanted while fewer nodes stand between it and us on one side than we keep there,
  * counting links and those contacts that have not failed yet; one that failed is tried again but
  * no longer hides those behind it. Each try is one env.want; a link coming up is the only success,
  * so a try that brought none by `try_at` has failed. Pauses double from 1 s to 30 s. After
@@ -45,7 +45,7 @@ struct known *want_remember(struct ring *r, const struct pubkey *key, usec_t now
 	struct known *k = mem_new(sizeof(*k));
 
 	make_room(r);
-	k->at = place_of(r, key);
+	k->at = ring_place(r, key);
 	k->c.key = *key;
 	k->c.id = id_of(key);
 	k->heard = now;
@@ -65,10 +65,26 @@ static void learn(struct known *k, const struct ring_contact *c, const struct no
 	k->stale = false;
 }
 
+/* Asked for whatever stands between, until ring_shortcut.c forgets it. */
+void want_shortcut(struct ring *r, const struct ring_contact *c, const struct node_id *agent,
+		   usec_t now)
+{
+	struct place p = ring_place(r, &c->key);
+	struct known *k = (struct known *)table_find(&r->known, &p);
+
+	if (!k)
+		k = want_remember(r, &c->key, now);
+	learn(k, c, agent);
+	k->shortcut = true;
+	k->given_up = false;
+	k->tries = 0;
+	k->try_at = r->want_at = now;
+}
+
 void want_hear(struct ring *r, const struct ring_contact *c, const struct node_id *informer,
 	       usec_t now)
 {
-	struct place p = place_of(r, &c->key);
+	struct place p = ring_place(r, &c->key);
 	struct known *k;
 
 	if (key_equal(&c->key, &r->self) || table_find(&r->links, &p))
@@ -94,7 +110,7 @@ void want_give_up(struct known *k, usec_t now)
 
 void want_forget(struct ring *r, const struct pubkey *key)
 {
-	struct place p = place_of(r, key);
+	struct place p = ring_place(r, key);
 	size_t i = table_position(&r->known, &p);
 
 	if (i < r->known.count && key_equal(&r->known.v[i]->key, key))
@@ -111,13 +127,13 @@ static bool in_flight(const struct known *k, usec_t now)
 	return k->tries > 0 && !k->given_up && now < k->flight_until;
 }
 
-/* Forgets, gives up, and clears `wanted` for the marking that follows. */
+/* Forgets, gives up, and says of none but shortcuts that they are wanted: marking follows. */
 static void sweep(struct ring *r, usec_t now)
 {
 	for (size_t i = r->known.count; i-- > 0;) {
 		struct known *k = known_at(r, i);
 
-		k->wanted = false;
+		k->wanted = k->shortcut && !k->given_up;
 		k->stale |= failed(k, now);
 		if (k->given_up ? k->try_at <= now : k->heard + KNOWN_FOR <= now)
 			free(table_take(&r->known, i));
@@ -135,7 +151,7 @@ static void mark_side(struct ring *r, unsigned side, usec_t now)
 {
 	size_t l = 0, i = 0, nearer = 0;
 
-	while (nearer < RING_NEAR && i < r->known.count) {
+	while (nearer < r->near && i < r->known.count) {
 		struct known *k = known_at(r, from_end(i, r->known.count, side));
 
 		if (l < r->links.count) {

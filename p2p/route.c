@@ -1,22 +1,41 @@
 /* route.c - ROUTED packets. docs/protocol.md 5.2.
  *
- * Links are sessions that are up. Those that run over the ring themselves may carry routed
- * packets too, but never ROUTED_SEALED: a session's own packets would be wrapped for ever. So
- * sealed packets go from one direct link to the next.
+ * Links are sessions that are up; the ring knows them and chooses the next one, so nothing here
+ * looks at all sessions. Those that run over the ring themselves may carry routed packets too, but
+ * never ROUTED_SEALED: a session's own packets would be wrapped for ever. So sealed packets go from
+ * one direct link to the next.
  *
  * A way to a node: its session, else towards its agent (a link of its own, as it told), else
  * greedily to a link strictly nearer. Who is the agent, or finds nobody nearer to it, clears the
- * field, so that a packet cannot swing between two aims. The hop limit bounds everything else. */
+ * field, so that a packet cannot swing between two aims. The hop limit bounds everything else.
+ *
+ * A link may be dead without a word. So what is handed to one of which nothing was heard for a
+ * second is accompanied by a challenge; while the answer is late the link is in doubt and the ring
+ * passes it over. A copy of what it was given since is kept until then, and goes another way: a
+ * node that is gone costs a packet 200 ms, not its life. One that was only slow may get it twice. */
 #include "p2p/route.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "p2p/control.h"
 #include "p2p/later.h"
 #include "p2p/transmit.h"
 
+#define ROUTED_A_SECOND 500 /* that one link may have forwarded, data apart */
+#define COPIES_MAX 4  /* kept for one link */
+#define AGENT_TRIES 8 /* links looked at to find one that may be our agent */
+
 static const struct node_id nobody;
+
+/* A packet that a link which owes an answer was given. */
+struct copy {
+	struct copy *next;
+	struct routed m; /* m.body = body */
+	uint8_t body[];
+};
 
 static bool is_nobody(const struct node_id *id)
 {
@@ -34,63 +53,43 @@ static bool may_carry(const struct session *s, uint8_t service)
 				service != ROUTED_SEALED);
 }
 
-/* The link nearest to `to` of those strictly nearer than we are. */
-static struct session *nearest_link(const struct p2p *p, const struct routed *m,
-				    const struct node_id *to, const struct node_id *except)
+/* The ring's choice; it may not know yet what this very call changed about a link. */
+static struct session *towards(const struct p2p *p, const struct routed *m,
+			       const struct node_id *to, const struct node_id *except)
 {
-	struct session *s, *best = NULL;
-	size_t at = 0;
-
-	while ((s = map_next(&p->sessions, &at))) {
-		const struct node_id *bound = best ? &best->id : &p->id;
-
-		if (may_carry(s, m->service) && !(except && id_equal(&s->id, except)) &&
-		    id_ring_compare(to, &s->id, bound) < 0)
-			best = s;
-	}
-	return best;
-}
-
-static struct session *greedy(const struct p2p *p, const struct routed *m, const struct node_id *to,
-			      const struct node_id *except)
-{
-	const struct pubkey *key = ring_next(p->ring, to, except);
+	const struct pubkey *key = ring_next(p->ring, to, except, m->service == ROUTED_SEALED);
 	struct session *s = key ? session_find(p, key) : NULL;
 
-	return may_carry(s, m->service) ? s : nearest_link(p, m, to, except);
+	return may_carry(s, m->service) ? s : NULL;
 }
 
 /* `except`: not this node, even if it is the destination. Clears m->agent when it is of no use. */
 static struct session *next_hop(const struct p2p *p, struct routed *m, const struct node_id *except)
 {
-	bool barred = except && id_equal(&m->to, except);
-	struct session *s = barred ? NULL : session_find_id(p, &m->to);
+	struct session *s = towards(p, m, &m->to, except);
 
-	if (may_carry(s, m->service))
+	if (s && id_equal(&s->id, &m->to))
 		return s;
 	if (!is_nobody(&m->agent) && !id_equal(&m->agent, &p->id)) {
-		s = session_find_id(p, &m->agent);
-		if (!may_carry(s, m->service))
-			s = greedy(p, m, &m->agent, except);
-		if (s)
-			return s;
+		struct session *way = towards(p, m, &m->agent, except);
+
+		if (way)
+			return way;
 	}
 	m->agent = nobody;
-	return greedy(p, m, &m->to, except);
+	return s;
 }
 
-/* Any direct link but `not`; preferably the ring's choice. */
+/* A direct link but `not`, of the ring's choice. */
 static struct session *any_link(const struct p2p *p, const struct session *not, unsigned turn)
 {
-	const struct pubkey *key = ring_agent(p->ring, turn);
-	struct session *s = key ? session_find(p, key) : NULL;
-	size_t at = 0;
+	for (unsigned i = 0; i < AGENT_TRIES; i++) {
+		const struct pubkey *key = ring_agent(p->ring, turn + i);
+		struct session *s = key ? session_find(p, key) : NULL;
 
-	if (is_direct(s) && s != not)
-		return s;
-	while ((s = map_next(&p->sessions, &at)))
 		if (is_direct(s) && s != not)
 			return s;
+	}
 	return NULL;
 }
 
@@ -104,6 +103,27 @@ struct node_id route_agent(const struct p2p *p, const struct session *s)
 	const struct session *link = any_link(p, s, s ? s->agent_turn : 0);
 
 	return link ? link->id : nobody;
+}
+
+static void probe_quiet(struct session *link, usec_t now)
+{
+	if (keepalive_asks_now(&link->keepalive, &link->use.marks, now))
+		transmit_challenge(link, link->kind == P2P_PATH_DIRECT ? link->paths.used : -1, now);
+}
+
+static void keep_copy(struct session *link, const struct routed *m)
+{
+	struct copy *c;
+
+	if (!link->use.marks.owed || link->ring_doubt || link->copies_count == COPIES_MAX)
+		return;
+	c = mem_new(sizeof(*c) + m->len);
+	c->m = *m;
+	memcpy(c->body, m->body, m->len);
+	c->m.body = c->body;
+	c->next = link->copies;
+	link->copies = c;
+	link->copies_count++;
 }
 
 static int forward(struct session *link, const struct routed *m, usec_t now)
@@ -123,31 +143,46 @@ static int forward(struct session *link, const struct routed *m, usec_t now)
 	wr_copy(&w, m->body, m->len);
 	if (!wr_ok(&w))
 		return -EMSGSIZE;
-	return transmit_control(link, plain, wr_len(&w), false, now) ? 0 : -ENETUNREACH;
+	if (!transmit_control(link, plain, wr_len(&w), ASKS_NOTHING, now))
+		return -ENETUNREACH;
+	probe_quiet(link, now);
+	keep_copy(link, m);
+	return 0;
 }
 
 static bool is_message(uint8_t service)
 {
-	return service == ROUTED_DHT || service == ROUTED_RING;
+	return service == ROUTED_DHT || service == ROUTED_RING || service == ROUTED_TRACE;
 }
 
-static void deliver_message(struct p2p *p, const struct routed *m)
+/* A key with which there is or was a session needs no judging again. */
+static bool is_good_key(const struct p2p *p, const struct pubkey *key)
+{
+	return session_find(p, key) || p->cfg.crypto->key_valid(key);
+}
+
+static void deliver_message(struct p2p *p, const struct routed *m, usec_t now)
 {
 	struct p2p_event e = { .type = P2P_ROUTED, .peer = m->source, .agent = m->source_agent,
-			       .service = m->service, .msg = m->body, .len = m->len };
+			       .service = m->service, .nearest = m->flags & ROUTED_NEAREST,
+			       .number = (uint64_t)(RING_HOPS - m->hops + 1),
+			       .msg = m->body, .len = m->len };
 	struct later *l;
 
-	if (!key_valid(&m->source)) {
+	if (!is_good_key(p, &m->source)) {
 		p2p_drop(p, DROP_MALFORMED);
-	} else if (m->service == ROUTED_DHT) {
-		p2p_emit(p, &e);
-	} else {
-		l = later_put(p, LATER_RING, m->body, m->len);
-		if (!l)
-			return;
-		l->key = m->source;
-		l->agent = m->source_agent;
+		return;
 	}
+	if (m->service != ROUTED_RING) {
+		ring_traffic(p->ring, &m->source, now);
+		p2p_emit(p, &e);
+		return;
+	}
+	l = later_put(p, LATER_RING, m->body, m->len);
+	if (!l)
+		return;
+	l->key = m->source;
+	l->agent = m->source_agent;
 }
 
 static void deliver_packet(struct p2p *p, const struct routed *m, struct session *link, usec_t now)
@@ -169,16 +204,21 @@ static void deliver_packet(struct p2p *p, const struct routed *m, struct session
 static void deliver(struct p2p *p, const struct routed *m, struct session *link, usec_t now)
 {
 	if (is_message(m->service))
-		deliver_message(p, m);
+		deliver_message(p, m, now);
 	else if (link && (m->service == ROUTED_HANDSHAKE || m->service == ROUTED_SEALED))
 		deliver_packet(p, m, link, now);
 	else
 		p2p_drop(p, DROP_UNKNOWN);
 }
 
+/* A handshake with a node must not depend on the keys it may have lost. */
+static const struct node_id *own_except(const struct routed *m)
+{
+	return m->service == ROUTED_HANDSHAKE ? &m->to : NULL;
+}
+
 int route_send(struct p2p *p, struct routed *m, usec_t now)
 {
-	const struct node_id *except = NULL;
 	struct session *s;
 
 	m->hops = RING_HOPS;
@@ -189,12 +229,9 @@ int route_send(struct p2p *p, struct routed *m, usec_t now)
 		deliver(p, m, NULL, now);
 		return 0;
 	}
-	/* A handshake with a node must not depend on the keys it may have lost. */
-	if (m->service == ROUTED_HANDSHAKE)
-		except = &m->to;
 	if (is_nobody(&m->source_agent))
 		m->source_agent = route_agent(p, session_find_id(p, &m->to));
-	s = next_hop(p, m, except);
+	s = next_hop(p, m, own_except(m));
 	if (!s) { /* we are the nearest that we know of: perhaps a link knows better */
 		s = any_link(p, session_find_id(p, &m->to), 0);
 		if (s)
@@ -220,12 +257,31 @@ static bool routed_read(struct rd *r, struct routed *m)
 	return rd_done(r) && m->len > 0 && m->len <= ROUTED_BODY_MAX;
 }
 
+/* From here on, as a packet that came by `link`, or again (NULL). */
+static void go_on(struct p2p *p, struct routed *m, struct session *link, usec_t now)
+{
+	bool own = key_equal(&m->source, &p->cfg.self.pub);
+	struct node_id source = id_of(&m->source);
+	const struct node_id *except = own ? own_except(m) : &source;
+	struct session *s = next_hop(p, m, except);
+
+	if (!s && !own && m->flags & ROUTED_NEAREST && is_message(m->service)) {
+		deliver(p, m, link, now);
+	} else if (!s) {
+		p2p_drop(p, DROP_NO_ROUTE);
+	} else if (m->hops <= 1) {
+		p2p_drop(p, DROP_HOPS);
+	} else {
+		m->hops--;
+		if (forward(s, m, now) < 0)
+			p2p_drop(p, DROP_NO_ROUTE);
+	}
+}
+
 void route_input(struct session *link, struct rd r, usec_t now)
 {
 	struct p2p *p = link->p;
-	struct node_id source;
 	struct routed m;
-	struct session *s;
 
 	if (!routed_read(&r, &m)) {
 		p2p_drop(p, DROP_MALFORMED);
@@ -235,7 +291,8 @@ void route_input(struct session *link, struct rd r, usec_t now)
 		p2p_drop(p, DROP_NO_ROUTE); /* our own came back */
 		return;
 	}
-	if (m.service != ROUTED_SEALED && !limit_take(&link->questions, now)) {
+	if (m.service != ROUTED_SEALED &&
+	    !bucket_take(&link->questions, ROUTED_A_SECOND, 2 * ROUTED_A_SECOND, now)) {
 		p2p_drop(p, DROP_RATE);
 		return;
 	}
@@ -243,17 +300,37 @@ void route_input(struct session *link, struct rd r, usec_t now)
 		deliver(p, &m, link, now);
 		return;
 	}
-	source = id_of(&m.source);
-	s = next_hop(p, &m, &source);
-	if (!s && m.flags & ROUTED_NEAREST && is_message(m.service)) {
-		deliver(p, &m, link, now);
-	} else if (!s) {
-		p2p_drop(p, DROP_NO_ROUTE);
-	} else if (m.hops <= 1) {
-		p2p_drop(p, DROP_HOPS);
-	} else {
-		m.hops--;
-		if (forward(s, &m, now) < 0)
-			p2p_drop(p, DROP_NO_ROUTE);
+	go_on(p, &m, link, now);
+}
+
+void route_forget(struct session *link)
+{
+	struct copy *c;
+
+	while ((c = link->copies)) {
+		link->copies = c->next;
+		free(c);
+	}
+	link->copies_count = 0;
+}
+
+void route_settle(struct session *link, usec_t now)
+{
+	struct copy *c, *list = link->copies;
+
+	if (!list)
+		return;
+	if (link->up && link->use.marks.owed && !link->ring_doubt)
+		return; /* there is time */
+	if (link->up && !link->use.marks.owed) {
+		route_forget(link); /* it was heard */
+		return;
+	}
+	link->copies = NULL;
+	link->copies_count = 0;
+	while ((c = list)) {
+		list = c->next;
+		go_on(link->p, &c->m, NULL, now);
+		free(c);
 	}
 }

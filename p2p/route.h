@@ -22,6 +22,9 @@ struct routed {
 int route_send(struct p2p *p, struct routed *m, usec_t now);
 /* From a link; the cursor stands after the kind byte. */
 void route_input(struct session *link, struct rd r, usec_t now);
+/* At the end of a call, for a session touched in it: what it may not have got goes another way. */
+void route_settle(struct session *link, usec_t now);
+void route_forget(struct session *link); /* the copies kept for it */
 /* Is there any way along the ring to this node just now? */
 bool route_exists(const struct p2p *p, const struct session *to);
 /* A link of ours that serves `s` as our agent; zero when there is none. */

@@ -7,8 +7,7 @@
  * Keys: a responder's new key waits in `next` until something arrives under it; then, and for an
  * initiator at once, it becomes `current` and the old one `previous`, under which packets that
  * are still on their way are received. Everything else about two instances (channel, tags)
- * survives a rekey. Deadlines and the fast path's view are brought up to date once, at the end of
- * each call into p2p (session_settle), and objects are freed only there. */
+ * survives a rekey. What time asks for is session_time.c. */
 #include "p2p/session.h"
 
 #include <assert.h>
@@ -24,9 +23,6 @@
 #include "p2p/publish.h"
 #include "p2p/route.h"
 #include "p2p/transmit.h"
-
-#define CHECK_GAP MINUTES(1)
-#define ACTIVE_FOR MINUTES(1) /* after the last data packet, other paths are kept warm */
 
 void session_touch(struct session *s)
 {
@@ -66,7 +62,7 @@ void session_down(struct session *s, usec_t now)
 
 	forget_pair(s, now);
 	connect_stop(s);
-	for (int i = 0; i < P2P_PATHS_MAX; i++)
+	for (int i = 0; i < s->paths.count; i++)
 		if (s->paths.list[i].proven)
 			paths_fail(&s->paths, i, now);
 	s->paths.used = -1;
@@ -82,8 +78,18 @@ void session_close(struct session *s, usec_t now)
 	const uint8_t plain[] = { CONTROL_CLOSE, 0 };
 
 	if (s->up)
-		transmit_control(s, plain, sizeof(plain), false, now);
+		transmit_control(s, plain, sizeof(plain), ASKS_NOTHING, now);
 	session_down(s, now);
+}
+
+static void leave_lane(struct session *s)
+{
+	struct peer_use **at = &s->p->lane.marked;
+
+	while (s->use.marked && *at != &s->use)
+		at = &(*at)->marked_next;
+	if (s->use.marked)
+		*at = s->use.marked_next;
 }
 
 void session_free(struct session *s)
@@ -95,7 +101,11 @@ void session_free(struct session *s)
 	slot_free(s->next);
 	attach_clear(&s->attachments);
 	timer_cancel(&p->timers, &s->timer);
+	leave_lane(s);
+	route_forget(s);
 	list_del(&s->dirty);
+	paths_fini(&s->paths);
+	free(s->told);
 	map_take(&p->sessions, &s->peer);
 	map_take(&p->sessions_by_id, &s->id);
 	free(s);
@@ -125,6 +135,13 @@ bool session_is_wanted(const struct session *s, usec_t now)
 
 /* --- handshakes done --- */
 
+static enum keepalive_pair pair_of(const struct session *s)
+{
+	if (s->p->cfg.leaf)
+		return KEEPALIVE_WE_ARE_LEAF;
+	return s->peer_is_leaf ? KEEPALIVE_PEER_IS_LEAF : KEEPALIVE_FULL;
+}
+
 static void bring_up(struct session *s, const struct key_slot *k, usec_t now)
 {
 	uint32_t jitter = p2p_random32(s->p);
@@ -140,21 +157,21 @@ static void bring_up(struct session *s, const struct key_slot *k, usec_t now)
 	s->asked = false;
 	s->up_since = now;
 	s->check = now + SESSION_USE;
-	s->use = (struct peer_use){ 0 };
-	keepalive_init(&s->keepalive, &s->use.marks, jitter, now);
+	s->use = (struct peer_use){ .marked = s->use.marked, .marked_next = s->use.marked_next };
+	keepalive_init(&s->keepalive, &s->use.marks, pair_of(s), jitter, now);
 	s->channel = control_channel(s);
 	p2p_emit(s->p, &(struct p2p_event){ .type = P2P_SESSION_UP, .peer = s->peer,
-					    .session = s->handle });
+					    .session = s->handle, .leaf = s->peer_is_leaf });
 	boot_up(s->p, s);
 	ring_link_up(s->p->ring, &s->peer, now);
+	s->ring_direct = true;
+	s->ring_doubt = false;
 }
 
 static void greet(struct session *s, usec_t now)
 {
 	session_choose(s);
-	if (s->initiator)
-		transmit_keepalive(s, now); /* so that the responder may use the key */
-	addresses_tell(s, now);
+	addresses_tell(s, now); /* what the initiator sends lets the responder use the key */
 	attach_tick(s, now);
 }
 
@@ -271,169 +288,10 @@ void session_heard(struct session *s, const struct way *w, size_t pkt_len, usec_
 	}
 	if (place >= 0) {
 		s->use.heard[place] = now;
-		s->paths.list[place].bytes_in += pkt_len;
+		paths_heard(&s->paths, place, pkt_len);
 	}
 	keepalive_heard(&s->use.marks, s->paths.used < 0 || place == s->paths.used, now);
 	if (s->kind == P2P_PATH_NONE)
 		session_choose(s);
 	session_touch(s);
-}
-
-/* --- time --- */
-
-static void switch_path(struct session *s, usec_t now)
-{
-	int used = s->paths.used;
-	bool other = route_exists(s->p, s);
-
-	for (int i = 0; i < P2P_PATHS_MAX; i++)
-		other |= i != used && s->paths.list[i].proven;
-	s->agent_turn++;
-	paths_hurry(&s->paths, now);
-	if (used >= 0 && other)
-		paths_fail(&s->paths, used, now);
-	session_choose(s);
-}
-
-static void mind_silence(struct session *s, usec_t now)
-{
-	unsigned needs = keepalive_needs(&s->keepalive, &s->use.marks, now);
-
-	if (needs & NEED_DOWN) {
-		log_info(s->p->cfg.log, "session %u: silent for too long", (unsigned)s->handle);
-		session_down(s, now);
-		return;
-	}
-	if (needs & NEED_PROBE)
-		transmit_challenge(s, s->kind == P2P_PATH_DIRECT ? s->paths.used : -1, now);
-	if (needs & NEED_HANDSHAKE && (s->initiator || session_is_ours(s))) {
-		paths_hurry(&s->paths, now);
-		connect_want(s, now);
-	}
-	if (needs & NEED_SWITCH)
-		switch_path(s, now);
-	if (needs & NEED_KEEPALIVE) {
-		keepalive_sent(&s->use.marks, false, now); /* without a way, too: no busy loop */
-		transmit_keepalive(s, now);
-	}
-}
-
-static void mind_paths(struct session *s, usec_t now)
-{
-	bool active = s->use.data && now - s->use.data < ACTIVE_FOR;
-	int place;
-
-	if (active != s->paths.active)
-		paths_set_active(&s->paths, active, now);
-	for (int i = 0; i < P2P_PATHS_MAX && (place = paths_due(&s->paths, now)) >= 0; i++)
-		transmit_challenge(s, place, now);
-	session_choose(s);
-}
-
-static void mind_keys(struct session *s, usec_t now)
-{
-	if (s->previous && slot_is_expired(s->previous, now)) {
-		slot_free(s->previous);
-		s->previous = NULL;
-	}
-	if (slot_is_expired(s->current, now))
-		session_down(s, now);
-	else if (slot_wants_rekey(s->current, now))
-		connect_want(s, now);
-}
-
-static void mind_use(struct session *s, usec_t now)
-{
-	if (now < s->check)
-		return;
-	s->check = now + CHECK_GAP;
-	if (s->initiator && !session_is_wanted(s, now))
-		session_close(s, now);
-}
-
-static void mind_channel(struct session *s, usec_t now)
-{
-	channel_tick(s->channel, now);
-	if (channel_is_dead(s->channel)) {
-		log_info(s->p->cfg.log, "session %u: control channel dead", (unsigned)s->handle);
-		session_down(s, now);
-	}
-}
-
-static void (*const duties[])(struct session *s, usec_t now) = { mind_keys,    mind_channel,
-								 attach_tick,  mind_paths,
-								 mind_silence, mind_use };
-
-void session_tick(struct session *s, usec_t now)
-{
-	s->use.marked = false;
-	session_touch(s);
-	if (s->next && now >= s->next->made + ANSWERED_KEPT) {
-		slot_free(s->next);
-		s->next = NULL;
-	}
-	if (s->attempt.next <= now)
-		connect_tick(s, now);
-	for (size_t i = 0; s->up && i < ARRAY_LEN(duties); i++)
-		duties[i](s, now);
-}
-
-static usec_t deadline(const struct session *s, usec_t now)
-{
-	usec_t at = s->attempt.next, forget = session_active_at(s) + SESSION_USE;
-
-	if (s->next)
-		at = usec_min(at, s->next->made + ANSWERED_KEPT);
-	if (!s->up)
-		return usec_min(at, forget > now ? forget : now + CHECK_GAP);
-	at = usec_min(at, channel_deadline(s->channel));
-	at = usec_min(at, paths_deadline(&s->paths));
-	at = usec_min(at, keepalive_deadline(&s->keepalive, &s->use.marks));
-	at = usec_min(at, attach_deadline(s));
-	if (!s->attempt.hs && s->attempt.next == USEC_NEVER)
-		at = usec_min(at, slot_rekey_at(s->current));
-	return usec_min(at, s->check);
-}
-
-static bool is_forgotten(const struct session *s, usec_t now)
-{
-	return !s->up && !s->next && !s->attempt.hs && s->attempt.next == USEC_NEVER &&
-	       !session_is_wanted(s, now);
-}
-
-/* Messages of any one peer are bounded by its channel; those of all peers together by this: while
- * there are too many, who adds to them and is nothing to us is cut off. */
-static void mind_memory(struct session *s, usec_t now)
-{
-	struct p2p *p = s->p;
-	size_t bytes = s->up ? channel_memory(s->channel) : 0;
-	bool more = bytes > s->channel_bytes;
-
-	p->channel_bytes = p->channel_bytes - s->channel_bytes + bytes;
-	s->channel_bytes = bytes;
-	if (!more || p->channel_bytes <= CHANNELS_BYTES_MAX || session_is_ours(s))
-		return;
-	p2p_drop(p, DROP_FULL);
-	session_close(s, now);
-}
-
-void session_settle(struct p2p *p, usec_t now)
-{
-	struct list *item;
-
-	later_run(p, now);
-	while ((item = list_take(&p->dirty))) {
-		struct session *s = container_of(item, struct session, dirty);
-
-		s->is_dirty = false;
-		mind_memory(s, now);
-		if (is_forgotten(s, now)) {
-			session_free(s);
-			continue;
-		}
-		if (s->stale_view)
-			publish(s);
-		s->keepalive.tells = attach_tells(s);
-		timer_set(&p->timers, &s->timer, deadline(s, now));
-	}
 }

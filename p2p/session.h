@@ -26,13 +26,15 @@
 
 struct p2p;
 struct way;
+struct held_init;
 
 /* The handshake that we initiate, if any, and the plan for the next. */
 struct attempt {
 	struct handshake *hs;	 /* NULL = none in progress */
 	struct key_slot *slot;	 /* holds its index */
 	usec_t sent, started;	 /* of the last INIT; of this round */
-	usec_t next;		 /* next INIT or round; USEC_NEVER = none */
+	usec_t next;		 /* next INIT or round */
+	struct held_init *held; /* the INIT's copy for the ring, until it goes there; or NULL */
 	unsigned tries, rounds;
 	bool cookie_set;
 	uint8_t cookie[16];
@@ -49,9 +51,13 @@ struct session {
 
 	uint32_t handle; /* another one at each SESSION_UP; 0 = not up */
 	uint64_t instance, remote_instance;
+	bool ring_direct, ring_doubt; /* what the ring was told last */
+	uint8_t copies_count;
+	struct copy *copies; /* routed packets given to it, until it is heard: route.c */
+	bool peer_is_leaf;
 	bool up, initiator; /* initiator: we made it, so we close it when it is not used */
 	struct key_slot *previous, *current, *next;
-	struct attempt attempt;
+	struct attempt *attempt; /* NULL = none begun or planned */
 
 	struct paths paths;
 	enum p2p_path_kind kind;
@@ -65,7 +71,7 @@ struct session {
 	struct channel *channel; /* while up */
 	size_t channel_bytes;	 /* its part of p->channel_bytes */
 	struct attachments attachments;
-	struct addr told[P2P_ADDRESSES_MAX];
+	struct addr *told; /* exactly told_count */
 	uint8_t told_count;
 
 	bool bootstrap;
@@ -73,8 +79,8 @@ struct session {
 	usec_t up_since, used_at;
 	usec_t made; /* when it was last up; 0 = never */
 	usec_t check; /* when to ask next whether anybody wants it */
-	struct limit routed_inits, questions; /* from this link */
-	struct limit addresses, proposals;    /* from this peer */
+	struct bucket routed_inits, questions; /* from this link */
+	struct bucket addresses, proposals;    /* from this peer */
 };
 
 /* The session of this key, made if need be. NULL = table full, or our own or an invalid key. */
@@ -90,6 +96,8 @@ void session_close(struct session *s, usec_t now); /* CLOSE, then down */
 void session_free(struct session *s);
 void session_settle(struct p2p *p, usec_t now);
 void session_tick(struct session *s, usec_t now);
+/* Our process stood still from `then` on: a handshake at once if it was wanted then. */
+void session_wake(struct session *s, usec_t then, usec_t now);
 bool session_is_wanted(const struct session *s, usec_t now);
 /* Kept by us, not merely by the peer: bootstrap, attachment, the ring, our owner's request. */
 bool session_is_ours(const struct session *s);
@@ -103,6 +111,7 @@ void session_confirm(struct session *s, struct key_slot *slot, usec_t now);
 void session_choose(struct session *s);
 /* Something of this session's was opened; it came by `w`, pkt_len bytes. */
 void session_heard(struct session *s, const struct way *w, size_t pkt_len, usec_t now);
+usec_t session_rtt(const struct session *s); /* while up; 0 = unknown */
 usec_t session_active_at(const struct session *s); /* last use by data or by the owner */
 
 struct key_slot *slot_new(struct session *s, usec_t now); /* with an index of its own */

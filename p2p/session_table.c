@@ -8,9 +8,6 @@
 #include "base/mem.h"
 #include "p2p/core.h"
 
-#define ROUTED_A_SECOND 500 /* that one link may have forwarded, data apart */
-#define PROPOSALS_BURST (P2P_NAMESPACES_MAX + 16)
-
 static void fire(struct timer *t, usec_t now)
 {
 	session_tick(container_of(t, struct session, timer), now);
@@ -44,7 +41,7 @@ static bool make_room(struct p2p *p, usec_t now)
 	if (p->sessions.count < P2P_SESSIONS_MAX)
 		return true;
 	while ((s = map_next(&p->sessions, &at)))
-		if ((!least || worth(s) < worth(least)) && !s->is_dirty && !s->attempt.hs &&
+		if ((!least || worth(s) < worth(least)) && !s->is_dirty && !(s->attempt && s->attempt->hs) &&
 		    !session_is_ours(s))
 			least = s;
 	if (!least)
@@ -63,17 +60,12 @@ static struct session *session_new(struct p2p *p, const struct pubkey *key, usec
 	s->peer = *key;
 	s->id = id_of(key);
 	s->check = now;
-	s->attempt.next = USEC_NEVER;
 	timer_init(&s->timer, fire);
 	list_init(&s->dirty);
 	paths_init(&s->paths);
 	p2p_random(p, &s->instance, sizeof(s->instance));
 	p2p_random(p, fresh, sizeof(fresh));
 	attach_init(&s->attachments, fresh);
-	limit_init(&s->routed_inits, 10, 20);
-	limit_init(&s->addresses, 1, 5);
-	limit_init(&s->questions, ROUTED_A_SECOND, 2 * ROUTED_A_SECOND);
-	limit_init(&s->proposals, 10, PROPOSALS_BURST);
 	if (map_put(&p->sessions_by_id, s) < 0) { /* two keys with one id */
 		free(s);
 		return NULL;
@@ -89,7 +81,8 @@ struct session *session_want(struct p2p *p, const struct pubkey *key, usec_t now
 
 	if (s)
 		return s;
-	if (key_equal(key, &p->cfg.self.pub) || !key_valid(key) || !make_room(p, now))
+	if (key_equal(key, &p->cfg.self.pub) || !p->cfg.crypto->key_valid(key) ||
+	    !make_room(p, now))
 		return NULL;
 	return session_new(p, key, now);
 }

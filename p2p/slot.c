@@ -17,14 +17,21 @@ static uint32_t fresh_index(const struct p2p *p)
 	return n;
 }
 
+/* One block of memory: with one lane there is one `use`. */
+struct slot {
+	struct key_slot k;
+	struct slot_use use;
+};
+
 struct key_slot *slot_new(struct session *s, usec_t now)
 {
-	struct key_slot *k = mem_new(sizeof(*k));
+	struct slot *slot = mem_new(sizeof(*slot));
+	struct key_slot *k = &slot->k;
 
 	k->index = fresh_index(s->p);
 	k->session = s;
 	k->made = now;
-	k->use = mem_new(sizeof(*k->use));
+	k->use = &slot->use;
 	replay_init(&k->use->replay);
 	index_put(&s->p->view.slots, k->index, k);
 	return k;
@@ -51,8 +58,7 @@ void slot_free(struct key_slot *k)
 	aead_free(k->send);
 	aead_free(k->receive);
 	replay_fini(&k->use->replay);
-	free(k->use);
-	free(k);
+	free(container_of(k, struct slot, k));
 }
 
 usec_t slot_rekey_at(const struct key_slot *k)

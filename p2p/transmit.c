@@ -8,13 +8,56 @@
 #include "p2p/route.h"
 
 #define CHALLENGE_PLAIN 64 /* zero-padded: no answer to it is longer */
+#define CHALLENGE_SHORT (1 + PATH_NONCE_LEN) /* where the peer is known to be */
 #define PACKET_MAX (CONTROL_PLAIN_MAX + PACKET_OVERHEAD)
+
+static void count(struct p2p *p, enum p2p_sent_kind kind, size_t len)
+{
+	p->sent.packets[kind]++;
+	p->sent.bytes[kind] += len;
+}
+
+/* Of a packet that says by itself what it is; a CONTROL packet is counted where it is sealed. */
+static void count_packet(struct p2p *p, const uint8_t *pkt, size_t len)
+{
+	static const enum p2p_sent_kind kinds[] = {
+		[PACKET_INIT] = P2P_SENT_HANDSHAKE, [PACKET_RESPONSE] = P2P_SENT_HANDSHAKE,
+		[PACKET_COOKIE] = P2P_SENT_HANDSHAKE, [PACKET_WHOIS] = P2P_SENT_WHOIS,
+		[PACKET_WHOIS_ANSWER] = P2P_SENT_WHOIS, [PACKET_PROBE] = P2P_SENT_PROBE,
+		[PACKET_IP] = P2P_SENT_DATA, [PACKET_ETHERNET] = P2P_SENT_DATA,
+		[PACKET_EXTENDED] = P2P_SENT_DATA,
+	};
+	uint8_t type = pkt[0] & 63;
+
+	if (type != PACKET_CONTROL)
+		count(p, type < ARRAY_LEN(kinds) ? kinds[type] : P2P_SENT_DATA, len);
+}
+
+/* By the kind byte, and the service of SEGMENT and ROUTED: both bytes 2 and 3 of the plaintext. */
+static enum p2p_sent_kind kind_of(const uint8_t *plain, size_t len)
+{
+	static const enum p2p_sent_kind kinds[CONTROL_KINDS] = {
+		[CONTROL_KEEPALIVE] = P2P_SENT_KEEPALIVE, [CONTROL_SEGMENT] = P2P_SENT_MESSAGE,
+		[CONTROL_ACK] = P2P_SENT_ACK, [CONTROL_ROUTED] = P2P_SENT_ROUTED,
+		[CONTROL_CLOSE] = P2P_SENT_CLOSE,
+	};
+	uint8_t service;
+
+	if (plain[0] == CONTROL_SEGMENT && len > 2)
+		service = plain[2] < SERVICES ? plain[2] : 0;
+	else if (plain[0] == CONTROL_ROUTED && len > 3)
+		service = plain[3] < ROUTED_SERVICES ? plain[3] : 0;
+	else
+		service = 0;
+	return kinds[plain[0]] + service;
+}
 
 enum probe_kind { PROBE_CHALLENGE = 1, PROBE_RESPONSE = 2 };
 
 void transmit_to(struct p2p *p, uint8_t socket, const struct addr *to, const uint8_t *pkt,
 		 size_t len)
 {
+	count_packet(p, pkt, len);
 	p->env.send(p->env.ctx, socket, to, pkt, len);
 }
 
@@ -61,7 +104,8 @@ static size_t seal(struct session *s, uint8_t type, const uint8_t *plain, uint8_
 	return len + PACKET_OVERHEAD;
 }
 
-bool transmit_control(struct session *s, const uint8_t *plain, size_t len, bool asks, usec_t now)
+bool transmit_control(struct session *s, const uint8_t *plain, size_t len,
+		      enum keepalive_asks asks, usec_t now)
 {
 	uint8_t pkt[PACKET_MAX];
 	size_t n = seal(s, PACKET_CONTROL, plain, pkt, len, now);
@@ -69,6 +113,8 @@ bool transmit_control(struct session *s, const uint8_t *plain, size_t len, bool 
 	if (!n || s->kind == P2P_PATH_NONE)
 		return false;
 	keepalive_sent(&s->use.marks, asks, now);
+	if (s->kind == P2P_PATH_DIRECT)
+		count(s->p, kind_of(plain, len), n);
 	transmit_packet(s, pkt, n, now);
 	return true;
 }
@@ -93,8 +139,9 @@ void transmit_challenge(struct session *s, int place, usec_t now)
 {
 	uint8_t plain[CHALLENGE_PLAIN], pkt[PACKET_MAX];
 	uint8_t fresh[PATH_NONCE_LEN], nonce[PATH_NONCE_LEN];
-	struct wr w = wr_of(plain, sizeof(plain));
-	size_t n;
+	bool known = place < 0 || s->paths.list[place].proven;
+	size_t len = known ? CHALLENGE_SHORT : CHALLENGE_PLAIN, n;
+	struct wr w = wr_of(plain, len);
 
 	_Static_assert(CHALLENGE_PLAIN + PACKET_OVERHEAD == PATH_CHALLENGE_LEN, "one length");
 	p2p_random(s->p, fresh, sizeof(fresh));
@@ -104,11 +151,11 @@ void transmit_challenge(struct session *s, int place, usec_t now)
 	wr_u8(&w, PROBE_CHALLENGE);
 	wr_copy(&w, nonce, sizeof(nonce));
 	wr_zero(&w, (size_t)(w.end - w.p));
-	n = seal(s, PACKET_PROBE, plain, pkt, sizeof(plain), now);
+	n = seal(s, PACKET_PROBE, plain, pkt, len, now);
 	if (!n)
 		return;
 	if (place < 0 || place == s->paths.used)
-		keepalive_sent(&s->use.marks, true, now);
+		keepalive_sent(&s->use.marks, ASKS_ANSWER, now);
 	if (place < 0)
 		transmit_routed(s, pkt, n, now);
 	else
@@ -128,7 +175,7 @@ static void respond(struct session *s, const struct way *w, const uint8_t *nonce
 	n = seal(s, PACKET_PROBE, plain, pkt, wr_len(&out), now);
 	if (!n)
 		return;
-	keepalive_sent(&s->use.marks, false, now);
+	keepalive_sent(&s->use.marks, ASKS_NOTHING, now);
 	if (w->routed)
 		transmit_routed(s, pkt, n, now);
 	else
@@ -142,13 +189,14 @@ static void proven(struct session *s, const struct way *w, int place, usec_t now
 	struct path *path = &s->paths.list[place];
 	int used = s->paths.used;
 
+	/* Nothing new about the way in use: no new view. */
+	s->stale_view |= place != used || !path->invited || path->socket != w->socket;
 	if (!w->routed && addr_equal(&path->addr, &w->from))
 		path->socket = w->socket;
 	channel_set_rtt_hint(s->channel, path->rtt);
 	if (used >= 0 && used != place && !path->invited && s->use.heard[used] < path->found)
 		paths_fail(&s->paths, used, now);
 	path->invited = true;
-	s->stale_view = true;
 	session_choose(s);
 }
 
@@ -198,5 +246,5 @@ void transmit_keepalive(struct session *s, usec_t now)
 		wr_u64(&w, s->p->ns[a->ns].revocation);
 		++*count;
 	}
-	transmit_control(s, plain, wr_len(&w), false, now);
+	transmit_control(s, plain, wr_len(&w), ASKS_NOTHING, now);
 }

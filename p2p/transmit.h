@@ -9,7 +9,8 @@
 void transmit_packet(struct session *s, const uint8_t *pkt, size_t len, usec_t now);
 /* One control plaintext (kind byte first), at most CONTROL_PLAIN_MAX. `asks` as in keepalive.h.
  * False when there is no key or way. */
-bool transmit_control(struct session *s, const uint8_t *plain, size_t len, bool asks, usec_t now);
+bool transmit_control(struct session *s, const uint8_t *plain, size_t len,
+		      enum keepalive_asks asks, usec_t now);
 /* Anything to one address, proven or not. */
 void transmit_to(struct p2p *p, uint8_t socket, const struct addr *to, const uint8_t *pkt,
 		 size_t len);

@@ -41,7 +41,13 @@ struct peer_use {
 	usec_t data; /* last data packet, either way; 0 = never */
 	usec_t heard[P2P_PATHS_MAX]; /* by place of the path; 0 = never */
 	uint64_t tx_packets, tx_bytes, rx_packets, rx_bytes;
-	bool marked; /* since the tick last looked */
+	bool marked;		     /* since the tick last looked: it is in the lane's list */
+	struct peer_use *marked_next;
+};
+
+struct known_view { /* an address of the peer's */
+	struct addr addr;
+	uint8_t socket;
 };
 
 struct tag_view {
@@ -56,13 +62,15 @@ struct peer_view {
 	int used; /* place in known, -1 = none */
 	const struct key_slot *send; /* NULL = no key to send under */
 	struct peer_use *use;
-	struct {
-		struct addr addr; /* ip.len 0 = empty */
-		uint8_t socket;
-	} known[P2P_PATHS_MAX];
-	size_t tag_count;
-	struct tag_view tags[];
+	uint16_t tag_count;
+	uint8_t known_count;
+	struct known_view known[]; /* then the tags: view_tags */
 };
+
+static inline struct tag_view *view_tags(const struct peer_view *v)
+{
+	return (struct tag_view *)(v->known + v->known_count);
+}
 
 struct p2p_view {
 	struct index slots; /* receiver index -> struct key_slot */
@@ -72,6 +80,7 @@ struct p2p_view {
 struct p2p_lane {
 	struct drops *drops; /* with one lane, the same that control counts in */
 	usec_t used; /* first use since the tick last looked; 0 = none */
+	struct peer_use *marked;
 };
 
 /* May nothing more be sent or received under this key? */

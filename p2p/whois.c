@@ -96,13 +96,14 @@ size_t whois_answer(uint8_t out[WHOIS_LEN], const uint8_t *pkt, size_t len,
 	return WHOIS_LEN;
 }
 
-bool whois_consume(const uint8_t *pkt, size_t len, const uint8_t *overlay_key,
-		   const uint8_t challenge[16], struct pubkey *out)
+bool whois_consume(const uint8_t *pkt, size_t len, const struct whois_question *q,
+		   struct pubkey *out)
 {
 	struct whois m;
 
-	if (!whois_read(&m, PACKET_WHOIS_ANSWER, rd_of(pkt, len), overlay_key) ||
-	    sodium_memcmp(m.challenge, challenge, CHALLENGE_SIZE) != 0 || !key_valid(&m.key))
+	if (!whois_read(&m, PACKET_WHOIS_ANSWER, rd_of(pkt, len), q->overlay_key) ||
+	    sodium_memcmp(m.challenge, q->challenge, CHALLENGE_SIZE) != 0 ||
+	    !q->crypto->key_valid(&m.key))
 		return false;
 	*out = m.key;
 	return true;

@@ -21,7 +21,11 @@ void whois_create(uint8_t out[WHOIS_LEN], const uint8_t *overlay_key, const uint
 /* WHOIS_LEN, or 0 when the request fits none of the keys. */
 size_t whois_answer(uint8_t out[WHOIS_LEN], const uint8_t *pkt, size_t len,
 		    const struct whois_args *a);
-bool whois_consume(const uint8_t *pkt, size_t len, const uint8_t *overlay_key,
-		   const uint8_t challenge[16], struct pubkey *out);
+struct whois_question { /* as it was asked */
+	const uint8_t *overlay_key, *challenge; /* 32 and 16 bytes */
+	const struct crypto *crypto;
+};
+bool whois_consume(const uint8_t *pkt, size_t len, const struct whois_question *q,
+		   struct pubkey *out);
 
 #endif

@@ -38,7 +38,7 @@ static void key_again(const char *text)
 	uint8_t dh[32];
 	struct pubkey k;
 
-	if (!key_parse(&k, text))
+	if (!key_parse(&k, text, &crypto_real))
 		return;
 	key_text(out, &k);
 	assert(strcmp(out, text) == 0 && key_dh_public(dh, &k));

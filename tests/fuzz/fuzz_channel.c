@@ -31,7 +31,8 @@ static void step(struct channel *c, uint8_t op, struct rd r, usec_t now)
 	else
 		channel_segment(c, &r, now);
 	channel_tick(c, now);
-	assert(c->rx.whole_size <= CHANNEL_MESSAGE_MAX && c->tx.bytes <= CHANNEL_QUEUE_MAX);
+	assert(channel_memory(c) <= CHANNEL_MESSAGE_MAX + CHANNEL_QUEUE_MAX +
+					    CHANNEL_IN_FLIGHT * CHANNEL_SEGMENT_MAX);
 	assert(channel_deadline(c) > now);
 }
 

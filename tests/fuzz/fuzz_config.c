@@ -19,7 +19,7 @@ static bool believe(const uint8_t sig[SIG_LEN], const struct pubkey *k, const ch
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	static const struct crypto dummy = { .verify = believe };
+	static const struct crypto dummy = { .verify = believe, .key_valid = key_valid };
 	struct settings s;
 	struct config cf;
 	struct pubkey root = { { 0 } };

@@ -91,7 +91,8 @@ static void step(struct ring *r, const struct peers *p, uint8_t op, struct rd ms
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct peers p = { .drawn = 0 };
-	struct ring_env env = { &p, on_random, on_send, on_route, on_want, on_addresses };
+	struct ring_env env = { &p, on_random, on_send, on_route, on_want, on_addresses,
+				key_valid };
 	struct rd in = rd_of(data, len);
 	struct ring *r;
 	usec_t now = SEC(1);
@@ -99,7 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (sodium_init() < 0)
 		return 0;
 	peers_make(&p);
-	r = ring_new(&p.key[0], &env, now);
+	r = ring_new(&p.key[0], RING_FULL, &env, now);
 	for (int i = 1; i < PEERS; i++)
 		ring_link_up(r, &p.key[i], now);
 	ring_tick(r, now);

@@ -14,7 +14,7 @@ static void parse(const char *text)
 	char again[TOKEN_TEXT_MAX];
 	struct token t;
 
-	if (token_parse(&t, text))
+	if (token_parse(&t, text, &crypto_real))
 		return;
 	while (*text != 'v')
 		text++;

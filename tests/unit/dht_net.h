@@ -14,8 +14,10 @@
 #include "base/timer.h"
 #include "dht/dht.h"
 #include "dht/msg.h"
+#include "dht/table.h"
 
-#define NET_MAX 320
+#define NET_MAX 1000
+#define NET_HASH 4096
 #define NET_WALL 1800000000u
 
 struct net;
@@ -32,11 +34,13 @@ struct net_node {
 	struct net *net;
 	size_t index;
 	struct key_pair self;
+	struct node_id id;
 	struct dht *dht;
 	struct timer wake;
-	bool gone, junk;
+	bool gone, junk, client;
 	struct net_seen seen;
 	size_t sent, sent_max_routed; /* messages; the longest answer to an unproven requester */
+	size_t ip; /* bytes of IP packets that its messages cost, all hops together */
 	struct pubkey asked[4];	      /* the last few it wrote to */
 };
 
@@ -47,11 +51,17 @@ struct net {
 	const struct crypto *crypto;
 	uint64_t random;
 	unsigned loss; /* per cent */
+	bool ring; /* nodes started from now on have send_nearest */
 	usec_t delay_min, delay_span;
 	size_t count;
 	struct net_node node[NET_MAX];
 	bool link[NET_MAX][NET_MAX];
 	size_t messages, lost_keys; /* delivered; sent to nobody */
+	size_t ip_of[DHT_MSG_TYPES], count_of[DHT_MSG_TYPES]; /* what each kind of message cost */
+	size_t hops;		    /* tenths of links on a routed message's way, for the cost alone */
+	uint64_t place[NET_MAX];    /* of each node's id: its first 64 bits */
+	uint16_t by_key[NET_HASH];  /* index + 1 of a node, by its key */
+	uint16_t circle[NET_MAX];   /* indices in the order of the ids */
 };
 
 struct net_msg {
@@ -97,7 +107,11 @@ static inline bool dummy_verify(const uint8_t sig[SIG_LEN], const struct pubkey 
 	return memcmp(want, sig, SIG_LEN) == 0;
 }
 
-static const struct crypto crypto_dummy = { dummy_sign, dummy_verify };
+/* Dear in earnest, and honest keys are honest. */
+static inline bool dummy_valid(const struct pubkey *k) { return !(k->b[KEY_LEN - 1] & 0x80); }
+
+static const struct crypto crypto_dummy = { .sign = dummy_sign, .verify = dummy_verify,
+						     .key_valid = dummy_valid };
 
 static inline void net_rewake(struct net_node *x)
 {
@@ -189,12 +203,34 @@ static inline void net_post(struct net *n, size_t from, size_t to, const uint8_t
 		  n->now + n->delay_min + net_random(n) % (n->delay_span + 1));
 }
 
+static inline size_t net_hash(const struct pubkey *key)
+{
+	return ((size_t)key->b[1] << 8 | key->b[2]) % NET_HASH;
+}
+
 static inline struct net_node *net_by_key(struct net *n, const struct pubkey *key)
 {
-	for (size_t i = 0; i < n->count; i++)
-		if (key_equal(&n->node[i].self.pub, key))
-			return &n->node[i];
+	for (size_t at = net_hash(key); n->by_key[at]; at = (at + 1) % NET_HASH) {
+		struct net_node *x = &n->node[n->by_key[at] - 1];
+
+		if (memcmp(x->self.pub.b, key->b, KEY_LEN) == 0)
+			return x;
+	}
 	return NULL;
+}
+
+/* What a message costs: over a session one packet of 60 bytes of headers, service, and its
+ * acknowledgement; routed the route header as well, and all of that on every hop. */
+static inline void net_cost(struct net_node *x, const struct net_node *y, const uint8_t *msg,
+			    size_t len)
+{
+	struct net *n = x->net;
+	bool linked = y && n->link[x->index][y->index];
+	size_t cost = linked ? len + 150 : (len + 180) * n->hops / 10;
+
+	x->ip += cost;
+	n->ip_of[msg[0] & ~DHT_MSG_CLIENT] += cost;
+	n->count_of[msg[0] & ~DHT_MSG_CLIENT]++;
 }
 
 static inline void net_send(void *ctx, const struct pubkey *to, const uint8_t *msg, size_t len)
@@ -202,6 +238,7 @@ static inline void net_send(void *ctx, const struct pubkey *to, const uint8_t *m
 	struct net_node *x = ctx, *y = net_by_key(x->net, to);
 
 	x->asked[x->sent++ % 4] = *to;
+	net_cost(x, y, msg, len);
 	if (!y) {
 		x->net->lost_keys++;
 		return;
@@ -209,6 +246,38 @@ static inline void net_send(void *ctx, const struct pubkey *to, const uint8_t *m
 	if (!x->net->link[x->index][y->index] && msg[0] % 2 == 0 && len > x->sent_max_routed)
 		x->sent_max_routed = len;
 	net_post(x->net, x->index, y->index, msg, len);
+}
+
+static inline bool net_is_linked(const struct net *n, size_t i)
+{
+	for (size_t j = 0; j < n->count; j++)
+		if (n->link[i][j])
+			return true;
+	return false;
+}
+
+/* The ring: whoever of those present is nearest on the circle. */
+static inline void net_send_nearest(void *ctx, const struct node_id *target, const uint8_t *msg,
+				    size_t len)
+{
+	struct net_node *x = ctx, *best = NULL;
+	struct net *n = x->net;
+	uint64_t at = place_of_id(target), least = UINT64_MAX;
+
+	for (size_t i = 0; i < n->count; i++) {
+		struct net_node *y = &n->node[i];
+		uint64_t d = n->place[i] - at;
+
+		d = d > -d ? -d : d; /* the shorter way round */
+		if (d >= least || y == x || y->gone || !net_is_linked(n, i))
+			continue;
+		best = y;
+		least = d;
+	}
+	x->sent++;
+	net_cost(x, NULL, msg, len);
+	if (best && net_is_linked(n, x->index))
+		net_post(n, x->index, best->index, msg, len);
 }
 
 static inline void net_random_bytes(void *ctx, void *out, size_t len)
@@ -239,14 +308,28 @@ static inline void net_event(void *ctx, const struct dht_event *e)
 static inline void net_start(struct net *n, size_t i)
 {
 	struct net_node *x = &n->node[i];
-	struct dht_env env = { x, net_random_bytes, net_send, net_event };
+	struct dht_env env = { x, net_random_bytes, net_send, net_event, NULL };
 	struct dht_config cfg = { .self = x->self, .crypto = n->crypto, .wall = &n->wall };
 
+	if (n->ring)
+		env.send_nearest = net_send_nearest;
+	cfg.client = x->client;
+	x->id = id_of(&x->self.pub);
+	n->place[i] = place_of_id(&x->id);
 	x->dht = dht_new(&cfg, &env, n->now);
 	net_rewake(x);
 }
 
-static inline struct net *net_new(size_t count, uint64_t seed)
+static inline void net_enter(struct net *n, size_t i)
+{
+	size_t at = net_hash(&n->node[i].self.pub);
+
+	while (n->by_key[at])
+		at = (at + 1) % NET_HASH;
+	n->by_key[at] = (uint16_t)(i + 1);
+}
+
+static inline struct net *net_make(size_t count, uint64_t seed, bool ring)
 {
 	struct net *n = mem_new(sizeof(*n));
 	uint8_t key_seed[SEED_LEN];
@@ -258,6 +341,8 @@ static inline struct net *net_new(size_t count, uint64_t seed)
 	n->delay_min = MSEC(10);
 	n->delay_span = MSEC(40);
 	n->count = count;
+	n->ring = ring;
+	n->hops = 40;
 	timers_init(&n->timers);
 	for (size_t i = 0; i < count; i++) {
 		struct net_node *x = &n->node[i];
@@ -268,9 +353,15 @@ static inline struct net *net_new(size_t count, uint64_t seed)
 		do
 			net_fill(n, key_seed, sizeof(key_seed));
 		while (!key_from_seed(&x->self, key_seed));
+		net_enter(n, i);
 		net_start(n, i);
 	}
 	return n;
+}
+
+static inline struct net *net_new(size_t count, uint64_t seed)
+{
+	return net_make(count, seed, false);
 }
 
 static inline void net_free(struct net *n)
@@ -320,6 +411,100 @@ static inline void net_join_all(struct net *n, usec_t span)
 		net_run(n, span / n->count);
 	}
 	net_link(n, 0, n->count - 1);
+}
+
+/* It is gone, and those that had sessions with it know. */
+static inline void net_leave(struct net *n, size_t i)
+{
+	n->node[i].gone = true;
+	net_rewake(&n->node[i]);
+	for (size_t j = 0; j < n->count; j++) {
+		if (!n->link[i][j])
+			continue;
+		n->link[i][j] = n->link[j][i] = false;
+		dht_contact_down(n->node[j].dht, &n->node[i].self.pub, n->now);
+		net_rewake(&n->node[j]);
+	}
+}
+
+/* A new life with the same key, and no memory. */
+static inline void net_return(struct net *n, size_t i)
+{
+	dht_free(n->node[i].dht);
+	n->node[i].gone = false;
+	net_start(n, i);
+}
+
+static inline void net_circle(struct net *n)
+{
+	for (size_t i = 0; i < n->count; i++) {
+		size_t j = i;
+
+		for (; j > 0 && n->place[i] < n->place[n->circle[j - 1]]; j--)
+			n->circle[j] = n->circle[j - 1];
+		n->circle[j] = (uint16_t)i;
+	}
+}
+
+/* The links that the ring would give to the node at place p of the circle: three neighbours a side
+ * of those present, */
+static inline void net_link_near(struct net *n, size_t p)
+{
+	for (size_t step = 1; step < n->count; step += n->count - 2)
+		for (size_t d = 1, near = 0; d < n->count && near < 3; d++) {
+			size_t j = n->circle[(p + d * step) % n->count];
+
+			if (n->node[j].gone)
+				continue;
+			net_link(n, n->circle[p], j);
+			near++;
+		}
+}
+
+/* and some farther away. */
+static inline void net_link_far(struct net *n, size_t p)
+{
+	for (size_t d = 4; 2 * d < n->count; d *= 4) {
+		size_t j = n->circle[(p + d + net_random(n) % (3 * d)) % n->count];
+
+		if (!n->node[j].gone)
+			net_link(n, n->circle[p], j);
+	}
+}
+
+static inline size_t net_place(const struct net *n, size_t i)
+{
+	size_t p = 0;
+
+	while (n->circle[p] != i)
+		p++;
+	return p;
+}
+
+/* After node i went or came the ring closes around it. */
+static inline void net_mend_ring(struct net *n, size_t i)
+{
+	size_t p = net_place(n, i);
+
+	for (size_t d = 0; d < 13; d++) {
+		size_t at = (p + n->count + d - 6) % n->count;
+
+		if (!n->node[n->circle[at]].gone)
+			net_link_near(n, at);
+	}
+	if (!n->node[i].gone)
+		net_link_far(n, p);
+}
+
+/* Everybody gets these links, in any order, within `span`. */
+static inline void net_ring_all(struct net *n, usec_t span)
+{
+	net_circle(n);
+	for (size_t i = 0; i < n->count; i++) {
+		net_link_near(n, i * 7919 % n->count);
+		net_link_far(n, i * 7919 % n->count);
+		net_run(n, span / n->count);
+	}
 }
 
 static inline struct dht_topic net_topic(const char *name)

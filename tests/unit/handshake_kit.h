@@ -34,7 +34,7 @@ static inline void kit_node(struct handshake_self *s, uint8_t number)
 
 	while (!key_from_seed(&pair, seed)) /* about every second seed fits */
 		seed[1]++;
-	if (!handshake_self_init(s, &pair))
+	if (!handshake_self_init(s, &pair, &crypto_real))
 		abort();
 }
 

@@ -16,7 +16,11 @@
 #include "p2p/status.h"
 #include "tests/check.h"
 
-#define NODES 10
+#ifndef NET_AES
+#define NET_AES aead_has_aes() /* which suite the nodes agree on */
+#endif
+#define NODES 10      /* as many as most tests have */
+#define NODES_MAX 128
 #define EVENT_TYPES (P2P_DATA + 1)
 #define LOG_MAX 4096
 
@@ -32,6 +36,7 @@ struct node {
 	bool has_grant;
 	unsigned grants_asked;
 	bool refuses; /* every grant */
+	bool leaf;    /* from the next start on */
 	unsigned count[EVENT_TYPES];
 	struct p2p_event last[EVENT_TYPES];
 	uint8_t msg[P2P_MESSAGE_MAX]; /* of the last event that had one */
@@ -51,16 +56,19 @@ struct packet {
 };
 
 struct net {
-	struct node nodes[NODES];
+	struct node *nodes;
 	size_t count;
-	struct packet *queue;
+	struct packet *queue; /* heap by (at, seq) */
 	size_t queued, size;
 	uint64_t seq, seed;
 	usec_t now, delay, jitter;
 	unsigned loss; /* per thousand */
-	bool cut[NODES][NODES];
+	bool cut[NODES_MAX][NODES_MAX];
+	bool dead[NODES_MAX]; /* hears nothing, does nothing */
 	/* Sees every datagram; false = it is lost. */
 	bool (*tap)(struct net *n, int from, int to, const uint8_t *pkt, size_t len);
+	void (*on_event)(struct net *n, int node, const struct p2p_event *e);
+	uint8_t arrived[1024]; /* for on_event to note things in */
 	uint64_t tapped, count_of_tap; /* for taps to count in */
 	uint8_t kept[2048];
 	size_t kept_len;
@@ -87,12 +95,48 @@ static inline unsigned net_dice(struct net *n, unsigned sides)
 	return v % sides;
 }
 
+/* Nodes that moved are looked for; the others' addresses count up. */
 static inline int net_find(const struct net *n, const struct addr *a)
 {
+	size_t guess = (size_t)a->ip.b[a->ip.len - 1] - 1;
+
+	if (guess < n->count && addr_equal(&n->nodes[guess].addr, a))
+		return (int)guess;
 	for (size_t i = 0; i < n->count; i++)
 		if (addr_equal(&n->nodes[i].addr, a))
 			return (int)i;
 	return -1;
+}
+
+static inline bool net_before(const struct packet *a, const struct packet *b)
+{
+	return a->at < b->at || (a->at == b->at && a->seq < b->seq);
+}
+
+static inline void net_push(struct net *n, struct packet pkt)
+{
+	size_t i = n->queued++;
+
+	for (; i && net_before(&pkt, &n->queue[(i - 1) / 2]); i = (i - 1) / 2)
+		n->queue[i] = n->queue[(i - 1) / 2];
+	n->queue[i] = pkt;
+}
+
+static inline struct packet net_pop(struct net *n)
+{
+	struct packet first = n->queue[0], last = n->queue[--n->queued];
+	size_t i = 0;
+
+	for (size_t child; (child = 2 * i + 1) < n->queued; i = child) {
+		if (child + 1 < n->queued && net_before(&n->queue[child + 1], &n->queue[child]))
+			child++;
+		if (!net_before(&n->queue[child], &last))
+			break;
+		n->queue[i] = n->queue[child];
+	}
+	if (n->queued)
+		n->queue[i] = last;
+	return first;
 }
 
 static inline void net_inject(struct net *n, const struct addr *from, int to, const uint8_t *pkt,
@@ -102,8 +146,8 @@ static inline void net_inject(struct net *n, const struct addr *from, int to, co
 		n->size = n->size ? 2 * n->size : 64;
 		n->queue = mem_resize(n->queue, n->size * sizeof(*n->queue));
 	}
-	n->queue[n->queued++] =
-		(struct packet){ at, n->seq++, to, *from, len ? mem_copy(pkt, len) : NULL, len };
+	net_push(n, (struct packet){ at, n->seq++, to, *from, len ? mem_copy(pkt, len) : NULL,
+				     len });
 }
 
 static inline void net_send(void *ctx, uint8_t socket, const struct addr *to, const uint8_t *pkt,
@@ -133,6 +177,8 @@ static inline void net_event(void *ctx, const struct p2p_event *e)
 	node->last[e->type].msg = NULL;
 	if (node->events < LOG_MAX)
 		node->order[node->events++] = e->type;
+	if (node->net->on_event)
+		node->net->on_event(node->net, (int)(node - node->net->nodes), e);
 	if (e->msg) {
 		CHECK(e->len <= sizeof(node->msg));
 		memcpy(node->msg, e->msg, e->len);
@@ -168,7 +214,7 @@ static inline void net_start(struct net *n, int i, const uint8_t overlay[32])
 	struct node *node = &n->nodes[i];
 	struct p2p_config cfg = { .self = node->key, .crypto = &crypto_real, .log = &net_log,
 				  .start_counter = ++node->starts, .overlay_key_count = 1,
-				  .aes = aead_has_aes() };
+				  .aes = NET_AES, .leaf = node->leaf };
 	struct p2p_env env = { node, net_send, net_random, net_event, net_grant_ok, net_own_grant };
 
 	memcpy(cfg.overlay_keys[0], overlay, 32);
@@ -183,7 +229,9 @@ static inline struct net *net_new(size_t count)
 
 	n->now = SEC(1000);
 	n->delay = MSEC(20);
+	CHECK(count <= NODES_MAX);
 	n->count = count;
+	n->nodes = mem_new(count * sizeof(*n->nodes));
 	for (size_t i = 0; i < count; i++) {
 		struct node *node = &n->nodes[i];
 		uint8_t seed[SEED_LEN] = { (uint8_t)(i + 1) };
@@ -206,6 +254,7 @@ static inline void net_free(struct net *n)
 	for (size_t i = 0; i < n->queued; i++)
 		free(n->queue[i].bytes);
 	free(n->queue);
+	free(n->nodes);
 	free(n);
 }
 
@@ -214,7 +263,7 @@ static inline void net_deliver(struct net *n, struct packet *pkt)
 	struct node *node = &n->nodes[pkt->to];
 	struct frame f = { .len = (uint32_t)pkt->len, .remote = pkt->from }, *fs = &f;
 
-	if (node->p && pkt->len <= FRAME_LEN_MAX) {
+	if (node->p && !n->dead[pkt->to] && pkt->len <= FRAME_LEN_MAX) {
 		f.data = f.store + FRAME_HEAD;
 		if (pkt->len)
 			memcpy(f.data, pkt->bytes, pkt->len);
@@ -227,29 +276,17 @@ static inline void net_deliver(struct net *n, struct packet *pkt)
 	free(pkt->bytes);
 }
 
-/* The place of the first packet in the queue, or -1. */
-static inline int net_first(const struct net *n)
-{
-	int best = -1;
-
-	for (size_t i = 0; i < n->queued; i++)
-		if (best < 0 || n->queue[i].at < n->queue[best].at ||
-		    (n->queue[i].at == n->queue[best].at && n->queue[i].seq < n->queue[best].seq))
-			best = (int)i;
-	return best;
-}
-
 static inline void net_run(struct net *n, usec_t span)
 {
 	usec_t end = n->now + span;
 	unsigned still = 0; /* steps without progress of the clock */
 
 	while (still < 5000) {
-		int first = net_first(n), who = -1;
-		usec_t at = first >= 0 ? n->queue[first].at : USEC_NEVER;
+		usec_t at = n->queued ? n->queue[0].at : USEC_NEVER;
+		int who = -1;
 
 		for (size_t i = 0; i < n->count; i++)
-			if (n->nodes[i].p && p2p_deadline(n->nodes[i].p) < at) {
+			if (n->nodes[i].p && !n->dead[i] && p2p_deadline(n->nodes[i].p) < at) {
 				at = p2p_deadline(n->nodes[i].p);
 				who = (int)i;
 			}
@@ -260,9 +297,8 @@ static inline void net_run(struct net *n, usec_t span)
 		if (who >= 0) {
 			p2p_tick(n->nodes[who].p, n->now);
 		} else {
-			struct packet pkt = n->queue[first];
+			struct packet pkt = net_pop(n);
 
-			n->queue[first] = n->queue[--n->queued];
 			net_deliver(n, &pkt);
 		}
 	}

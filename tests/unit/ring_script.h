@@ -25,6 +25,9 @@ struct script {
 	struct ring_contact last_want;
 	struct node_id last_agent, last_target, last_via;
 	bool has_agent, nearest; /* of the last want; of the last routed message */
+	unsigned types[MSG_TYPES]; /* messages of each kind */
+	struct pubkey last_to;	   /* of the last that was sent over a link */
+	uint8_t link_flags;	   /* of the last LINK */
 	size_t len;
 	uint8_t msg[1400];
 };
@@ -44,7 +47,10 @@ static inline void on_send(void *ctx, const struct pubkey *to, const uint8_t *ms
 {
 	struct script *s = ctx;
 
-	(void)to;
+	s->types[msg[0]]++;
+	s->last_to = *to;
+	if (msg[0] == MSG_LINK)
+		s->link_flags = msg[1];
 	s->sent++;
 	s->sent_at = s->now;
 	s->len = len;
@@ -56,6 +62,7 @@ static inline void on_route(void *ctx, const struct node_id *to, const struct no
 {
 	struct script *s = ctx;
 
+	s->types[msg[0]]++;
 	s->routed++;
 	s->last_target = *to;
 	if (agent)
@@ -91,12 +98,18 @@ static inline size_t on_addresses(void *ctx, const struct pubkey *peer, struct a
 	return s->addresses < max ? s->addresses : max;
 }
 
-static inline void open_script(struct script *s)
+static inline void open_script_as(struct script *s, enum ring_profile profile)
 {
-	struct ring_env env = { s, on_random, on_send, on_route, on_want, on_addresses };
+	struct ring_env env = { s, on_random, on_send, on_route, on_want, on_addresses,
+				key_valid };
 
 	*s = (struct script){ .rng = 12345, .now = START, .addresses = 1 };
-	s->ring = ring_new(&keys[0], &env, START);
+	s->ring = ring_new(&keys[0], profile, &env, START);
+}
+
+static inline void open_script(struct script *s)
+{
+	open_script_as(s, RING_FULL);
 }
 
 static inline void up(struct script *s, int k)
@@ -151,6 +164,26 @@ static inline void status(struct script *s, int from, uint8_t flags, int first, 
 
 	contacts(&w, first, count, 2);
 	ring_input(s->ring, &keys[from], true, NULL, rd_of(buf, wr_len(&w)), s->now);
+}
+
+static inline void say_link(struct script *s, int from, uint8_t flags)
+{
+	uint8_t buf[2] = { MSG_LINK, flags };
+
+	ring_input(s->ring, &keys[from], true, NULL, rd_of(buf, sizeof(buf)), s->now);
+}
+
+/* LINKS of this link: the ids of keys[first..first+count). */
+static inline void say_links(struct script *s, int from, int first, int count)
+{
+	uint8_t buf[2 + 8 * 255] = { MSG_LINKS, (uint8_t)count };
+
+	for (int i = 0; i < count; i++) {
+		struct node_id id = id_of(&keys[first + i]);
+
+		memcpy(buf + 2 + 8 * i, id.b, 8);
+	}
+	ring_input(s->ring, &keys[from], true, NULL, rd_of(buf, 2 + 8 * (size_t)count), s->now);
 }
 
 /* Nearest of keys[1..n) to ourselves on one side, counting from 0. */

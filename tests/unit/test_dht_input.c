@@ -68,7 +68,7 @@ static void event(void *ctx, const struct dht_event *e)
 
 static void setup(struct bench *b)
 {
-	struct dht_env env = { b, random_bytes, send, event };
+	struct dht_env env = { b, random_bytes, send, event, NULL };
 	struct dht_config cfg = { .crypto = &crypto_real, .wall = &b->wall };
 
 	memset(b, 0, sizeof(*b));
@@ -267,33 +267,47 @@ static void test_dht_flood_from_claimed_keys_does_not_hurt_sessions(void)
 	dht_free(b.d);
 }
 
-static void test_dht_strangers_are_pinged_two_a_second_and_are_no_contacts_before_they_answer(void)
+/* A key without a session looks its own id up, as all do that join. */
+static struct key_pair stranger_joins(struct bench *b, uint32_t number, usec_t now)
+{
+	struct key_pair k = pair_of(number);
+	struct dht_msg find = { .type = DHT_MSG_FIND, .name.key = id_of(&k.pub) };
+	uint8_t bytes[64];
+
+	dht_input(b->d, &k.pub, false, bytes, dht_msg_write(bytes, sizeof(bytes), &find), now);
+	return k;
+}
+
+static void test_dht_near_joiners_are_pinged_one_a_second_and_are_no_contacts_before_they_answer(
+	void)
 {
 	static uint8_t bytes[DHT_MSG_MAX];
-	struct dht_msg find = { .type = DHT_MSG_FIND }, pong;
-	size_t len = dht_msg_write(bytes, sizeof(bytes), &find);
-	struct key_pair k;
+	const usec_t settled = START + SEC(31);
+	struct key_pair k = pair_of(9);
+	struct dht_msg pong;
+	size_t len;
 	struct bench b;
 
 	setup(&b);
-	for (uint32_t i = 10; i < 20; i++) {
-		k = pair_of(i);
-		dht_input(b.d, &k.pub, false, bytes, len, START);
-	}
-	CHECK_EQ_INT(b.pings, 2);
-	CHECK_EQ_INT(dht_info(b.d).contacts, 0);
-	k = pair_of(30);
-	dht_input(b.d, &k.pub, false, bytes, len, START + SEC(1));
+	dht_contact_up(b.d, &k.pub, START); /* and nobody is pinged for the first 30 seconds */
+	for (uint32_t i = 10; i < 20; i++)
+		stranger_joins(&b, i, settled - SEC(2));
+	CHECK_EQ_INT(b.pings, 0);
+	for (uint32_t i = 10; i < 20; i++)
+		stranger_joins(&b, i, settled);
+	CHECK_EQ_INT(b.pings, 1);
+	CHECK_EQ_INT(dht_info(b.d).contacts, 1);
+	k = stranger_joins(&b, 30, settled + SEC(1));
 	CHECK_EQ_INT(b.last[0], DHT_MSG_PING);
 	CHECK_EQ_INT(dht_msg_read(&pong, b.last, b.len), DROP_NONE);
 	pong.type = DHT_MSG_PONG;
 	len = dht_msg_write(bytes, sizeof(bytes), &pong);
-	dht_input(b.d, &b.peer.pub, true, bytes, len, START + SEC(1)); /* not the one asked */
+	dht_input(b.d, &b.peer.pub, true, bytes, len, settled + SEC(1)); /* not the one asked */
 	CHECK_EQ_INT(dht_drops(b.d)->count[DROP_UNKNOWN], 1);
-	CHECK_EQ_INT(dht_info(b.d).contacts, 0);
-	dht_input(b.d, &k.pub, false, bytes, len, START + SEC(1));
 	CHECK_EQ_INT(dht_info(b.d).contacts, 1);
-	dht_input(b.d, &k.pub, false, bytes, len, START + SEC(1)); /* and once only */
+	dht_input(b.d, &k.pub, false, bytes, len, settled + SEC(1));
+	CHECK_EQ_INT(dht_info(b.d).contacts, 2);
+	dht_input(b.d, &k.pub, false, bytes, len, settled + SEC(1)); /* and once only */
 	CHECK_EQ_INT(dht_drops(b.d)->count[DROP_UNKNOWN], 2);
 	dht_free(b.d);
 }
@@ -399,11 +413,11 @@ static void test_dht_request_is_tried_twice_and_then_given_up(void)
 	dht_tick(b.d, START); /* the first maintenance lookup */
 	b.sent = 0;
 	dht_get(b.d, 1, &t, START + SEC(30));
-	dht_tick(b.d, START + SEC(30) + RPC_TIMEOUT - 1);
+	dht_tick(b.d, START + SEC(30) + RPC_TIMEOUT_FIRST - 1);
 	b.sent = 1;
-	dht_tick(b.d, START + SEC(30) + RPC_TIMEOUT);
+	dht_tick(b.d, START + SEC(30) + RPC_TIMEOUT_FIRST);
 	CHECK_EQ_INT(b.sent, 2);
-	dht_tick(b.d, START + SEC(30) + 2 * RPC_TIMEOUT);
+	dht_tick(b.d, START + SEC(30) + 2 * RPC_TIMEOUT_FIRST);
 	CHECK_EQ_INT(dht_info(b.d).lookups, 0);
 	dht_free(b.d);
 }
@@ -415,7 +429,7 @@ static const struct test tests[] = {
 	TEST(test_dht_answers_to_routed_requesters_stay_small_and_carry_any_record),
 	TEST(test_dht_requests_over_the_rate_of_one_key_are_dropped),
 	TEST(test_dht_flood_from_claimed_keys_does_not_hurt_sessions),
-	TEST(test_dht_strangers_are_pinged_two_a_second_and_are_no_contacts_before_they_answer),
+	TEST(test_dht_near_joiners_are_pinged_one_a_second_and_are_no_contacts_before_they_answer),
 	TEST(test_dht_answers_nobody_waits_for_and_our_own_key_are_dropped),
 	TEST(test_dht_a_liars_list_makes_us_write_to_a_bounded_number_of_keys),
 	TEST(test_dht_forged_answers_are_not_reported),

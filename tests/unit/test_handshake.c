@@ -187,15 +187,15 @@ static void test_handshake_response_to_an_empty_half_is_refused(void)
 	uint8_t plain[OFFER_MAX], e_public[32];
 	struct handshake_offer offer = { .lanes = 1 };
 	struct wr p = wr_of(plain, sizeof(plain)), w = wr_of(pkt, sizeof(pkt));
-	struct noise_self self = { NULL, NULL, e, e_public, zero };
+	struct noise_self self = { &crypto_real, NULL, NULL, e, e_public, zero };
 	struct noise_peer peer;
 	struct noise n = { .n = 0 };
 	struct kit k;
 
 	kit_init(&k);
 	memcpy(peer.s, k.alice.dh_public, 32);
-	noise_dh_base(peer.e, zero);
-	noise_dh_base(e_public, e);
+	crypto_real.dh_base(peer.e, zero);
+	crypto_real.dh_base(e_public, e);
 	offer_write_response(&p, &offer);
 	CHECK(noise_response_write(&n, &self, &peer, (struct noise_text){ plain, wr_len(&p) },
 				   pkt + header));
@@ -311,9 +311,9 @@ static void test_handshake_self_of_two_unlike_halves_is_refused(void)
 
 	kit_init(&k);
 	pair = k.alice.pair;
-	CHECK(handshake_self_init(&s, &pair));
+	CHECK(handshake_self_init(&s, &pair, &crypto_real));
 	pair.pub = k.bob.pair.pub;
-	CHECK(!handshake_self_init(&s, &pair));
+	CHECK(!handshake_self_init(&s, &pair, &crypto_real));
 	CHECK(sodium_is_zero((const uint8_t *)&s, sizeof(s)));
 }
 

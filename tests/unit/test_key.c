@@ -181,7 +181,7 @@ static void test_key_text_comes_back(void)
 
 	key_text(text, &k);
 	CHECK(strcmp(text, "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo") == 0);
-	CHECK(key_parse(&back, text));
+	CHECK(key_parse(&back, text, &crypto_real));
 	CHECK(key_equal(&k, &back));
 }
 
@@ -201,7 +201,7 @@ static void test_key_bad_texts_are_refused(void)
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		struct pubkey k = pub_of(PUB_1);
 
-		CHECK(!key_parse(&k, bad[i]));
+		CHECK(!key_parse(&k, bad[i], &crypto_real));
 		CHECK(key_is_zero(&k));
 	}
 }

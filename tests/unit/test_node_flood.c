@@ -3,45 +3,7 @@
 
 #include <string.h>
 
-#include "cmd/node_internal.h"
-#include "cmd/sim.h"
-#include "tests/check.h"
-
-static bool is_attached(struct sim *s, void *ctx)
-{
-	struct ns *a = sim_node(s, 0)->ns[0], *b = sim_node(s, 1)->ns[0];
-
-	(void)ctx;
-	return a && b && a->attached.count && b->attached.count && a->state == NODE_NS_READY &&
-	       b->state == NODE_NS_READY;
-}
-
-/* Node 0 has created, node 1 has joined, and they are attached. */
-static struct sim *two_members(void)
-{
-	struct sim *s = sim_new(7, 2);
-	struct node_create c = { .name = "sim", .has_subnet = true };
-	struct node_invite v = { .uses = 2, .expires = 86400 };
-	struct node_join j = { 0 };
-	char token[sizeof(((struct sim_result *)0)->text)];
-	uint64_t op = sim_op(s, 0);
-
-	prefix_parse(&c.subnet, "10.9.0.0/24");
-	node_create(sim_node(s, 0), op, &c, sim_now(s));
-	sim_touch(s, 0);
-	sim_run(s, sim_now(s) + SEC(3));
-	op = sim_op(s, 0);
-	node_invite(sim_node(s, 0), op, NULL, &v, sim_now(s));
-	sim_touch(s, 0);
-	sim_run(s, sim_now(s) + SEC(1));
-	CHECK(sim_result(s, 0, op) != NULL);
-	memcpy(token, sim_result(s, 0, op)->text, sizeof(token));
-	j.token = token;
-	node_join(sim_node(s, 1), sim_op(s, 1), &j, sim_now(s));
-	sim_touch(s, 1);
-	CHECK(sim_until(s, sim_now(s) + SEC(20), is_attached, NULL));
-	return s;
-}
+#include "tests/unit/node_kit.h"
 
 static size_t want(uint8_t *buf, const struct ns *ns)
 {
@@ -56,24 +18,24 @@ static size_t want(uint8_t *buf, const struct ns *ns)
 
 static void test_node_grants_are_shown_and_judged_at_a_bounded_rate(void)
 {
-	struct sim *s = two_members();
-	struct node *n = sim_node(s, 0);
-	const struct pubkey *peer = node_key(sim_node(s, 1));
+	struct kit *k = kit_members(7, 2);
+	struct node *n = k->node[0].n;
+	const struct pubkey *peer = node_key(k->node[1].n);
 	uint8_t msg[64];
 	size_t len = want(msg, n->ns[0]);
-	uint64_t before = sim_stats(s).sent;
+	uint64_t before = k->node[0].sent;
 
 	for (unsigned i = 0; i < 1000; i++)
-		ns_grant_message(n->ns[0]->o, peer, msg, len, sim_now(s));
+		ns_grant_message(n->ns[0]->o, peer, msg, len, k->now);
 	CHECK(n->drops.count[DROP_RATE] >= 900);
-	sim_touch(s, 0);
-	sim_run(s, sim_now(s) + SEC(1));
-	CHECK(sim_stats(s).sent - before < 200);
-	sim_run(s, sim_now(s) + SEC(10));
+	kit_touch(&k->node[0]);
+	kit_run(k, SEC(1));
+	CHECK(k->node[0].sent - before < 200);
+	kit_run(k, SEC(10));
 	before = n->drops.count[DROP_RATE];
-	ns_grant_message(n->ns[0]->o, peer, msg, len, sim_now(s));
+	ns_grant_message(n->ns[0]->o, peer, msg, len, k->now);
 	CHECK_EQ_INT(n->drops.count[DROP_RATE], before);
-	sim_free(s);
+	kit_free(k);
 }
 
 static bool has_contact(const struct overlay *o, const struct pubkey *key)
@@ -87,9 +49,9 @@ static bool has_contact(const struct overlay *o, const struct pubkey *key)
 /* Whoever has the overlay key could displace what a restarted node finds its way back by. */
 static void test_node_a_session_alone_displaces_no_contact_an_attachment_does(void)
 {
-	struct sim *s = two_members();
-	struct overlay *o = sim_node(s, 0)->overlays[0];
-	struct p2p_event e = { .type = P2P_SESSION_UP, .peer = *node_key(sim_node(s, 1)),
+	struct kit *k = kit_members(7, 2);
+	struct overlay *o = k->node[0].n->overlays[0];
+	struct p2p_event e = { .type = P2P_SESSION_UP, .peer = *node_key(k->node[1].n),
 			       .session = 1 };
 
 	CHECK(has_contact(o, &e.peer));
@@ -101,12 +63,12 @@ static void test_node_a_session_alone_displaces_no_contact_an_attachment_does(vo
 	}
 	CHECK_EQ_INT(o->contact_count, NODE_CONTACTS_MAX);
 	CHECK(!has_contact(o, &e.peer));
-	overlay_event(o, &e, sim_now(s));
+	overlay_event(o, &e, k->now);
 	CHECK(!has_contact(o, &e.peer));
 	e.type = P2P_ATTACHED;
-	overlay_event(o, &e, sim_now(s));
+	overlay_event(o, &e, k->now);
 	CHECK(has_contact(o, &e.peer));
-	sim_free(s);
+	kit_free(k);
 }
 
 static const struct test tests[] = {

@@ -54,13 +54,13 @@ static void side_init(struct side *x, const char *s, const char *e, const char *
 	x->s = bytes_of(s);
 	x->e = bytes_of(e);
 	x->psk = bytes_of(psk);
-	noise_dh_base(x->s_public, x->s.b);
-	noise_dh_base(x->e_public, x->e.b);
+	crypto_real.dh_base(x->s_public, x->s.b);
+	crypto_real.dh_base(x->e_public, x->e.b);
 }
 
 static struct noise_self self_of(const struct side *x)
 {
-	return (struct noise_self){ x->s.b, x->s_public, x->e.b, x->e_public, x->psk.b };
+	return (struct noise_self){ &crypto_real, x->s.b, x->s_public, x->e.b, x->e_public, x->psk.b };
 }
 
 static struct noise_text text_of(const struct bytes *b)

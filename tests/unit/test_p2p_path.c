@@ -34,6 +34,7 @@ static void test_path_better_rtt_wins_only_by_a_margin(void)
 	CHECK_EQ_INT(paths_best(&ps), 0);
 	proven_path(&ps, 3, MSEC(20));
 	CHECK_EQ_INT(paths_best(&ps), 2);
+	paths_fini(&ps);
 }
 
 static void test_path_unproven_candidate_is_never_chosen(void)
@@ -44,6 +45,7 @@ static void test_path_unproven_candidate_is_never_chosen(void)
 	paths_init(&ps);
 	CHECK_EQ_INT(paths_add(&ps, &a, 0, true, SEC(1)), 0);
 	CHECK_EQ_INT(paths_best(&ps), -1);
+	paths_fini(&ps);
 }
 
 static void test_path_only_the_right_nonce_proves(void)
@@ -66,6 +68,7 @@ static void test_path_only_the_right_nonce_proves(void)
 	CHECK_EQ_INT(paths_response(&ps, nonce, SEC(1) + MSEC(30)), 0);
 	CHECK_EQ_INT(ps.list[0].rtt, MSEC(30));
 	CHECK_EQ_INT(paths_response(&ps, nonce, SEC(2)), -1); /* once */
+	paths_fini(&ps);
 }
 
 static void test_path_uninvited_address_gets_three_bytes_for_one(void)
@@ -77,13 +80,14 @@ static void test_path_uninvited_address_gets_three_bytes_for_one(void)
 
 	paths_init(&ps);
 	paths_add(&ps, &a, 0, false, now);
-	ps.list[0].bytes_in = 31;
+	paths_heard(&ps, 0, 31);
 	CHECK_EQ_INT(paths_due(&ps, now), -1);
 	CHECK(paths_deadline(&ps) == USEC_NEVER);
-	ps.list[0].bytes_in = 32;
+	paths_heard(&ps, 0, 1);
 	CHECK_EQ_INT(paths_due(&ps, now), 0);
 	paths_challenge(&ps, 0, fresh, nonce, now);
 	CHECK_EQ_INT(paths_due(&ps, now + SEC(1000)), -1);
+	paths_fini(&ps);
 }
 
 static void test_path_full_table_gives_up_the_hopeless_only(void)
@@ -101,6 +105,7 @@ static void test_path_full_table_gives_up_the_hopeless_only(void)
 	for (int i = 0; i < 4; i++)
 		paths_challenge(&ps, P2P_PATHS_MAX - 1, fresh, nonce, SEC(1));
 	CHECK_EQ_INT(paths_add(&ps, &a, 0, true, SEC(1)), P2P_PATHS_MAX - 1);
+	paths_fini(&ps);
 }
 
 /* Whoever copies packets and sends them first, from other addresses, must not fill the table. */
@@ -114,7 +119,7 @@ static void test_path_uninvited_addresses_do_not_block_the_table(void)
 	for (unsigned i = 0; i < P2P_PATHS_MAX; i++) {
 		a = address(i);
 		CHECK_EQ_INT(paths_add(&ps, &a, 0, false, SEC(1)), (int)i);
-		ps.list[i].bytes_in = 40;
+		paths_heard(&ps, (int)i, 40);
 		paths_challenge(&ps, (int)i, fresh, nonce, SEC(1));
 	}
 	a = address(100);
@@ -124,6 +129,7 @@ static void test_path_uninvited_addresses_do_not_block_the_table(void)
 	CHECK(paths_add(&ps, &a, 0, false, SEC(7)) >= 0);
 	a = address(100);
 	CHECK(paths_find(&ps, &a) >= 0);
+	paths_fini(&ps);
 }
 
 static void test_path_proven_one_that_falls_silent_is_proven_no_more(void)
@@ -138,6 +144,7 @@ static void test_path_proven_one_that_falls_silent_is_proven_no_more(void)
 	CHECK(ps.list[0].proven);
 	paths_challenge(&ps, 0, fresh, nonce, SEC(1));
 	CHECK(!ps.list[0].proven);
+	paths_fini(&ps);
 }
 
 static void test_keepalive_silence_after_sending_escalates(void)
@@ -146,8 +153,8 @@ static void test_keepalive_silence_after_sending_escalates(void)
 	struct keepalive_marks m;
 	usec_t t = SEC(100);
 
-	keepalive_init(&k, &m, 0, t);
-	keepalive_sent(&m, true, t);
+	keepalive_init(&k, &m, KEEPALIVE_FULL, 0, t);
+	keepalive_sent(&m, ASKS_ANSWER, t);
 	CHECK_EQ_INT(keepalive_needs(&k, &m, t + MSEC(999)), 0);
 	CHECK_EQ_INT(keepalive_deadline(&k, &m), t + SEC(1));
 	CHECK_EQ_INT(keepalive_needs(&k, &m, t + SEC(1)), NEED_PROBE);
@@ -164,8 +171,8 @@ static void test_keepalive_hearing_over_the_used_way_ends_the_waiting(void)
 	struct keepalive_marks m;
 	usec_t t = SEC(100);
 
-	keepalive_init(&k, &m, 0, t);
-	keepalive_sent(&m, true, t);
+	keepalive_init(&k, &m, KEEPALIVE_FULL, 0, t);
+	keepalive_sent(&m, ASKS_ANSWER, t);
 	keepalive_heard(&m, false, t + MSEC(500)); /* another way: alive, yet ours may be dead */
 	CHECK_EQ_INT(keepalive_needs(&k, &m, t + SEC(1)), NEED_PROBE);
 	keepalive_heard(&m, true, t + MSEC(1500));
@@ -178,9 +185,9 @@ static void test_keepalive_idle_session_says_so_and_a_silent_one_is_probed(void)
 	struct keepalive_marks m;
 	usec_t t = SEC(100);
 
-	keepalive_init(&k, &m, 0, t);
+	keepalive_init(&k, &m, KEEPALIVE_FULL, 0, t);
 	CHECK_EQ_INT(keepalive_needs(&k, &m, t + SEC(15)), NEED_KEEPALIVE);
-	keepalive_sent(&m, false, t + SEC(15));
+	keepalive_sent(&m, ASKS_NOTHING, t + SEC(15));
 	CHECK_EQ_INT(keepalive_needs(&k, &m, t + SEC(16)), NEED_PROBE);
 	CHECK_EQ_INT(keepalive_needs(&k, &m, t + SEC(20)) & NEED_DOWN, 0); /* nothing unanswered */
 }

@@ -13,7 +13,7 @@ static void test_the_next_hop_is_the_nearest_link_and_always_nearer_than_we_are(
 		up(&s, k);
 	for (int t = 1; t < KEYS; t++) {
 		struct node_id to = id_of(&keys[t]), except = id_of(&keys[1 + t % 39]);
-		const struct pubkey *got = ring_next(s.ring, &to, &except);
+		const struct pubkey *got = ring_next(s.ring, &to, &except, false);
 		struct node_id best = me;
 
 		for (int k = 1; k < 40; k++) {
@@ -38,14 +38,14 @@ static void test_the_next_hop_may_be_nobody(void)
 	struct script s;
 
 	open_script(&s);
-	CHECK(ring_next(s.ring, &other, NULL) == NULL);
+	CHECK(ring_next(s.ring, &other, NULL, false) == NULL);
 	CHECK(ring_agent(s.ring, 3) == NULL);
 	up(&s, 1);
-	CHECK(ring_next(s.ring, &me, NULL) == NULL);
-	CHECK(ring_next(s.ring, &other, &other) == NULL);
-	CHECK(ring_next(s.ring, &other, NULL) != NULL);
-	ring_link_down(s.ring, ring_next(s.ring, &other, NULL), s.now);
-	CHECK(ring_next(s.ring, &other, NULL) == NULL);
+	CHECK(ring_next(s.ring, &me, NULL, false) == NULL);
+	CHECK(ring_next(s.ring, &other, &other, false) == NULL);
+	CHECK(ring_next(s.ring, &other, NULL, false) != NULL);
+	ring_link_down(s.ring, ring_next(s.ring, &other, NULL, false), s.now);
+	CHECK(ring_next(s.ring, &other, NULL, false) == NULL);
 	ring_free(s.ring);
 }
 

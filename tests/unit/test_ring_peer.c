@@ -93,6 +93,7 @@ static void test_who_has_no_link_may_only_find_and_answer(void)
 	input(&s, 1, false, buf, wr_len(&w));
 	w = message(buf, sizeof(buf), MSG_FOUND, 0);
 	wr_u64(&w, 0); /* we asked nothing */
+	wr_u8(&w, 0);
 	contacts(&w, 2, 2, 1);
 	input(&s, 5, false, buf, wr_len(&w));
 	CHECK_EQ_INT(s.ring->known.count, 0);
@@ -112,10 +113,11 @@ static void test_an_answer_to_find_is_taken_once_and_its_sender_is_reached_by_th
 	ring_tick(s.ring, s.now);
 	CHECK_EQ_INT(s.routed, 1);
 	CHECK(s.nearest && id_equal(&s.last_target, &me) && id_equal(&s.last_via, &via));
-	CHECK_EQ_INT(s.len, 9);
+	CHECK_EQ_INT(s.len, 10);
 	memcpy(number, s.msg + 1, 8);
 	w = message(buf, sizeof(buf), MSG_FOUND, 0);
 	wr_copy(&w, number, 8);
+	wr_u8(&w, 0);
 	contacts(&w, 5, 1, 1);
 	input(&s, 5, false, buf, wr_len(&w));
 	CHECK_EQ_INT(s.ring->known.count, 1);
@@ -125,6 +127,7 @@ static void test_an_answer_to_find_is_taken_once_and_its_sender_is_reached_by_th
 	CHECK(s.has_agent && id_equal(&s.last_agent, &via));
 	w = message(buf, sizeof(buf), MSG_FOUND, 0);
 	wr_copy(&w, number, 8);
+	wr_u8(&w, 0);
 	contacts(&w, 6, 1, 1);
 	input(&s, 6, false, buf, wr_len(&w));
 	CHECK_EQ_INT(s.ring->known.count, 1);
@@ -142,6 +145,7 @@ static void answer(struct script *s, int which, int from)
 		run(s, SEC(1));
 	wr_u64(&w, q->number);
 	wr_u8(&w, 0);
+	wr_u8(&w, 0);
 	input(s, from, false, buf, wr_len(&w));
 }
 
@@ -158,15 +162,18 @@ static void test_an_answer_to_find_passes_a_flood_of_routed_messages(void)
 	for (unsigned i = 0; i < 1000; i++) {
 		w = message(buf, sizeof(buf), MSG_FIND, 0);
 		wr_u64(&w, i);
+		wr_u8(&w, 0);
 		input(&s, 9, false, buf, wr_len(&w));
 		w = message(buf, sizeof(buf), MSG_FOUND, 0);
 		wr_u64(&w, i);
+		wr_u8(&w, 0);
 		contacts(&w, 7, 1, 1);
 		input(&s, 9, false, buf, wr_len(&w));
 	}
 	CHECK_EQ_INT(s.ring->known.count, 0);
 	w = message(buf, sizeof(buf), MSG_FOUND, 0);
 	wr_copy(&w, number, 8);
+	wr_u8(&w, 0);
 	contacts(&w, 5, 1, 1);
 	input(&s, 5, false, buf, wr_len(&w));
 	CHECK_EQ_INT(s.ring->known.count, 1);
@@ -183,8 +190,8 @@ static void test_rounds_of_find_go_on_until_the_neighbour_of_each_side_has_answe
 	open_script(&s);
 	up(&s, cw);
 	up(&s, ccw);
-	run(&s, MINUTES(3)); /* at 0, 0.5, 1, 2, 4, 8, 16, 32, 62 s and so on: three each */
-	CHECK(s.routed >= 3 * 10 && s.routed <= 3 * 16);
+	run(&s, MINUTES(3)); /* at 0, 0.5, 1, 2, 4, 8, 16, 32, 62 s and so on: two or three */
+	CHECK(s.routed >= 25 && s.routed <= 40);
 	CHECK(id_equal(&s.last_via, &last)); /* the last of a round is the counter-clockwise one */
 	there = id_clockwise(&last, &s.last_target);
 	CHECK(memcmp(there.b, gap.b, ID_LEN) < 0);
@@ -200,18 +207,18 @@ static void test_rounds_of_find_go_on_until_the_neighbour_of_each_side_has_answe
 	run(&s, SEC(40));
 	s.routed = 0;
 	run(&s, MINUTES(10));
-	CHECK(s.routed >= 3 * 8 && s.routed <= 3 * 13);
+	CHECK(s.routed >= 2 * 1 && s.routed <= 2 * 3); /* every 5 min one side in turn */
 	ring_link_down(s.ring, &keys[cw], s.now);
 	CHECK_EQ_INT(s.ring->sure, SIDE_CCW);
 	s.routed = 0;
 	run(&s, MSEC(300));
-	CHECK_EQ_INT(s.routed, 2);
+	CHECK_EQ_INT(s.routed, 1);
 	ring_free(s.ring);
 }
 
 static void test_find_is_answered_with_ourselves_first_but_not_without_end(void)
 {
-	uint8_t find[9] = { MSG_FIND, 1, 2, 3, 4, 5, 6, 7, 8 };
+	uint8_t find[10] = { MSG_FIND, 1, 2, 3, 4, 5, 6, 7, 8, 0 };
 	struct node_id seeker = id_of(&keys[9]);
 	struct script s;
 
@@ -225,8 +232,8 @@ static void test_find_is_answered_with_ourselves_first_but_not_without_end(void)
 	CHECK(!s.nearest && id_equal(&s.last_target, &seeker));
 	CHECK_EQ_INT(s.msg[0], MSG_FOUND);
 	CHECK_MEM(s.msg + 1, find + 1, 8);
-	CHECK(s.msg[9] >= 2 * RING_NEAR && s.len <= MESSAGE_MAX);
-	CHECK_MEM(s.msg + 10, keys[0].b, KEY_LEN);
+	CHECK(s.msg[10] == 1 + 2 * RING_NEAR && s.len <= MESSAGE_MAX);
+	CHECK_MEM(s.msg + 11, keys[0].b, KEY_LEN);
 	for (int i = 0; i < 500; i++)
 		input(&s, 9, false, find, sizeof(find));
 	CHECK(s.routed <= 40);

@@ -26,7 +26,7 @@ static void test_token_comes_back_also_with_white_space_around_it(void)
 	CHECK(n == strlen(text + 2));
 	CHECK(strncmp(text + 2, "vpnd1:", 6) == 0);
 	memcpy(text + 2 + n, "\r\n", 3);
-	CHECK(token_parse(&got, text) == NULL);
+	CHECK(token_parse(&got, text, &crypto_real) == NULL);
 	CHECK(memcmp(&t, &got, sizeof(t)) == 0);
 }
 
@@ -43,7 +43,7 @@ static void test_token_of_full_size_fits(void)
 			CHECK(addr_parse(&t.contacts[i].addrs[j], "[2001:db8::1]:24655"));
 	}
 	CHECK(token_write(text, sizeof(text), &t) > 0);
-	CHECK(token_parse(&got, text) == NULL);
+	CHECK(token_parse(&got, text, &crypto_real) == NULL);
 	CHECK_EQ_INT(token_write(text, 100, &t), 0);
 	t.contact_count++;
 	CHECK_EQ_INT(token_write(text, sizeof(text), &t), 0);
@@ -60,17 +60,17 @@ static void test_token_with_any_character_changed_or_missing_is_called_damaged(v
 		const char *wrong;
 
 		text[i] = c == 'A' ? 'B' : 'A';
-		wrong = token_parse(&got, text);
+		wrong = token_parse(&got, text, &crypto_real);
 		CHECK(wrong && strstr(wrong, "damaged"));
 		for (int b = 0; b < 256; b++) { /* no other byte stands for the same */
 			text[i] = (char)b;
-			CHECK(text[i] == c || token_parse(&got, text));
+			CHECK(text[i] == c || token_parse(&got, text, &crypto_real));
 		}
 		text[i] = c;
 	}
 	for (size_t i = n; i-- > 6;) {
 		text[i] = 0;
-		CHECK(token_parse(&got, text));
+		CHECK(token_parse(&got, text, &crypto_real));
 		CHECK(sodium_is_zero((const uint8_t *)&got, sizeof(got)));
 	}
 }
@@ -81,12 +81,12 @@ static void test_token_that_is_something_else_is_called_so(void)
 	struct token got;
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-		const char *wrong = token_parse(&got, texts[i]);
+		const char *wrong = token_parse(&got, texts[i], &crypto_real);
 
 		CHECK(wrong && strstr(wrong, "not a vpnd token"));
 	}
-	CHECK(token_parse(&got, "vpnd1:") != NULL);
-	CHECK(token_parse(&got, "vpnd1:!!!!") != NULL);
+	CHECK(token_parse(&got, "vpnd1:", &crypto_real) != NULL);
+	CHECK(token_parse(&got, "vpnd1:!!!!", &crypto_real) != NULL);
 }
 
 static void test_token_whose_keys_are_no_keys_is_called_malformed(void)
@@ -97,12 +97,12 @@ static void test_token_whose_keys_are_no_keys_is_called_malformed(void)
 
 	memset(&t.root, 0, sizeof(t.root));
 	token_write(text, sizeof(text), &t);
-	wrong = token_parse(&got, text);
+	wrong = token_parse(&got, text, &crypto_real);
 	CHECK(wrong && strstr(wrong, "malformed"));
 	t = some_token();
 	memset(&t.contacts[1].key, 1, KEY_LEN);
 	token_write(text, sizeof(text), &t);
-	wrong = token_parse(&got, text);
+	wrong = token_parse(&got, text, &crypto_real);
 	CHECK(wrong && strstr(wrong, "malformed"));
 }
 

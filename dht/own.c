@@ -1,0 +1,138 @@
+/* own.c - one record of ours: its signatures and who has it.
+ *
+ * The record's bytes stand in the store, which never refuses our own. The sequence number rises
+ * with the wall clock and with every signature, so each names one signature of one record: a late
+ * answer to an older one finds nothing. Holders are remembered by their places alone, at most
+ * OWN_REPLICAS_MAX, the nearest. */
+#include "dht/own.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+#define SEQ_SHIFT 20 /* signatures a second before the number runs ahead of the clock */
+
+struct own_record *own_new(struct publisher *p, const struct dht_topic *t,
+			    void (*due)(struct timer *timer, usec_t now))
+{
+	struct own_record *o = mem_new(sizeof(*o));
+
+	o->all = p;
+	o->topic = *t;
+	o->name = record_name_of(t);
+	list_init(&o->in_due);
+	timer_init(&o->timer, due);
+	map_put(&p->by_name, o);
+	return o;
+}
+
+void own_free(struct own_record *o)
+{
+	struct publisher *p = o->all;
+
+	if (o->lookup) {
+		lookup_cancel(o->lookup);
+		p->looking--;
+	}
+	p->withdrawn -= o->withdrawn;
+	map_take(&p->by_name, &o->name);
+	map_take(&p->by_seq, &o->seq);
+	timer_cancel(p->timers, &o->timer);
+	list_del(&o->in_due);
+	sodium_memzero(&o->topic, sizeof(o->topic));
+	if (o->body)
+		sodium_memzero(o->body, o->len);
+	free(o->body);
+	free(o);
+}
+
+uint64_t *own_replica(struct own_record *o, uint64_t place)
+{
+	for (size_t i = 0; i < o->replicas; i++)
+		if (o->replica[i] == place)
+			return &o->replica[i];
+	return NULL;
+}
+
+bool own_replica_remove(struct own_record *o, uint64_t place)
+{
+	uint64_t *r = own_replica(o, place);
+
+	if (r)
+		*r = o->replica[--o->replicas];
+	return r != NULL;
+}
+
+void own_replica_add(struct own_record *o, uint64_t place)
+{
+	uint64_t target = place_of_id(&o->name.key), *far = &o->replica[0];
+
+	if (o->replicas < OWN_REPLICAS_MAX) {
+		o->replica[o->replicas++] = place;
+		return;
+	}
+	for (size_t i = 1; i < o->replicas; i++)
+		if ((o->replica[i] ^ target) > (*far ^ target))
+			far = &o->replica[i];
+	*far = place;
+}
+
+/* A quarter of those the last round put it to is gone. */
+bool own_is_thin(const struct own_record *o)
+{
+	return o->gone > 0 && 4 * o->gone >= o->puts;
+}
+
+void own_raise_seq(struct publisher *p, uint64_t seq)
+{
+	if (seq > p->last_seq && seq < UINT64_MAX / 2)
+		p->last_seq = seq;
+}
+
+static uint32_t life_of(const struct own_record *o)
+{
+	return o->withdrawn && o->lifetime > PUBLISH_EMPTY_LIFE ? PUBLISH_EMPTY_LIFE : o->lifetime;
+}
+
+void own_sign(struct own_record *o, usec_t now)
+{
+	struct publisher *p = o->all;
+	uint64_t wall = wall_seconds(p->cfg->wall, now);
+	struct record_draft d = { .topic = &o->topic, .body = o->body, .len = o->len };
+	const struct record *held = dht_store_find(p->store, &o->name, &p->cfg->self.pub);
+	uint8_t bytes[RECORD_LEN_MAX];
+	struct record r;
+	bool ok;
+
+	if (held)
+		own_raise_seq(p, held->seq);
+	own_raise_seq(p, (wall << SEQ_SHIFT) - 1);
+	if (o->seq)
+		map_take(&p->by_seq, &o->seq);
+	o->seq = d.seq = ++p->last_seq;
+	map_put(&p->by_seq, o);
+	d.expires = wall + life_of(o);
+	p->env->random(p->env->ctx, d.nonce, sizeof(d.nonce));
+	ok = record_read(&r, bytes, record_write(bytes, &d, &p->cfg->self, p->cfg->crypto));
+	assert(ok);
+	(void)ok;
+	o->signed_at = now;
+	o->replicas = o->gone = 0;
+	o->retry = PUBLISH_RETRY;
+	dht_store_remove(p->store, &o->name, &p->cfg->self.pub);
+	dht_store_put(p->store, &r, wall);
+}
+
+bool own_put_request(struct own_record *o, struct dht_msg *m)
+{
+	const struct record *r = dht_store_find(o->all->store, &o->name, &o->all->cfg->self.pub);
+
+	if (!r || r->seq != o->seq)
+		return false;
+	*m = (struct dht_msg){ .type = DHT_MSG_PUT, .records = 1 };
+	m->record[0] = (struct dht_bytes){ r->bytes, r->len };
+	return true;
+}
+
+usec_t own_half_life(const struct own_record *o) { return SEC((uint64_t)life_of(o)) / 2; }
