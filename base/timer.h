@@ -11,13 +11,18 @@
 
 struct timer {
 	usec_t at;
-	uint64_t seq;
 	size_t place; /* 1-based index in the heap, 0 = not set */
 	void (*fire)(struct timer *t, usec_t now);
 };
 
+struct timer_slot { /* what is compared lies side by side */
+	usec_t at;
+	uint64_t seq;
+	struct timer *timer;
+};
+
 struct timers {
-	struct timer **heap;
+	struct timer_slot *heap;
 	size_t count, size;
 	uint64_t seq;
 };

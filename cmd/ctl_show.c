@@ -170,6 +170,8 @@ static json_t *peer_json(const struct node_peer_info *i)
 	set_ip(o, "ipv4", &i->v4);
 	set_text(o, "path", path_text(p));
 	json_object_set_new(o, "near", json_boolean(p->near));
+	if (p->role != RING_NONE)
+		set_text(o, "role", ring_role_text(p->role));
 	json_object_set_new(o, "attached", json_boolean(p->ns_attached != 0));
 	if (p->rtt)
 		set_number(o, "rtt_us", p->rtt);
@@ -202,6 +204,41 @@ static void run_peers(struct request *r)
 	while (node_peer_next(r->node, &at, &p, r->now))
 		json_array_append_new(list, peer_json(&p));
 	request_reply(r, json_pack("{s:o}", "peers", list));
+}
+
+static json_t *ring_json(const struct node_ring *i)
+{
+	json_t *o = json_object();
+
+	set_number(o, "overlay", i->overlay);
+	set_text(o, "profile", i->leaf ? "leaf" : "full");
+	set_number(o, "size", i->ring.size);
+	json_object_set_new(o, "sure", json_boolean(i->ring.sure));
+	set_number(o, "links", i->ring.links);
+	set_number(o, "near", i->ring.near);
+	set_number(o, "shortcuts", i->ring.shortcuts);
+	set_number(o, "shortcuts_wanted", i->ring.shortcuts_wanted);
+	set_number(o, "accepted", i->ring.accepted);
+	set_number(o, "demand", i->ring.demand);
+	set_number(o, "leaves", i->ring.leaves);
+	set_number(o, "contacts", i->ring.contacts);
+	set_number(o, "lost", i->ring.lost);
+	if (!key_is_zero(&i->next)) {
+		set_key(o, "next", &i->next);
+		set_key(o, "previous", &i->previous);
+	}
+	return o;
+}
+
+static void run_ring(struct request *r)
+{
+	json_t *list = json_array();
+	struct node_ring i;
+	size_t at = 0;
+
+	while (node_ring_next(r->node, &at, &i, r->now))
+		json_array_append_new(list, ring_json(&i));
+	request_reply(r, json_pack("{s:o}", "rings", list));
 }
 
 /* Runs `add` for each namespace asked for; its rows carry the namespace's name. */
@@ -444,6 +481,7 @@ const struct ctl_command ctl_shows[] = {
 	{ "namespaces", run_namespaces },
 	{ "peers", run_peers },
 	{ "paths", run_peers },
+	{ "ring", run_ring },
 	{ "addresses", run_addresses },
 	{ "flows", run_flows },
 	{ "keepers", run_keepers },

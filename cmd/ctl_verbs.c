@@ -41,6 +41,17 @@ static void answer_ping(json_t *reply, const struct node_notice *n)
 	json_object_set_new(reply, "rtt_us", json_integer((json_int_t)n->rtt));
 }
 
+static void answer_trace(json_t *reply, const struct node_notice *n)
+{
+	char key[KEY_TEXT_LEN];
+
+	key_text(key, &n->key);
+	json_object_set_new(reply, "key", json_string(key));
+	json_object_set_new(reply, "hops", json_integer(n->hops));
+	json_object_set_new(reply, "rtt_us", json_integer((json_int_t)n->rtt));
+	json_object_set_new(reply, "direct", json_boolean(n->direct));
+}
+
 static void run_create(struct request *r)
 {
 	struct node_create c = { .name = request_arg(r, 0),
@@ -190,6 +201,11 @@ static void run_ping(struct request *r)
 	with_arg(r, "a host name or address", answer_ping, node_ping);
 }
 
+static void run_trace(struct request *r)
+{
+	with_arg(r, "a host name or a node's key", answer_trace, node_trace);
+}
+
 static void run_member_revoke(struct request *r)
 {
 	with_arg(r, "a member's name or key", answer_text, node_member_revoke);
@@ -271,6 +287,7 @@ const struct ctl_command ctl_verbs[] = {
 	{ "wait", run_wait },
 	{ "resolve", run_resolve },
 	{ "ping", run_ping },
+	{ "trace", run_trace },
 	{ "token revoke", run_token_revoke },
 	{ "member revoke", run_member_revoke },
 	{ "member set", run_member_set },

@@ -62,6 +62,7 @@ struct queued *node_queue(struct node *n, enum module m, uint16_t owner, size_t 
 	*n->events_tail = q;
 	n->events_tail = &q->next;
 	n->event_count++;
+	n->rest_stale = true;
 	return q;
 }
 
@@ -107,7 +108,7 @@ struct node *node_new(const struct node_config *cfg, const struct node_env *env,
 	n->cfg = *cfg;
 	n->env = *env;
 	n->wall = (struct wall){ wall_seconds, now };
-	n->now = now;
+	node_enter(n, now);
 	n->events_tail = &n->events;
 	list_init(&n->outbox);
 	list_init(&n->leftovers);
@@ -124,7 +125,7 @@ struct node *node_new(const struct node_config *cfg, const struct node_env *env,
 
 int node_start(struct node *n, usec_t now)
 {
-	n->now = now;
+	node_enter(n, now);
 	assert(!n->started);
 	if (n->superseded && !n->cfg.take_over)
 		return -EALREADY;
@@ -182,12 +183,12 @@ static struct overlay *overlay_of(const struct node *n, const struct frame *f)
 	struct overlay *only = NULL;
 	size_t count = 0;
 
-	for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++)
+	for (size_t i = 0; i < n->overlay_top; i++)
 		if (n->overlays[i]) {
 			only = n->overlays[i];
 			count++;
 		}
-	for (size_t i = 0; count > 1 && i < NODE_OVERLAYS_MAX; i++)
+	for (size_t i = 0; count > 1 && i < n->overlay_top; i++)
 		if (n->overlays[i] && p2p_claims(n->overlays[i]->p2p, f->data, f->len))
 			return n->overlays[i];
 	return count == 1 ? only : NULL;
@@ -201,7 +202,7 @@ static void from_sessions(struct node *n, struct frame *frames[], size_t count, 
 {
 	struct frame *batch[BATCH_MAX];
 
-	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++) {
+	for (size_t i = 0; i < n->ns_top; i++) {
 		struct ns *s = n->ns[i];
 		size_t k = 0;
 
@@ -252,7 +253,7 @@ static void wire_batch(struct node *n, struct frame *frames[], size_t count, use
 			drop_add(&n->drops, DROP_INDEX);
 		}
 	}
-	for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++) {
+	for (size_t i = 0; i < n->overlay_top; i++) {
 		struct overlay *o = n->overlays[i];
 		size_t k = 0;
 
@@ -262,15 +263,49 @@ static void wire_batch(struct node *n, struct frame *frames[], size_t count, use
 		if (k)
 			p2p_open(p2p_view(o->p2p), p2p_lane(o->p2p, 0), batch, k, now);
 	}
-	from_sessions(n, frames, count, now);
+	for (size_t j = 0; j < count; j++)
+		n->rest_stale |= frames[j]->verdict == FRAME_OPENED;
+	if (n->rest_stale)
+		from_sessions(n, frames, count, now);
 	for (size_t j = 0; j < count; j++)
 		if (owner[j])
 			slow_from_wire(n, frames[j], owner[j], now);
 }
 
+/* The first deadline of everything but p2p, which has something to do several times a second. */
+static usec_t rest_deadline(const struct node *n)
+{
+	usec_t at = timers_next(&n->timers);
+
+	for (size_t i = 0; i < n->overlay_top; i++)
+		if (n->overlays[i] && n->overlays[i]->dht)
+			at = usec_min(at, dht_deadline(n->overlays[i]->dht));
+	for (size_t i = 0; i < n->ns_top; i++) {
+		const struct ns *s = n->ns[i];
+
+		if (!s)
+			continue;
+		at = usec_min(at, regs_deadline(s->regs));
+		if (s->leases_on)
+			at = usec_min(at, leases_deadline(s->leases));
+		if (s->vnet)
+			at = usec_min(at, vnet_deadline(s->vnet));
+	}
+	return at;
+}
+
+/* From here on only what marks it stale can move it. */
+static void settle_rest(struct node *n)
+{
+	if (n->rest_stale)
+		n->rest = rest_deadline(n);
+	n->rest_stale = false;
+}
+
 void node_from_wire(struct node *n, struct frame *frames[], size_t count, usec_t now)
 {
 	n->now = now;
+	settle_rest(n);
 	for (size_t at = 0; at < count; at += BATCH_MAX) {
 		wire_batch(n, frames + at, count - at < BATCH_MAX ? count - at : BATCH_MAX, now);
 		node_pump(n, now); /* events stay bounded by the batch, not by what a peer sends */
@@ -281,7 +316,7 @@ void node_from_port(struct node *n, uint16_t ns, struct frame *frames[], size_t 
 {
 	struct ns *s = ns < NODE_NAMESPACES_MAX ? n->ns[ns] : NULL;
 
-	n->now = now;
+	node_enter(n, now);
 	if (!s || !s->vnet) {
 		for (size_t j = 0; j < count; j++)
 			frame_drop(frames[j], DROP_NONE);
@@ -307,7 +342,7 @@ void node_persisted(struct node *n, uint64_t op, int result, usec_t now)
 	struct persist_book *b = map_take(&n->persists, &op);
 	struct ns *s = b ? n->ns[b->owner] : NULL;
 
-	n->now = now;
+	node_enter(n, now);
 	if (!b)
 		return;
 	if (s && b->module == MODULE_REGS)
@@ -318,62 +353,60 @@ void node_persisted(struct node *n, uint64_t op, int result, usec_t now)
 	node_pump(n, now);
 }
 
-static void tick_overlay(struct overlay *o, usec_t now)
+static void tick_rest(struct node *n, usec_t now)
 {
-	p2p_tick(o->p2p, now);
-	dht_tick(o->dht, now);
+	n->rest_stale = true;
+	for (size_t i = 0; i < n->overlay_top; i++)
+		if (n->overlays[i])
+			dht_tick(n->overlays[i]->dht, now);
+	for (size_t i = 0; i < n->ns_top; i++)
+		if (n->ns[i])
+			ns_tick(n->ns[i], now);
+	timers_run(&n->timers, now);
 }
 
 void node_tick(struct node *n, usec_t now)
 {
 	n->now = now;
-	for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++)
+	settle_rest(n);
+	for (size_t i = 0; i < n->overlay_top; i++)
 		if (n->overlays[i])
-			tick_overlay(n->overlays[i], now);
-	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++)
-		if (n->ns[i])
-			ns_tick(n->ns[i], now);
-	timers_run(&n->timers, now);
+			p2p_tick(n->overlays[i]->p2p, now);
+	if (n->rest_stale || now >= n->rest)
+		tick_rest(n, now);
 	node_pump(n, now);
 }
 
 usec_t node_deadline(const struct node *n)
 {
-	usec_t at = n->events ? 0 : timers_next(&n->timers);
+	usec_t at = n->rest_stale ? rest_deadline(n) : n->rest;
 
-	for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++)
-		if (n->overlays[i]) {
+	if (n->events)
+		return 0;
+	for (size_t i = 0; i < n->overlay_top; i++)
+		if (n->overlays[i])
 			at = usec_min(at, p2p_deadline(n->overlays[i]->p2p));
-			at = usec_min(at, dht_deadline(n->overlays[i]->dht));
-		}
-	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++)
-		if (n->ns[i]) {
-			at = usec_min(at, regs_deadline(n->ns[i]->regs));
-			if (n->ns[i]->leases_on)
-				at = usec_min(at, leases_deadline(n->ns[i]->leases));
-			if (n->ns[i]->vnet)
-				at = usec_min(at, vnet_deadline(n->ns[i]->vnet));
-		}
 	return at;
 }
 
 void node_set_wall(struct node *n, uint64_t wall, usec_t now)
 {
+	node_enter(n, now);
 	n->wall = (struct wall){ wall, now };
-	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++)
+	for (size_t i = 0; i < n->ns_top; i++)
 		if (n->ns[i])
 			ns_wake(n->ns[i], now); /* memberships may have ended */
 }
 
 void node_set_addresses(struct node *n, const struct addr *addrs, size_t count, usec_t now)
 {
-	n->now = now;
+	node_enter(n, now);
 	n->addr_count = count < P2P_ADDRESSES_MAX ? count : P2P_ADDRESSES_MAX;
 	memcpy(n->addrs, addrs, n->addr_count * sizeof(*addrs));
-	for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++)
+	for (size_t i = 0; i < n->overlay_top; i++)
 		if (n->overlays[i] && n->overlays[i]->p2p)
 			p2p_set_addresses(n->overlays[i]->p2p, n->addrs, n->addr_count, now);
-	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++)
+	for (size_t i = 0; i < n->ns_top; i++)
 		if (n->ns[i])
 			ns_endpoints_soon(n->ns[i], now);
 	node_pump(n, now);
@@ -381,8 +414,8 @@ void node_set_addresses(struct node *n, const struct addr *addrs, size_t count, 
 
 void node_clocks_parted(struct node *n, usec_t now)
 {
-	n->now = now;
-	for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++)
+	node_enter(n, now);
+	for (size_t i = 0; i < n->overlay_top; i++)
 		if (n->overlays[i])
 			p2p_drop_keys(n->overlays[i]->p2p, now);
 	node_pump(n, now);
@@ -392,7 +425,7 @@ void node_lan_input(struct node *n, const struct addr *from, const uint8_t *pkt,
 		    usec_t now)
 {
 	n->now = now;
-	for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++)
+	for (size_t i = 0; i < n->overlay_top; i++)
 		if (n->overlays[i] && p2p_lan_input(n->overlays[i]->p2p, from, pkt, len, now))
 			break;
 	node_pump(n, now);
@@ -401,7 +434,7 @@ void node_lan_input(struct node *n, const struct addr *from, const uint8_t *pkt,
 void node_lan_changed(struct node *n, usec_t now)
 {
 	n->now = now;
-	for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++)
+	for (size_t i = 0; i < n->overlay_top; i++)
 		if (n->overlays[i])
 			p2p_lan_changed(n->overlays[i]->p2p, now);
 }
@@ -410,8 +443,8 @@ int node_bootstrap(struct node *n, const struct pubkey *key, const struct addr *
 {
 	int r = 0;
 
-	n->now = now;
-	for (size_t i = 0; r == 0 && i < NODE_OVERLAYS_MAX; i++)
+	node_enter(n, now);
+	for (size_t i = 0; r == 0 && i < n->overlay_top; i++)
 		if (n->overlays[i])
 			r = p2p_bootstrap(n->overlays[i]->p2p, key, a, 1, now);
 	node_pump(n, now);

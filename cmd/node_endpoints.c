@@ -1,10 +1,10 @@
 /* node_endpoints.c - where a member is: ENDPOINTS records, docs/protocol.md 6.2.
  *
- * Each member publishes its addresses and a few of its links' ids (its agents) under its key. Most
- * sessions need none of that: the ring leads to every node by its id. It does not lead to a leaf,
- * which stands nowhere in the ring, nor to a node whose neighbours have just gone. So whoever wants
- * a session with a member and has none after SEEK_WAIT looks its record up, and hands the addresses
- * and one agent after another to p2p, which tries on meanwhile.
+ * The ring leads to every node by its id, but to no leaf, which stands nowhere in it. So leaves
+ * publish their addresses and their links' ids (their agents) under their keys; whoever wants a
+ * session with a member and has none after SEEK_WAIT looks for a record, and hands the addresses and
+ * one agent after another to p2p, which tries on meanwhile. Full nodes may publish one as well, and
+ * do not: it would be one more record in four for next to nothing.
  *
  * What is published follows the truth at a distance: at most once a minute, looked at when links
  * come and go. A seek is remembered for a while, so that a member that is down is not looked for
@@ -19,8 +19,7 @@
 
 #define ENDPOINTS_LEN_MAX (2 + ENDPOINT_AGENTS * ID_LEN + 1 + P2P_ADDRESSES_MAX * 19)
 #define PUBLISH_GAP SEC(60)
-#define PUBLISH_FIRST SEC(10) /* within; the node's links should be up */
-#define PUBLISH_LEAF SEC(1)   /* a leaf cannot be found without */
+#define PUBLISH_FIRST SEC(1)
 #define SEEK_WAIT MSEC(1500)
 #define SEEK_TURN SEC(3)      /* until the next agent is tried */
 #define SEEK_REST SEC(30)     /* until the same member may be looked up again */
@@ -81,39 +80,21 @@ static void add_agent(struct endpoints *e, const struct node_id *id)
 	e->agents[e->agent_count++] = *id;
 }
 
-/* A leaf's uplink, else our nearest neighbours: they are who knows us for longest. */
 static struct endpoints own_endpoints(const struct ns *s, usec_t now)
 {
 	struct endpoints e = { .leaf = s->n->cfg.leaf };
 	struct node_id id = p2p_agent(s->o->p2p);
-	struct node_ring ring;
-	size_t at = s->o->number;
+	struct p2p_peer_info info;
+	size_t at = 0;
 
-	if (!e.leaf && node_ring_next(s->n, &at, &ring, now)) {
-		struct node_id next = id_of(&ring.next), previous = id_of(&ring.previous);
-
-		if (!key_is_zero(&ring.next)) {
-			add_agent(&e, &next);
-			add_agent(&e, &previous);
-		}
-	}
 	add_agent(&e, &id);
+	while (p2p_peer_next(s->o->p2p, &at, &info, now)) {
+		id = id_of(&info.key);
+		if (info.up && info.near)
+			add_agent(&e, &id);
+	}
 	e.addr_count = (uint8_t)p2p_own_addresses(s->o->p2p, e.addrs);
 	return e;
-}
-
-/* Of a full node only the addresses matter: who stands around it, the ring knows better. */
-static void digest(uint8_t out[16], const struct endpoints *e)
-{
-	struct endpoints what = *e;
-	uint8_t b[ENDPOINTS_LEN_MAX];
-	struct wr w = wr_of(b, sizeof(b));
-
-	if (!e->leaf)
-		what.agent_count = 0;
-	wr_endpoints(&w, &what);
-	assert(wr_ok(&w));
-	hash_of(out, 16, "vpnd endpoints", b, wr_len(&w));
 }
 
 static struct ns_record own_record(const struct ns *s)
@@ -128,12 +109,13 @@ static void publish(struct ns *s, usec_t now)
 	uint8_t b[ENDPOINTS_LEN_MAX], hash[16];
 	struct wr w = wr_of(b, sizeof(b));
 
-	digest(hash, &e);
+	wr_endpoints(&w, &e);
+	assert(wr_ok(&w));
+	hash_of(hash, sizeof(hash), "vpnd endpoints", b, wr_len(&w));
 	if (e.agent_count == 0 || memcmp(hash, s->endpoints_hash, sizeof(hash)) == 0)
 		return; /* without a link there is nobody to tell */
 	memcpy(s->endpoints_hash, hash, sizeof(hash));
 	s->endpoints_at = now;
-	wr_endpoints(&w, &e);
 	ns_publish(s, &r, b, wr_len(&w), now);
 }
 
@@ -148,15 +130,15 @@ usec_t ns_endpoints_chore(struct ns *s, usec_t now)
 
 void ns_endpoints_soon(struct ns *s, usec_t now)
 {
-	usec_t span = s->n->cfg.leaf ? PUBLISH_LEAF : PUBLISH_FIRST, at;
+	usec_t at;
 	uint32_t r;
 
-	if (!s->port_up || s->endpoints_due != USEC_NEVER)
+	if (!s->n->cfg.leaf || !s->port_up || s->endpoints_due != USEC_NEVER)
 		return;
 	s->n->env.random(s->n->env.ctx, &r, sizeof(r));
-	at = now + span / 4 + r % span;
+	at = now + PUBLISH_FIRST / 4 + r % PUBLISH_FIRST;
 	if (s->endpoints_at && at < s->endpoints_at + PUBLISH_GAP)
-		at = s->endpoints_at + PUBLISH_GAP + r % span;
+		at = s->endpoints_at + PUBLISH_GAP + r % PUBLISH_FIRST;
 	s->endpoints_due = at;
 	ns_wake(s, at);
 }

@@ -36,18 +36,31 @@ const struct node_id *overlay_agent(const struct overlay *o, const struct pubkey
 	return a ? &a->agent : NULL;
 }
 
-/* A place for one more: a new one, or that of whoever spoke longest ago. */
-static struct agent *agent_place(struct overlay *o, usec_t now)
+/* Those that spoke long ago are forgotten, and the oldest when there are too many. */
+static void agents_tidy(struct overlay *o, usec_t now)
 {
-	struct agent *oldest = NULL;
+	size_t kept = 0, oldest = 0;
 
 	for (size_t i = 0; i < o->agent_count; i++)
-		if (!oldest || o->agents[i].at < oldest->at)
-			oldest = &o->agents[i];
-	if (oldest && (o->agent_count == NODE_AGENTS || now - oldest->at > AGENT_LIFE))
-		return oldest;
-	if (o->agent_count % AGENTS_STEP == 0)
-		o->agents = mem_resize(o->agents, (o->agent_count + AGENTS_STEP) * sizeof(*o->agents));
+		if (now - o->agents[i].at <= AGENT_LIFE)
+			o->agents[kept++] = o->agents[i];
+	o->agent_count = kept;
+	if (kept < NODE_AGENTS)
+		return;
+	for (size_t i = 1; i < kept; i++)
+		if (o->agents[i].at < o->agents[oldest].at)
+			oldest = i;
+	o->agents[oldest] = o->agents[--o->agent_count];
+}
+
+/* A place for one more; the array is as long as it must be. */
+static struct agent *agent_place(struct overlay *o, usec_t now)
+{
+	if (o->agent_count % AGENTS_STEP == 0) {
+		agents_tidy(o, now);
+		o->agents = mem_resize(o->agents, (o->agent_count / AGENTS_STEP + 1) * AGENTS_STEP *
+							  sizeof(*o->agents));
+	}
 	return &o->agents[o->agent_count++];
 }
 
@@ -62,7 +75,7 @@ static void agent_learn(struct overlay *o, const struct p2p_event *e, usec_t now
 
 static void look_at_endpoints(struct overlay *o, usec_t now)
 {
-	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++)
+	for (size_t i = 0; i < o->n->ns_top; i++)
 		if (o->n->ns[i] && o->n->ns[i]->o == o)
 			ns_endpoints_soon(o->n->ns[i], now);
 }
@@ -82,7 +95,7 @@ static void on_session_up(struct overlay *o, const struct p2p_event *e, usec_t n
 static void on_session_down(struct overlay *o, const struct p2p_event *e, usec_t now)
 {
 	dht_contact_down(o->dht, &e->peer, now);
-	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++)
+	for (size_t i = 0; i < o->n->ns_top; i++)
 		if (o->n->ns[i] && o->n->ns[i]->o == o)
 			ns_detached(o->n->ns[i], &e->peer, false, now);
 }
@@ -193,7 +206,7 @@ static void on_revocation(struct overlay *o, const struct p2p_event *e, usec_t n
 /* Whose handshakes are stale cannot ask a keeper any more; it is told, and believes keepers only. */
 static void on_superseded(struct overlay *o, const struct p2p_event *e, usec_t now)
 {
-	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++) {
+	for (size_t i = 0; i < o->n->ns_top; i++) {
 		const struct ns *s = o->n->ns[i];
 		const struct config *cf = s && s->o == o ? regs_keepers(s->regs) : NULL;
 
@@ -244,7 +257,7 @@ void overlay_dht_event(struct overlay *o, const struct dht_event *e, usec_t now)
 {
 	if (node_record_event(o->n, e))
 		return;
-	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++) {
+	for (size_t i = 0; i < o->n->ns_top; i++) {
 		struct ns *s = o->n->ns[i];
 
 		if (!s || s->o != o || !map_get(&s->queries, &e->op))

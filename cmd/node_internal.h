@@ -185,10 +185,13 @@ struct node {
 	bool started, superseded;
 	struct overlay *overlays[NODE_OVERLAYS_MAX];
 	struct ns *ns[NODE_NAMESPACES_MAX];
+	size_t overlay_top, ns_top; /* places in use lie below */
 	struct queued *events, **events_tail;
 	size_t event_count;
 	bool pumping;
 	usec_t now; /* of the entry being served, for env functions that send */
+	usec_t rest;	 /* the first deadline of all but p2p, unless ... */
+	bool rest_stale; /* ... something may have moved it */
 	struct map persists; /* of struct persist_book, by op */
 	struct list rewrites; /* of struct persist_book: to be tried again */
 	bool start_saved;     /* the start counter is on the disk */
@@ -206,6 +209,13 @@ struct node {
 	uint8_t seed[16];   /* of the maps */
 	struct drops drops;
 };
+
+/* Every entry but packets and ticks, which know better, may have moved any deadline. */
+static inline void node_enter(struct node *n, usec_t now)
+{
+	n->now = now;
+	n->rest_stale = true;
+}
 
 /* node.c */
 void node_pump(struct node *n, usec_t now);

@@ -66,6 +66,8 @@ struct ns *ns_new(struct node *n, struct overlay *o, const struct pubkey *root)
 	ns_endpoints_init(s);
 	ns_revocations_init(s);
 	n->ns[i] = s;
+	if (n->ns_top <= i)
+		n->ns_top = i + 1;
 	ns_make_regs(s);
 	return s;
 }
@@ -90,6 +92,8 @@ void ns_free(struct ns *s, usec_t now)
 	if (s->o->p2p)
 		p2p_namespace_del(s->o->p2p, s->number, now);
 	n->ns[s->number] = NULL;
+	while (n->ns_top && !n->ns[n->ns_top - 1])
+		n->ns_top--;
 	ns_chores_fini(s);
 	ns_endpoints_fini(s);
 	ns_revocations_fini(s);

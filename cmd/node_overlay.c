@@ -119,6 +119,8 @@ struct overlay *overlay_new(struct node *n, const uint8_t key[32], bool open)
 	memcpy(o->key, key, 32);
 	hash_of(o->id, sizeof(o->id), "vpnd overlay id", key, 32);
 	n->overlays[i] = o;
+	if (n->overlay_top <= i)
+		n->overlay_top = i + 1;
 	return o;
 }
 
@@ -169,6 +171,8 @@ void overlay_start(struct overlay *o, usec_t now)
 void overlay_free(struct overlay *o, usec_t now)
 {
 	o->n->overlays[o->number] = NULL;
+	while (o->n->overlay_top && !o->n->overlays[o->n->overlay_top - 1])
+		o->n->overlay_top--;
 	outbox_drop(o);
 	node_trace_drop(o->n, o);
 	node_record_drop(o->n, o);

@@ -214,7 +214,8 @@ bool node_ring_next(const struct node *n, size_t *at, struct node_ring *out, use
 	if (*at >= NODE_OVERLAYS_MAX)
 		return false;
 	o = n->overlays[(*at)++];
-	*out = (struct node_ring){ .ring = p2p_ring_info(o->p2p), .overlay = o->number };
+	*out = (struct node_ring){ .ring = p2p_ring_info(o->p2p), .overlay = o->number,
+				   .leaf = n->cfg.leaf };
 	neighbours(n, o, out, now);
 	return true;
 }

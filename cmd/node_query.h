@@ -52,6 +52,7 @@ struct node_ring {
 	struct ring_info ring;
 	struct pubkey next, previous; /* nearest links clockwise and counter-clockwise; zero = none */
 	unsigned overlay;
+	bool leaf; /* we are one: no duty, one link */
 };
 bool node_ring_next(const struct node *n, size_t *at, struct node_ring *out, usec_t now);
 /* What must not grow without bound, over all overlays and namespaces. */

@@ -55,7 +55,7 @@ void node_record_put(struct node *n, uint64_t op, const struct dht_topic *t,
 {
 	struct overlay *o = node_overlay(n, op);
 
-	n->now = now;
+	node_enter(n, now);
 	if (!o)
 		return;
 	if (r->len == 0)
@@ -73,7 +73,7 @@ void node_record_get(struct node *n, uint64_t op, const struct dht_topic *t, use
 	struct overlay *o = node_overlay(n, op);
 	struct record_op *r = o ? op_new(o, op) : NULL;
 
-	n->now = now;
+	node_enter(n, now);
 	if (!r)
 		return;
 	if (dht_get(o->dht, r->op, t, now) != 0)

@@ -130,7 +130,7 @@ void node_invite(struct node *n, uint64_t op, const char *ns, const struct node_
 	struct key_pair key;
 	struct ns *s;
 
-	n->now = now;
+	node_enter(n, now);
 	s = admin_ns(n, op, ns);
 	if (!s)
 		return;
@@ -216,7 +216,7 @@ void node_token_revoke(struct node *n, uint64_t op, const char *ns, const char *
 	uint8_t tid[32];
 	struct ns *s;
 
-	n->now = now;
+	node_enter(n, now);
 	s = admin_ns(n, op, ns);
 	if (!s)
 		return;
@@ -235,7 +235,7 @@ void node_member_revoke(struct node *n, uint64_t op, const char *ns, const char 
 	struct reg_op req = { .verb = OP_MEMBER_REVOKE };
 	struct ns *s;
 
-	n->now = now;
+	node_enter(n, now);
 	s = admin_ns(n, op, ns);
 	if (!s)
 		return;
@@ -269,7 +269,7 @@ void node_member_set(struct node *n, uint64_t op, const char *ns, const char *wh
 	struct member_payload mp;
 	struct ns *s;
 
-	n->now = now;
+	node_enter(n, now);
 	s = admin_ns(n, op, ns);
 	if (!s)
 		return;
@@ -292,7 +292,7 @@ void node_root_backup(struct node *n, uint64_t op, const char *ns, usec_t now)
 	struct ns *s = verb_ns(n, op, ns);
 	const size_t at = strlen(BACKUP_PREFIX);
 
-	n->now = now;
+	node_enter(n, now);
 	if (!s)
 		return;
 	if (!s->has_root_key) {
@@ -314,7 +314,7 @@ void node_root_restore(struct node *n, uint64_t op, const char *text, usec_t now
 	size_t len = 0;
 	struct ns *s;
 
-	n->now = now;
+	node_enter(n, now);
 	if (strncmp(text, BACKUP_PREFIX, at) != 0 ||
 	    sodium_base642bin(seed, sizeof(seed), text + at, strlen(text + at), " \n", &len, NULL,
 			      sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
@@ -344,7 +344,7 @@ void node_add_admin(struct node *n, uint64_t op, const char *ns, const char *who
 	struct reg_name member;
 	struct settings st;
 
-	n->now = now;
+	node_enter(n, now);
 	if (!s)
 		return;
 	if (!s->has_root_key || !regs_settings(s->regs)) {

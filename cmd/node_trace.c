@@ -113,7 +113,7 @@ void node_trace_key(struct node *n, uint64_t op, const struct pubkey *key,
 {
 	struct overlay *o = node_overlay(n, op);
 
-	n->now = now;
+	node_enter(n, now);
 	if (o)
 		node_trace_start(o, op, key, agent, now);
 	node_pump(n, now);

@@ -125,7 +125,7 @@ void node_create(struct node *n, uint64_t op, const struct node_create *c, usec_
 	struct ns *s;
 	const char *no;
 
-	n->now = now;
+	node_enter(n, now);
 	no = create_refused(n, c, &st.subnet);
 	if (no) {
 		node_notice(n, op, NODE_NO, "%s", no);
@@ -214,7 +214,7 @@ void node_join(struct node *n, uint64_t op, const struct node_join *j, usec_t no
 	struct overlay *o;
 	struct ns *s;
 
-	n->now = now;
+	node_enter(n, now);
 	if (!wrong)
 		wrong = join_again(n, &t.root, now);
 	if (wrong) {
@@ -247,7 +247,7 @@ void node_leave(struct node *n, uint64_t op, const char *name, usec_t now)
 {
 	struct ns *s = verb_ns(n, op, name);
 
-	n->now = now;
+	node_enter(n, now);
 	if (!s)
 		return;
 	if (s->leaving) {
@@ -266,7 +266,7 @@ void node_delete(struct node *n, uint64_t op, const char *name, usec_t now)
 {
 	struct ns *s = verb_ns(n, op, name);
 
-	n->now = now;
+	node_enter(n, now);
 	if (s && !s->has_root_key)
 		node_notice(n, op, NODE_NO, "%s was not created here; only its creator can delete it "
 					    "(`vpnctl leave %s` leaves it)", s->name, s->name);
@@ -278,7 +278,7 @@ void node_wait(struct node *n, uint64_t op, const char *name, usec_t timeout, us
 {
 	struct ns *s = verb_ns(n, op, name);
 
-	n->now = now;
+	node_enter(n, now);
 	if (!s)
 		return;
 	add_wait(s, op, false, now + timeout);
@@ -310,7 +310,7 @@ void node_resolve(struct node *n, uint64_t op, const char *ns, const char *host,
 {
 	struct ns *s = verb_ns(n, op, ns);
 
-	n->now = now;
+	node_enter(n, now);
 	if (s)
 		resolve(s, op, QUERY_VERB, host, now);
 	node_pump(n, now);
@@ -326,7 +326,7 @@ void node_trace(struct node *n, uint64_t op, const char *ns, const char *who, us
 		node_trace_key(n, op, &key, NULL, now);
 		return;
 	}
-	n->now = now;
+	node_enter(n, now);
 	s = verb_ns(n, op, ns);
 	o = s ? s->o : NULL;
 	if (o && key_parse(&key, who, n->cfg.crypto))
@@ -350,7 +350,7 @@ void node_ping(struct node *n, uint64_t op, const char *ns, const char *host, us
 	struct ns *s = verb_ns(n, op, ns);
 	struct ip ip;
 
-	n->now = now;
+	node_enter(n, now);
 	if (s && ip_parse(&ip, host))
 		ping(s, op, &ip, now);
 	else if (s)
@@ -402,7 +402,7 @@ void node_name_add(struct node *n, uint64_t op, const char *ns, const char *host
 	struct ns *s = verb_ns(n, op, ns);
 	int r;
 
-	n->now = now;
+	node_enter(n, now);
 	if (!s)
 		return;
 	r = s->leases_on ? leases_add_name(s->leases, host, now) : -EAGAIN;
@@ -423,7 +423,7 @@ void node_name_del(struct node *n, uint64_t op, const char *ns, const char *host
 	struct ns *s = verb_ns(n, op, ns);
 	struct reg_name name;
 
-	n->now = now;
+	node_enter(n, now);
 	if (!s)
 		return;
 	if (!s->leases || !reg_name_host(&name, host)) {

@@ -4,7 +4,7 @@
  * when that comes (no tick, pushed again), an earlier one adds an item, and the item that lost is
  * dropped when it comes. Objects with bytes come from free lists by size. Nothing costs time in
  * proportion to the number of hosts. */
-#include "cmd/sim_impl.h"
+#include "cmd/sim.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "cmd/sim_crypto.h"
+#include "cmd/sim_impl.h"
 
 #define EVENTS_PER_RUN 4000000000ull
 #define SPIN_WAKES 2000 /* of one host within SPIN_TIME; at most one a microsecond is possible */
@@ -28,15 +29,17 @@ struct sim_event *sim_event_new(struct sim *s, size_t host, size_t len)
 	uint8_t class = 0;
 
 	while (sizeof(*e) + len > (size_t)SIM_CLASS_LEAST << class)
-		class++;
+		class ++;
 	assert(class < SIM_CLASSES);
 	e = s->free[class];
 	if (e)
 		s->free[class] = e->next;
 	else
 		e = mem_new((size_t)SIM_CLASS_LEAST << class);
-	*e = (struct sim_event){ .host = (uint32_t)host, .life = s->hosts[host].life,
-				 .len = (uint16_t)len, .size = class };
+	*e = (struct sim_event){ .host = (uint32_t)host,
+				 .life = s->hosts[host].life,
+				 .len = (uint16_t)len,
+				 .size = class };
 	return e;
 }
 
@@ -90,10 +93,7 @@ usec_t sim_global(const struct sim_host *h, usec_t local)
 	return at;
 }
 
-usec_t sim_host_now(const struct sim *s, size_t i)
-{
-	return sim_local(&s->hosts[i], s->now);
-}
+usec_t sim_host_now(const struct sim *s, size_t i) { return sim_local(&s->hosts[i], s->now); }
 
 void sim_set_rate(struct sim *s, size_t i, int ppm)
 {
@@ -116,10 +116,7 @@ void sim_step_wall(struct sim *s, size_t i, int64_t seconds)
 	sim_touch(s, i);
 }
 
-void sim_sleep(struct sim *s, size_t i, usec_t until)
-{
-	s->hosts[i].asleep_until = until;
-}
+void sim_sleep(struct sim *s, size_t i, usec_t until) { s->hosts[i].asleep_until = until; }
 
 /* --- wake-ups --- */
 
@@ -142,10 +139,7 @@ static void arm(struct sim *s, struct sim_host *h)
 	sim_heap_push(&s->heap, at, SIM_WAKE, (uint64_t)h->index << 32 | h->life);
 }
 
-void sim_touch(struct sim *s, size_t i)
-{
-	arm(s, &s->hosts[i]);
-}
+void sim_touch(struct sim *s, size_t i) { arm(s, &s->hosts[i]); }
 
 /* A deadline in the past that no tick moves: virtual time would hardly go on. */
 static void watch_spin(struct sim *s, struct sim_host *h)
@@ -259,10 +253,7 @@ bool sim_until(struct sim *s, usec_t at, bool (*done)(struct sim *s, void *ctx),
 	return false;
 }
 
-bool sim_run(struct sim *s, usec_t at)
-{
-	return sim_until(s, at, NULL, NULL);
-}
+bool sim_run(struct sim *s, usec_t at) { return sim_until(s, at, NULL, NULL); }
 
 /* --- the world --- */
 
@@ -305,57 +296,27 @@ void sim_free(struct sim *s)
 	free(s);
 }
 
-void sim_set_hooks(struct sim *s, const struct sim_hooks *hooks)
-{
-	s->hooks = *hooks;
-}
+void sim_set_hooks(struct sim *s, const struct sim_hooks *hooks) { s->hooks = *hooks; }
 
-void sim_set_net(struct sim *s, const struct sim_net *net)
-{
-	s->net = *net;
-}
+void sim_set_net(struct sim *s, const struct sim_net *net) { s->net = *net; }
 
-void sim_set_disk(struct sim *s, const struct sim_disk *disk)
-{
-	s->disk = *disk;
-}
+void sim_set_disk(struct sim *s, const struct sim_disk *disk) { s->disk = *disk; }
 
-usec_t sim_now(const struct sim *s)
-{
-	return s->now;
-}
+usec_t sim_now(const struct sim *s) { return s->now; }
 
-size_t sim_last(const struct sim *s)
-{
-	return s->last;
-}
+size_t sim_last(const struct sim *s) { return s->last; }
 
-size_t sim_count(const struct sim *s)
-{
-	return s->nodes;
-}
+size_t sim_count(const struct sim *s) { return s->nodes; }
 
-uint64_t sim_op(struct sim *s)
-{
-	return ++s->next_op;
-}
+uint64_t sim_op(struct sim *s) { return ++s->next_op; }
 
 unsigned sim_draw(struct sim *s, unsigned sides)
 {
 	return (unsigned)(sim_rng_next(&s->rng) % sides);
 }
 
-uint64_t sim_draw_half_lives(struct sim *s)
-{
-	return sim_rng_half_lives(&s->rng);
-}
+uint64_t sim_draw_half_lives(struct sim *s) { return sim_rng_half_lives(&s->rng); }
 
-uint64_t sim_trace(const struct sim *s)
-{
-	return s->trace;
-}
+uint64_t sim_trace(const struct sim *s) { return s->trace; }
 
-struct sim_stats sim_stats(const struct sim *s)
-{
-	return s->stats;
-}
+struct sim_stats sim_stats(const struct sim *s) { return s->stats; }

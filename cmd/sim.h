@@ -1,9 +1,9 @@
 /* sim.h - a virtual world: hosts with one actor each, time, a network, disks, one seed.
  *
  * Packets, wake-ups, late answers and script steps share one heap ordered by (time, sequence); the
- * only randomness is the seeded generator; every event goes into the trace hash, so that equal seeds
- * can be shown to give equal runs. Links no host/ and no libuv: the link line proves it. What a host
- * runs is behind cmd/sim_actor.h. */
+ * only randomness is the seeded generator; every event goes into the trace hash, so that equal
+ * seeds can be shown to give equal runs. Links no host/ and no libuv: the link line proves it. What
+ * a host runs is behind cmd/sim_actor.h. */
 #ifndef CMD_SIM_H
 #define CMD_SIM_H
 
@@ -13,15 +13,15 @@
 #include "cmd/sim_actor.h"
 
 #define SIM_NODES_MAX 200000
-#define SIM_EPOCH SEC(1000)	  /* virtual BOOTTIME at the beginning */
-#define SIM_WALL 1800000000ull	  /* virtual seconds since 1970 then */
+#define SIM_EPOCH SEC(1000)    /* virtual BOOTTIME at the beginning */
+#define SIM_WALL 1800000000ull /* virtual seconds since 1970 then */
 #define SIM_PORT 24655
 #define SIM_MILLION 1000000u
 #define SIM_PERCENT (SIM_MILLION / 100)
 
 struct sim;
 
-struct sim_net { /* of every link; one way */
+struct sim_net {              /* of every link; one way */
 	usec_t delay, jitter; /* median; width of the range around it */
 	unsigned spread;      /* of hosts: how far delays lie from the median, percent, <= 100 */
 	unsigned loss, duplicate, reorder; /* per million */
@@ -32,7 +32,13 @@ struct sim_disk {
 	unsigned fail; /* writes answered with an error, per million */
 };
 
-enum sim_nat_kind { SIM_NAT_NONE, SIM_NAT_FULL, SIM_NAT_RESTRICTED, SIM_NAT_PORT, SIM_NAT_SYMMETRIC };
+enum sim_nat_kind {
+	SIM_NAT_NONE,
+	SIM_NAT_FULL,
+	SIM_NAT_RESTRICTED,
+	SIM_NAT_PORT,
+	SIM_NAT_SYMMETRIC
+};
 
 struct sim_setup {
 	uint64_t seed;
@@ -63,7 +69,7 @@ int sim_side(const struct sim *s, size_t i);
 /* From its next start on. Mappings not used for `expiry` are forgotten. */
 void sim_set_nat(struct sim *s, size_t i, enum sim_nat_kind kind, usec_t expiry);
 void sim_set_faults(struct sim *s, size_t i, unsigned faults);
-/* Its clocks run this many millionths too fast from now on; its wall clock is set this much ahead. */
+/* Its clocks run this many millionths too fast from now on; its wall clock is set ahead. */
 void sim_set_rate(struct sim *s, size_t i, int ppm);
 void sim_step_wall(struct sim *s, size_t i, int64_t seconds);
 /* The machine is suspended: nothing runs, nothing arrives. */
@@ -97,8 +103,8 @@ uint64_t sim_op(struct sim *s); /* a fresh one */
 /* After anything was asked of the actor: its deadline may have moved. */
 void sim_touch(struct sim *s, size_t i);
 usec_t sim_host_now(const struct sim *s, size_t i); /* by its own clock: what its actor is given */
-unsigned sim_draw(struct sim *s, unsigned sides); /* 0..sides-1, from the seed */
-uint64_t sim_draw_half_lives(struct sim *s);	  /* exponential, median 65536 */
+unsigned sim_draw(struct sim *s, unsigned sides);   /* 0..sides-1, from the seed */
+uint64_t sim_draw_half_lives(struct sim *s);        /* exponential, median 65536 */
 uint64_t sim_trace(const struct sim *s);
 
 struct sim_stats {

@@ -1,10 +1,13 @@
 /* sim_check.c - what must be true of all nodes together.
  *
  * The ring: hosts are sorted by id once; a running node is right when the nearest links that it
- * tells are its true neighbours among the running nodes that it can hear. If all are right, following `next`
- * visits everybody exactly once. A node that came up a moment ago may be passed over while it is
- * young, except by a monitor, which waits for the whole ring after a fault. Monitors begin where
- * they last found somebody wrong, so that looking costs little until it is over. */
+ * tells are its true neighbours among the running nodes that it can hear. If all are right,
+ * following `next` visits everybody exactly once. A node that came up a moment ago may be passed
+ * over while it is young, except by a monitor, which waits for the whole ring after a fault.
+ * Monitors begin where they last found somebody wrong, so that looking costs little until it is
+ * over. */
+#include "cmd/sim_check.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +18,8 @@
 #define WATCH_EVERY MSEC(500)
 #define LARGE 20000 /* nodes: looked at half as often */
 
-const char *const sim_gauge_names[SIM_GAUGES] = { "links", "sessions", "contacts", "records", "timers",
-						  "queued" };
+const char *const sim_gauge_names[SIM_GAUGES] = { "links",   "sessions", "contacts",
+						  "records", "timers",   "queued" };
 
 struct place {
 	struct node_id id;
@@ -25,7 +28,7 @@ struct place {
 
 struct sim_circle {
 	struct place *all; /* hosts by id */
-	uint32_t *live;	   /* those that run now, in this order */
+	uint32_t *live;    /* those that run now, in this order */
 	size_t live_count;
 	size_t suspect; /* where the last look found somebody wrong */
 	bool watching;
@@ -41,7 +44,8 @@ void sim_check_keys_changed(struct sim_play *p)
 	struct sim_circle *c = p->circle;
 
 	for (size_t i = 0; i < sim_count(p->s); i++)
-		c->all[i] = (struct place){ id_of(&sim_host_key(sim_host(p->s, i))->pub), (uint32_t)i };
+		c->all[i] =
+			(struct place){ id_of(&sim_host_key(sim_host(p->s, i))->pub), (uint32_t)i };
 	qsort(c->all, sim_count(p->s), sizeof(*c->all), compare_places);
 }
 
@@ -73,7 +77,8 @@ static void find_live(struct sim_play *p)
 }
 
 /* Goes round from place `at`, by `step` (1 or all but one), to the host that is told. */
-static bool is_neighbour(struct sim_play *p, size_t at, size_t step, const struct pubkey *told, usec_t age)
+static bool is_neighbour(struct sim_play *p, size_t at, size_t step, const struct pubkey *told,
+			 usec_t age)
 {
 	const struct sim_circle *c = p->circle;
 	size_t self = c->live[at], host = sim_find(p->s, told);
@@ -93,7 +98,8 @@ static bool is_right(struct sim_play *p, size_t at, const struct sim_facts *f, u
 {
 	size_t back = p->circle->live_count - 1;
 
-	return is_neighbour(p, at, 1, &f->next, age) && is_neighbour(p, at, back, &f->previous, age);
+	return is_neighbour(p, at, 1, &f->next, age) &&
+	       is_neighbour(p, at, back, &f->previous, age);
 }
 
 static void facts_of(struct sim_play *p, size_t host, struct sim_facts *f)
@@ -103,8 +109,8 @@ static void facts_of(struct sim_play *p, size_t host, struct sim_facts *f)
 
 static void gauge(struct sim_sample *sample, const struct sim_facts *f)
 {
-	const size_t values[SIM_GAUGES] = { f->ring.links, f->sessions, f->contacts, f->records, f->timers,
-					    f->queued };
+	const size_t values[SIM_GAUGES] = { f->ring.links, f->sessions, f->contacts,
+					    f->records,    f->timers,   f->queued };
 
 	for (size_t g = 0; g < SIM_GAUGES; g++) {
 		sample->mean[g] += (double)values[g];

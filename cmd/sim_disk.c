@@ -11,11 +11,11 @@
 
 struct pair {
 	uint64_t op;
-	size_t key_len, len;
-	uint8_t *key, *value;
+	uint32_t key_len, len;
+	uint8_t *bytes; /* the key, then the value */
 };
 
-struct pairs {
+struct pairs { /* no memory while empty */
 	struct pair *at;
 	size_t count, size;
 };
@@ -24,21 +24,12 @@ struct sim_store {
 	struct pairs live, under_way;
 };
 
-struct sim_store *sim_store_new(void)
-{
-	return mem_new(sizeof(struct sim_store));
-}
-
-static void pair_free(struct pair *p)
-{
-	free(p->key);
-	free(p->value);
-}
+struct sim_store *sim_store_new(void) { return mem_new(sizeof(struct sim_store)); }
 
 static void pairs_free(struct pairs *ps)
 {
 	for (size_t i = 0; i < ps->count; i++)
-		pair_free(&ps->at[i]);
+		free(ps->at[i].bytes);
 	free(ps->at);
 	*ps = (struct pairs){ 0 };
 }
@@ -53,7 +44,7 @@ void sim_store_free(struct sim_store *d)
 static void append(struct pairs *ps, const struct pair *p)
 {
 	if (ps->count == ps->size) {
-		ps->size = ps->size ? 2 * ps->size : 16;
+		ps->size = ps->size ? 2 * ps->size : 4;
 		ps->at = mem_resize(ps->at, ps->size * sizeof(*ps->at));
 	}
 	ps->at[ps->count++] = *p;
@@ -62,11 +53,13 @@ static void append(struct pairs *ps, const struct pair *p)
 static void remove_at(struct pairs *ps, size_t i)
 {
 	memmove(&ps->at[i], &ps->at[i + 1], (--ps->count - i) * sizeof(*ps->at));
+	if (!ps->count)
+		pairs_free(ps);
 }
 
 static bool same_key(const struct pair *a, const struct pair *b)
 {
-	return a->key_len == b->key_len && memcmp(a->key, b->key, a->key_len) == 0;
+	return a->key_len == b->key_len && memcmp(a->bytes, b->bytes, a->key_len) == 0;
 }
 
 /* Takes the pair over. */
@@ -74,14 +67,14 @@ static void apply(struct sim_store *d, struct pair *p)
 {
 	for (size_t i = 0; i < d->live.count; i++)
 		if (same_key(&d->live.at[i], p)) {
-			pair_free(&d->live.at[i]);
+			free(d->live.at[i].bytes);
 			remove_at(&d->live, i);
 			break;
 		}
 	if (p->len)
 		append(&d->live, p);
 	else
-		pair_free(p);
+		free(p->bytes);
 }
 
 struct sim_store *sim_store_copy(const struct sim_store *d)
@@ -92,8 +85,7 @@ struct sim_store *sim_store_copy(const struct sim_store *d)
 		const struct pair *p = &d->live.at[i];
 
 		append(&to->live, &(struct pair){ p->op, p->key_len, p->len,
-						  mem_copy(p->key, p->key_len),
-						  mem_copy(p->value, p->len) });
+						  mem_copy(p->bytes, p->key_len + p->len) });
 	}
 	return to;
 }
@@ -101,8 +93,12 @@ struct sim_store *sim_store_copy(const struct sim_store *d)
 void sim_store_begin(struct sim_store *d, uint64_t op, const uint8_t *key, size_t key_len,
 		     const uint8_t *value, size_t len)
 {
-	append(&d->under_way, &(struct pair){ op, key_len, len, mem_copy(key, key_len),
-					      len ? mem_copy(value, len) : NULL });
+	uint8_t *bytes = mem_new(key_len + len);
+
+	memcpy(bytes, key, key_len);
+	if (len)
+		memcpy(bytes + key_len, value, len);
+	append(&d->under_way, &(struct pair){ op, (uint32_t)key_len, (uint32_t)len, bytes });
 }
 
 void sim_store_end(struct sim_store *d, uint64_t op)
@@ -135,7 +131,7 @@ void sim_store_crash(struct sim_store *d, uint64_t luck)
 
 static size_t place(const char *order, const struct pair *p)
 {
-	const char *at = strchr(order, p->key[0]);
+	const char *at = strchr(order, p->bytes[0]);
 
 	return at ? (size_t)(at - order) : strlen(order);
 }
@@ -148,7 +144,7 @@ static bool comes_before(const char *order, const struct pair *a, const struct p
 	if (x != y)
 		return x < y;
 	n = a->key_len < b->key_len ? a->key_len : b->key_len;
-	c = memcmp(a->key, b->key, n);
+	c = memcmp(a->bytes, b->bytes, n);
 	return c ? c < 0 : a->key_len < b->key_len;
 }
 
@@ -167,5 +163,6 @@ void sim_store_each(struct sim_store *d, const char *order,
 			ps->at[j - 1] = t;
 		}
 	for (size_t i = 0; i < ps->count; i++)
-		each(ctx, ps->at[i].key, ps->at[i].key_len, ps->at[i].value, ps->at[i].len);
+		each(ctx, ps->at[i].bytes, ps->at[i].key_len, ps->at[i].bytes + ps->at[i].key_len,
+		     ps->at[i].len);
 }

@@ -33,7 +33,8 @@ const struct sim_figure_name sim_figure_names[SIM_FIGURES] = {
 
 static bool wrong(char error[SIM_ERROR_LEN], const char *what, const char *word, const char *more)
 {
-	snprintf(error, SIM_ERROR_LEN, "%s '%s'%s%s", what, word, *more ? "; it may be " : "", more);
+	snprintf(error, SIM_ERROR_LEN, "%s '%s'%s%s", what, word, *more ? "; it may be " : "",
+		 more);
 	return false;
 }
 
@@ -61,7 +62,8 @@ static bool unknown_figure(char **w, size_t count, char error[SIM_ERROR_LEN])
 
 	for (size_t i = 0; i < SIM_FIGURES; i++)
 		names[i] = sim_figure_names[i].name;
-	snprintf(two, sizeof(two), "%.30s%s%.30s", w[0], count > 1 ? " " : "", count > 1 ? w[1] : "");
+	snprintf(two, sizeof(two), "%.30s%s%.30s", w[0], count > 1 ? " " : "",
+		 count > 1 ? w[1] : "");
 	meant = sim_nearest_word(two, names);
 	if (!meant)
 		meant = sim_nearest_word(w[0], names);
@@ -73,8 +75,9 @@ static bool read_bytes(double *out, const char *w)
 	static const struct {
 		const char *name;
 		double bytes;
-	} units[] = { { "", 1 }, { "B", 1 }, { "kB", 1e3 }, { "MB", 1e6 }, { "KiB", 1024 }, { "MiB", 1048576 },
-		      { "/s", 1 }, { "B/s", 1 }, { "kB/s", 1e3 } };
+	} units[] = { { "", 1 },     { "B", 1 },      { "kB", 1e3 },
+		      { "MB", 1e6 }, { "KiB", 1024 }, { "MiB", 1048576 },
+		      { "/s", 1 },   { "B/s", 1 },    { "kB/s", 1e3 } };
 	const char *unit;
 
 	if (!sim_read_number(out, w, &unit))
@@ -101,11 +104,13 @@ static bool read_expected(struct sim_expect *e, const char *w, char error[SIM_ER
 		e->value = sim_read_time(&time, w) ? (double)time / 1e6 : -1;
 		return e->value >= 0 || wrong(error, "this is no time:", w, "450ms");
 	case SIM_BYTES:
-		return (read_bytes(&e->value, w) && !strchr(w, '/')) || wrong(error, "these are no bytes:", w, "50kB");
+		return (read_bytes(&e->value, w) && !strchr(w, '/')) ||
+		       wrong(error, "these are no bytes:", w, "50kB");
 	case SIM_RATE:
 		return read_bytes(&e->value, w) || wrong(error, "this is no rate:", w, "200/s");
 	default:
-		return (sim_read_number(&e->value, w, &rest) && !*rest) || wrong(error, "this is no number:", w, "");
+		return (sim_read_number(&e->value, w, &rest) && !*rest) ||
+		       wrong(error, "this is no number:", w, "");
 	}
 }
 
@@ -131,12 +136,15 @@ static bool read_window(struct sim_expect *e, char **w, size_t count, char error
 	static const char *const names[] = { "from", "until", "within", NULL };
 
 	for (size_t i = 0; i < count; i += 2) {
-		usec_t *to = strcmp(w[i], "from") == 0 ? &e->from : strcmp(w[i], "until") == 0 ? &e->until :
-			     strcmp(w[i], "within") == 0 ? &e->within : NULL;
+		usec_t *to = strcmp(w[i], "from") == 0     ? &e->from
+			     : strcmp(w[i], "until") == 0  ? &e->until
+			     : strcmp(w[i], "within") == 0 ? &e->within
+							   : NULL;
 		const char *meant = sim_nearest_word(w[i], names);
 
 		if (!to)
-			return wrong(error, "this is no window:", w[i], meant ? meant : "from, until, within");
+			return wrong(error, "this is no window:", w[i],
+				     meant ? meant : "from, until, within");
 		if (i + 1 == count || !sim_read_time(to, w[i + 1]))
 			return wrong(error, "a time must follow", w[i], "");
 		if (to != &e->within)
@@ -165,7 +173,9 @@ bool sim_expect_read(struct sim_expect *e, char **w, size_t count, char error[SI
 		if (strcmp(w[at], ops[i]) == 0)
 			snprintf(e->op, sizeof(e->op), "%s", ops[i]);
 	if (!e->op[0] != (sim_figure_names[e->figure].unit == SIM_NOTHING))
-		return wrong(error, e->op[0] ? "no value belongs to" : "a comparison (<= VALUE) must follow",
+		return wrong(error,
+			     e->op[0] ? "no value belongs to"
+				      : "a comparison (<= VALUE) must follow",
 			     sim_figure_names[e->figure].name, "");
 	if (e->op[0]) {
 		if (at + 1 >= count)
@@ -176,8 +186,10 @@ bool sim_expect_read(struct sim_expect *e, char **w, size_t count, char error[SI
 	}
 	if (!read_window(e, w + at, count - at, error))
 		return false;
-	if (sim_figure_names[e->figure].whole_run && (e->from != USEC_NEVER || e->until != USEC_NEVER))
-		return wrong(error, "this figure has no window:", sim_figure_names[e->figure].name, "");
+	if (sim_figure_names[e->figure].whole_run &&
+	    (e->from != USEC_NEVER || e->until != USEC_NEVER))
+		return wrong(error, "this figure has no window:", sim_figure_names[e->figure].name,
+			     "");
 	return !sim_figure_names[e->figure].whole_run || !e->within || e->figure == SIM_RING ||
 	       wrong(error, "this figure has no window:", sim_figure_names[e->figure].name, "");
 }
@@ -195,5 +207,6 @@ void sim_expect_text(const struct sim_expect *e, char *out, size_t size)
 	if (e->until != USEC_NEVER && at < size)
 		at += (size_t)snprintf(out + at, size - at, " until %gs", (double)e->until / 1e6);
 	if (e->within && at < size)
-		snprintf(out + at, size - at, " within %gs of %s", (double)e->within / 1e6, sim_verb_name(e->fault));
+		snprintf(out + at, size - at, " within %gs of %s", (double)e->within / 1e6,
+			 sim_verb_name(e->fault));
 }

@@ -1,4 +1,5 @@
-/* sim_fault.c - what a scenario does to the world: links, disks, partitions, crashes, clocks, churn.
+/* sim_fault.c - what a scenario does to the world: links, disks, partitions, crashes, clocks,
+ * churn.
  *
  * Hosts are drawn anew for each step. A crash or stop is remembered, so that `restart` brings back
  * who fell; churn looks after its own. */
@@ -7,7 +8,7 @@
 #include "cmd/sim_play.h"
 
 #define HALF_LIFE 65536
-#define CHURN_HOST(number) ((number) & 0xffffffu)
+#define CHURN_HOST(number) ((number)&0xffffffu)
 
 static size_t amount_of(const struct sim_step *st, size_t of)
 {
@@ -35,10 +36,7 @@ static size_t choose(struct sim_play *p, const struct sim_step *st, bool running
 	return want;
 }
 
-static void do_link(struct sim_play *p, const struct sim_step *st)
-{
-	sim_set_net(p->s, &st->net);
-}
+static void do_link(struct sim_play *p, const struct sim_step *st) { sim_set_net(p->s, &st->net); }
 
 static void do_disk(struct sim_play *p, const struct sim_step *st)
 {
@@ -50,7 +48,7 @@ static void do_nat(struct sim_play *p, const struct sim_step *st)
 	size_t n = choose(p, st, false);
 
 	for (size_t i = 0; i < n; i++)
-		if (p->chosen[i]) /* host 0 is where others begin */
+		if (p->chosen[i] % SIM_GROUP) /* who invites others can be reached */
 			sim_set_nat(p->s, p->chosen[i], (enum sim_nat_kind)st->kind, st->time);
 }
 
@@ -131,7 +129,8 @@ static void do_faulty(struct sim_play *p, const struct sim_step *st)
 	size_t n = choose(p, st, false);
 
 	for (size_t i = 0; i < n; i++)
-		sim_set_faults(p->s, p->chosen[i], sim_host_faults(sim_host(p->s, p->chosen[i])) | st->kind);
+		sim_set_faults(p->s, p->chosen[i],
+			       sim_host_faults(sim_host(p->s, p->chosen[i])) | st->kind);
 }
 
 static void do_sleep(struct sim_play *p, const struct sim_step *st)
@@ -149,7 +148,7 @@ static usec_t draw_time(struct sim_play *p, usec_t median)
 	return median / 1000 * sim_draw_half_lives(p->s) / HALF_LIFE * 1000 + 1000;
 }
 
-/* The host's number, and of its life the lowest bits: a host that fell otherwise has another one. */
+/* The host's number and the lowest bits of when it came up: another life has another mark. */
 static uint64_t life_mark(struct sim_play *p, size_t host)
 {
 	return (uint64_t)(sim_up_since(p->s, host) & 0xffffffffu) << 24 | host;
@@ -214,20 +213,13 @@ static const struct {
 	void (*run)(struct sim_play *p, const struct sim_step *st);
 	bool disturbs; /* the ring is watched from then on */
 } verbs[SIM_VERBS] = {
-	[SIM_LINK] = { do_link, false },
-	[SIM_DISK] = { do_disk, false },
-	[SIM_NAT] = { do_nat, false },
-	[SIM_PARTITION] = { do_partition, true },
-	[SIM_HEAL] = { do_heal, true },
-	[SIM_CRASH] = { do_crash, true },
-	[SIM_STOP] = { do_stop, true },
-	[SIM_RESTART] = { do_restart, true },
-	[SIM_CLOCK] = { do_clock, false },
-	[SIM_CHURN] = { do_churn, false },
-	[SIM_FAULTY] = { do_faulty, false },
-	[SIM_SLEEP] = { do_sleep, true },
-	[SIM_PUBLISH] = { do_publish, false },
-	[SIM_LOOKUP] = { do_lookup, false },
+	[SIM_LINK] = { do_link, false },       [SIM_DISK] = { do_disk, false },
+	[SIM_NAT] = { do_nat, false },         [SIM_PARTITION] = { do_partition, true },
+	[SIM_HEAL] = { do_heal, true },        [SIM_CRASH] = { do_crash, true },
+	[SIM_STOP] = { do_stop, true },        [SIM_RESTART] = { do_restart, true },
+	[SIM_CLOCK] = { do_clock, false },     [SIM_CHURN] = { do_churn, false },
+	[SIM_FAULTY] = { do_faulty, false },   [SIM_SLEEP] = { do_sleep, true },
+	[SIM_PUBLISH] = { do_publish, false }, [SIM_LOOKUP] = { do_lookup, false },
 	[SIM_SEND] = { do_send, false },
 };
 

@@ -58,7 +58,8 @@ static double hist_mean(const struct sim_hist *before, const struct sim_hist *af
 	return count ? (double)(after->sum - before->sum) / (double)count / 1e6 : NAN;
 }
 
-static double success(enum sim_work w, const struct sim_tally *before, const struct sim_tally *after)
+static double success(enum sim_work w, const struct sim_tally *before,
+		      const struct sim_tally *after)
 {
 	uint64_t ok = after->work[w].ok - before->work[w].ok;
 	uint64_t all = ok + after->work[w].failed - before->work[w].failed;
@@ -92,7 +93,8 @@ unsigned sim_hops_share(const struct sim_tally *before, const struct sim_tally *
 	return i;
 }
 
-static double rate(uint64_t before, uint64_t after, const struct sim_tally *a, const struct sim_tally *b)
+static double rate(uint64_t before, uint64_t after, const struct sim_tally *a,
+		   const struct sim_tally *b)
 {
 	uint64_t time = b->node_time - a->node_time;
 
@@ -101,26 +103,44 @@ static double rate(uint64_t before, uint64_t after, const struct sim_tally *a, c
 
 double sim_figure(enum sim_figure f, const struct sim_tally *a, const struct sim_tally *b)
 {
-	const struct sim_hist *lookups = &a->work[SIM_DO_LOOKUP].time, *lookups_b = &b->work[SIM_DO_LOOKUP].time;
-	const struct sim_hist *sends = &a->work[SIM_DO_SEND].time, *sends_b = &b->work[SIM_DO_SEND].time;
+	const struct sim_hist *lookups = &a->work[SIM_DO_LOOKUP].time,
+			      *lookups_b = &b->work[SIM_DO_LOOKUP].time;
+	const struct sim_hist *sends = &a->work[SIM_DO_SEND].time,
+			      *sends_b = &b->work[SIM_DO_SEND].time;
 	double hops = sim_hops_mean(a, b);
 
 	switch (f) {
-	case SIM_LOOKUP_SUCCESS: return success(SIM_DO_LOOKUP, a, b);
-	case SIM_LOOKUP_P50: return sim_hist_share(lookups, lookups_b, 0.5);
-	case SIM_LOOKUP_P99: return sim_hist_share(lookups, lookups_b, 0.99);
-	case SIM_LOOKUP_MEAN: return hist_mean(lookups, lookups_b);
-	case SIM_SEND_SUCCESS: return success(SIM_DO_SEND, a, b);
-	case SIM_SEND_P50: return sim_hist_share(sends, sends_b, 0.5);
-	case SIM_SEND_P99: return sim_hist_share(sends, sends_b, 0.99);
-	case SIM_PUBLISH_SUCCESS: return success(SIM_DO_PUBLISH, a, b);
-	case SIM_HOPS_MEAN: return hops;
-	case SIM_HOPS_P99: return isnan(hops) ? hops : sim_hops_share(a, b, 0.99);
-	case SIM_HOPS_MAX: return isnan(hops) ? hops : sim_hops_share(a, b, 1);
-	case SIM_HOPS_TAIL: return sim_hops_share(a, b, 0.99) - 2 * hops;
-	case SIM_BYTES_RATE: return rate(a->bytes, b->bytes, a, b);
-	case SIM_PACKETS_RATE: return rate(a->packets, b->packets, a, b);
-	case SIM_SENT: return rate(a->bytes, b->bytes, a, b) * (double)(b->at - a->at) / 1e6;
-	default: return NAN;
+	case SIM_LOOKUP_SUCCESS:
+		return success(SIM_DO_LOOKUP, a, b);
+	case SIM_LOOKUP_P50:
+		return sim_hist_share(lookups, lookups_b, 0.5);
+	case SIM_LOOKUP_P99:
+		return sim_hist_share(lookups, lookups_b, 0.99);
+	case SIM_LOOKUP_MEAN:
+		return hist_mean(lookups, lookups_b);
+	case SIM_SEND_SUCCESS:
+		return success(SIM_DO_SEND, a, b);
+	case SIM_SEND_P50:
+		return sim_hist_share(sends, sends_b, 0.5);
+	case SIM_SEND_P99:
+		return sim_hist_share(sends, sends_b, 0.99);
+	case SIM_PUBLISH_SUCCESS:
+		return success(SIM_DO_PUBLISH, a, b);
+	case SIM_HOPS_MEAN:
+		return hops;
+	case SIM_HOPS_P99:
+		return isnan(hops) ? hops : sim_hops_share(a, b, 0.99);
+	case SIM_HOPS_MAX:
+		return isnan(hops) ? hops : sim_hops_share(a, b, 1);
+	case SIM_HOPS_TAIL:
+		return sim_hops_share(a, b, 0.99) - 2 * hops;
+	case SIM_BYTES_RATE:
+		return rate(a->bytes, b->bytes, a, b);
+	case SIM_PACKETS_RATE:
+		return rate(a->packets, b->packets, a, b);
+	case SIM_SENT:
+		return rate(a->bytes, b->bytes, a, b) * (double)(b->at - a->at) / 1e6;
+	default:
+		return NAN;
 	}
 }

@@ -34,6 +34,7 @@ double sim_hist_share(const struct sim_hist *before, const struct sim_hist *afte
  * run. */
 double sim_figure(enum sim_figure f, const struct sim_tally *before, const struct sim_tally *after);
 double sim_hops_mean(const struct sim_tally *before, const struct sim_tally *after);
-unsigned sim_hops_share(const struct sim_tally *before, const struct sim_tally *after, double share);
+unsigned sim_hops_share(const struct sim_tally *before, const struct sim_tally *after,
+			double share);
 
 #endif

@@ -1,5 +1,5 @@
 /* sim_gather.c - how whole nodes come into one overlay: host 0 creates it with the first namespace;
- * every GROUP hosts are a namespace of their own. The first host of each group joins the first
+ * every SIM_GROUP hosts are a namespace of their own. The first host of each group joins the first
  * namespace, creates its own in the same overlay and invites the others.
  *
  * A group is WANTED, then CREATING, then INVITING, then OPEN, and INVITING again when the token's
@@ -12,7 +12,6 @@
 #include "cmd/sim_play.h"
 #include "cmd/sim_whole.h"
 
-#define GROUP 100
 #define USES 120 /* of a token; 128 at most */
 #define LOOK_EVERY MSEC(200)
 #define NAME_LEN 24
@@ -42,7 +41,7 @@ void sim_gather_init(struct sim_play *p)
 {
 	struct sim_gathering *g = p->gather = mem_new(sizeof(*g));
 
-	g->count = (sim_count(p->s) + GROUP - 1) / GROUP;
+	g->count = (sim_count(p->s) + SIM_GROUP - 1) / SIM_GROUP;
 	g->groups = mem_new(g->count * sizeof(*g->groups));
 	g->asked = mem_new(sim_count(p->s) * sizeof(*g->asked));
 	g->first = mem_new(g->count * sizeof(*g->first));
@@ -61,14 +60,11 @@ void sim_gather_fini(struct sim_play *p)
 void sim_gather_forget(struct sim_play *p, size_t host)
 {
 	p->gather->asked[host] = false;
-	if (host % GROUP == 0)
-		p->gather->first[host / GROUP] = false;
+	if (host % SIM_GROUP == 0)
+		p->gather->first[host / SIM_GROUP] = false;
 }
 
-static void group_name(char out[NAME_LEN], size_t group)
-{
-	snprintf(out, NAME_LEN, "n%zu", group);
-}
+static void group_name(char out[NAME_LEN], size_t group) { snprintf(out, NAME_LEN, "n%zu", group); }
 
 static bool info_of(struct sim_play *p, size_t host, size_t group, struct node_ns_info *out)
 {
@@ -90,10 +86,7 @@ static bool is_ready(struct sim_play *p, size_t host, size_t group)
 	return info_of(p, host, group, &info) && info.state == NODE_NS_READY;
 }
 
-bool sim_gather_ready(struct sim_play *p, size_t host)
-{
-	return is_ready(p, host, host / GROUP);
-}
+bool sim_gather_ready(struct sim_play *p, size_t host) { return is_ready(p, host, host / SIM_GROUP); }
 
 /* --- of a group's first host --- */
 
@@ -101,12 +94,12 @@ static void create(struct sim_play *p, struct group *g, size_t group)
 {
 	struct node_create c = { .has_subnet = true };
 	char name[NAME_LEN], overlay[NAME_LEN], subnet[48];
-	size_t host = group * GROUP;
+	size_t host = group * SIM_GROUP;
 
 	group_name(name, group);
 	group_name(overlay, 0);
-	snprintf(subnet, sizeof(subnet), group ? "10.%zu.%zu.0/24" : "10.8.0.0/22", 20 + group / 256,
-		 group % 256);
+	snprintf(subnet, sizeof(subnet), group ? "10.%zu.%zu.0/24" : "10.8.0.0/22",
+		 20 + group / 256, group % 256);
 	prefix_parse(&c.subnet, subnet);
 	c.name = name;
 	c.overlay = group ? overlay : NULL;
@@ -120,7 +113,7 @@ static void create(struct sim_play *p, struct group *g, size_t group)
 static void invite(struct sim_play *p, struct group *g, size_t group)
 {
 	struct node_invite v = { .uses = USES, .expires = TOKEN_SECONDS };
-	size_t host = group * GROUP;
+	size_t host = group * SIM_GROUP;
 	char name[NAME_LEN];
 
 	group_name(name, group);
@@ -134,7 +127,7 @@ static void invite(struct sim_play *p, struct group *g, size_t group)
 static void answered(struct sim_play *p, struct group *g, size_t group, const struct sim_result *r)
 {
 	if (r->result != NODE_OK) {
-		fprintf(stderr, "vpnsim: host %zu: %s\n", group * GROUP, r->text);
+		fprintf(stderr, "vpnsim: host %zu: %s\n", group * SIM_GROUP, r->text);
 		g->state = g->state == INVITING ? INVITING : WANTED;
 		g->asked = 0;
 	} else if (g->state == CREATING) {
@@ -147,20 +140,31 @@ static void answered(struct sim_play *p, struct group *g, size_t group, const st
 	}
 }
 
+/* The creator fell meanwhile, perhaps: what it has on its disk counts. */
+static void ask_again(struct sim_play *p, struct group *g, size_t group)
+{
+	struct node_ns_info info;
+
+	if (info_of(p, group * SIM_GROUP, group, &info))
+		invite(p, g, group);
+	else
+		g->state = WANTED;
+}
+
 static void look_at(struct sim_play *p, size_t group)
 {
 	struct group *g = &p->gather->groups[group];
 	const struct sim_result *r;
 
-	if (g->state == OPEN || !sim_node(p->s, group * GROUP))
+	if (g->state == OPEN || !sim_node(p->s, group * SIM_GROUP))
 		return;
 	r = g->state == WANTED ? NULL : sim_result(p->s, g->op);
 	if (r && g->asked)
 		answered(p, g, group, r);
-	else if (g->state == WANTED && (group == 0 || is_ready(p, group * GROUP, 0)))
+	else if (g->state == WANTED && (group == 0 || is_ready(p, group * SIM_GROUP, 0)))
 		create(p, g, group);
-	else if (g->state == INVITING && sim_now(p->s) > g->asked + PATIENCE)
-		invite(p, g, group);
+	else if (g->state != WANTED && sim_now(p->s) > g->asked + PATIENCE)
+		ask_again(p, g, group);
 }
 
 void sim_gather_look(struct sim_play *p)
@@ -188,7 +192,7 @@ static bool join(struct sim_play *p, size_t host, size_t group)
 		return false;
 	node_join(sim_node(p->s, host), sim_op(p->s), &j, sim_host_now(p->s, host));
 	sim_touch(p->s, host);
-	if (--g->uses == 0 && sim_node(p->s, group * GROUP))
+	if (--g->uses == 0 && sim_node(p->s, group * SIM_GROUP))
 		invite(p, g, group);
 	return true;
 }
@@ -197,12 +201,12 @@ static bool join(struct sim_play *p, size_t host, size_t group)
 void sim_gather_join(struct sim_play *p, size_t host)
 {
 	struct sim_gathering *g = p->gather;
-	size_t group = host / GROUP;
+	size_t group = host / SIM_GROUP;
 	bool done = true;
 
 	if (!sim_node(p->s, host))
 		return;
-	if (host % GROUP) {
+	if (host % SIM_GROUP) {
 		done = g->asked[host] = g->asked[host] || join(p, host, group);
 	} else if (group) {
 		done = g->first[group] = g->first[group] || join(p, host, 0);

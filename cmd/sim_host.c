@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "cmd/sim_crypto.h"
 
-#define BOOTSTRAPS 5 /* earlier hosts, and host 0 */
+#define BOOTSTRAPS 5  /* earlier hosts, and host 0 */
 #define LATER_HOSTS 8 /* the first ones may also start from those */
 
 /* --- identities --- */
@@ -29,6 +29,7 @@ static void add_key(struct sim *s, size_t host)
 	while (s->by_key[at])
 		at = (at + 1) & s->by_key_mask;
 	s->by_key[at] = (uint32_t)host + 1;
+	s->by_key_used++;
 }
 
 size_t sim_find(const struct sim *s, const struct pubkey *key)
@@ -39,12 +40,22 @@ size_t sim_find(const struct sim *s, const struct pubkey *key)
 	return SIZE_MAX;
 }
 
-/* After a change of keys: rare. */
 static void index_keys(struct sim *s)
 {
 	memset(s->by_key, 0, (s->by_key_mask + 1) * sizeof(*s->by_key));
+	s->by_key_used = 0;
 	for (size_t i = 0; i < s->nodes; i++)
 		add_key(s, i);
+}
+
+/* The place of its old key leads to the host still, where it finds another key: until there are too
+ * many such places. */
+static void key_changed(struct sim *s, size_t host)
+{
+	if (s->by_key_used > s->by_key_mask / 4 * 3)
+		index_keys(s);
+	else
+		add_key(s, host);
 }
 
 static void draw_key(struct sim_host *h)
@@ -132,15 +143,9 @@ static void stop(struct sim *s, size_t i, bool graceful)
 		s->hooks.fell(s->hooks.ctx, i);
 }
 
-void sim_crash(struct sim *s, size_t i)
-{
-	stop(s, i, false);
-}
+void sim_crash(struct sim *s, size_t i) { stop(s, i, false); }
 
-void sim_stop(struct sim *s, size_t i)
-{
-	stop(s, i, true);
-}
+void sim_stop(struct sim *s, size_t i) { stop(s, i, true); }
 
 void sim_wipe(struct sim *s, size_t i)
 {
@@ -151,7 +156,7 @@ void sim_wipe(struct sim *s, size_t i)
 		sim_store_free(h->disk);
 	h->disk = NULL;
 	draw_key(h);
-	index_keys(s);
+	key_changed(s, i);
 }
 
 void sim_clone(struct sim *s, size_t from, size_t to)
@@ -165,43 +170,25 @@ void sim_clone(struct sim *s, size_t from, size_t to)
 	h->disk = sim_store_copy(sim_host_disk(&s->hosts[from]));
 	h->key = s->hosts[from].key;
 	h->copied = true;
-	index_keys(s);
+	key_changed(s, to);
 }
 
-void *sim_actor(struct sim *s, size_t i)
-{
-	return s->hosts[i].actor;
-}
+void *sim_actor(struct sim *s, size_t i) { return s->hosts[i].actor; }
 
-const struct sim_actor_ops *sim_ops(const struct sim *s)
-{
-	return s->ops;
-}
+const struct sim_actor_ops *sim_ops(const struct sim *s) { return s->ops; }
 
-const struct sim_host *sim_host(const struct sim *s, size_t i)
-{
-	return &s->hosts[i];
-}
+const struct sim_host *sim_host(const struct sim *s, size_t i) { return &s->hosts[i]; }
 
 bool sim_is_awake(const struct sim *s, size_t i)
 {
 	return s->hosts[i].actor && s->hosts[i].asleep_until <= s->now;
 }
 
-usec_t sim_up_since(const struct sim *s, size_t i)
-{
-	return s->hosts[i].up_since;
-}
+usec_t sim_up_since(const struct sim *s, size_t i) { return s->hosts[i].up_since; }
 
-void sim_set_side(struct sim *s, size_t i, int side)
-{
-	s->hosts[i].side = side;
-}
+void sim_set_side(struct sim *s, size_t i, int side) { s->hosts[i].side = side; }
 
-int sim_side(const struct sim *s, size_t i)
-{
-	return s->hosts[i].side;
-}
+int sim_side(const struct sim *s, size_t i) { return s->hosts[i].side; }
 
 void sim_set_nat(struct sim *s, size_t i, enum sim_nat_kind kind, usec_t expiry)
 {
@@ -215,30 +202,15 @@ void sim_set_faults(struct sim *s, size_t i, unsigned faults)
 
 /* --- for the actor --- */
 
-uint32_t sim_host_index(const struct sim_host *h)
-{
-	return h->index;
-}
+uint32_t sim_host_index(const struct sim_host *h) { return h->index; }
 
-const struct key_pair *sim_host_key(const struct sim_host *h)
-{
-	return &h->key;
-}
+const struct key_pair *sim_host_key(const struct sim_host *h) { return &h->key; }
 
-const struct crypto *sim_host_crypto(const struct sim_host *h)
-{
-	return h->s->crypto;
-}
+const struct crypto *sim_host_crypto(const struct sim_host *h) { return h->s->crypto; }
 
-const struct addr *sim_host_addr(const struct sim_host *h)
-{
-	return &h->addr;
-}
+const struct addr *sim_host_addr(const struct sim_host *h) { return &h->addr; }
 
-const struct log *sim_host_log(const struct sim_host *h)
-{
-	return &h->log;
-}
+const struct log *sim_host_log(const struct sim_host *h) { return &h->log; }
 
 uint64_t sim_host_wall(const struct sim_host *h)
 {
@@ -271,10 +243,7 @@ void sim_host_random(struct sim_host *h, void *out, size_t len)
 	sim_rng_fill(&h->s->rng, out, len);
 }
 
-unsigned sim_host_faults(const struct sim_host *h)
-{
-	return h->faults;
-}
+unsigned sim_host_faults(const struct sim_host *h) { return h->faults; }
 
 void sim_host_done(struct sim_host *h, uint64_t op, bool ok, unsigned hops)
 {

@@ -8,7 +8,7 @@
 #include "cmd/sim_nat.h"
 #include "cmd/sim_world.h"
 
-#define SIM_CLASSES 6	  /* of event objects: 64 bytes, and twice as many each */
+#define SIM_CLASSES 6 /* of event objects: 64 bytes, and twice as many each */
 #define SIM_CLASS_LEAST 64
 
 enum sim_kind { SIM_PACKET, SIM_LATER, SIM_WAKE, SIM_CALL };
@@ -16,8 +16,8 @@ enum sim_kind { SIM_PACKET, SIM_LATER, SIM_WAKE, SIM_CALL };
 /* What waits with bytes: a packet on its way, or a late answer of the host to its own actor. */
 struct sim_event {
 	struct sim_event *next; /* in the free list */
-	uint32_t host, life;	/* a host that restarted meanwhile does not get it */
-	uint64_t tag;		/* of a late answer; a packet's source: address << 16 | port */
+	uint32_t host, life;    /* a host that restarted meanwhile does not get it */
+	uint64_t tag;           /* of a late answer; a packet's source: address << 16 | port */
 	uint16_t len;
 	uint8_t size; /* class */
 	uint8_t bytes[];
@@ -29,17 +29,17 @@ struct sim_host { /* <= 512 bytes: there are up to 200 000 */
 	void *actor;
 	struct key_pair key;
 	struct addr addr;
-	struct sim_nat *nat; /* NULL: none */
+	struct sim_nat *nat;    /* NULL: none */
 	struct sim_store *disk; /* NULL: never written */
 	struct log log;
 	usec_t wake; /* of its item in the heap that counts, or USEC_NEVER */
 	usec_t up_since, asleep_until;
 	usec_t rate_from, rate_local; /* local time was rate_local at rate_from */
-	int32_t rate;		      /* ppm */
+	int32_t rate;                 /* ppm */
 	int32_t side;
 	int64_t wall_ahead;
 	usec_t spin_from;
-	uint32_t spin; /* wake-ups since then */
+	uint32_t spin;   /* wake-ups since then */
 	uint16_t access; /* its share of delays: 0..65535, 32768 = the median's half */
 	uint8_t faults;
 	bool copied; /* the state folder was written on another machine */
@@ -55,7 +55,7 @@ struct sim {
 	struct sim_host *hosts;
 	size_t nodes, last;
 	uint32_t *by_key; /* host + 1, by the key's first bytes, linear probing */
-	size_t by_key_mask;
+	size_t by_key_mask, by_key_used;
 	const struct sim_actor_ops *ops;
 	const struct crypto *crypto;
 	bool dummy;

@@ -238,7 +238,8 @@ static const char *run_away(struct sim *s)
 		wrong = run_for(s, DAYS(31), false);
 	for (size_t i = 1; !wrong && i < sim_count(s); i++)
 		if (!info_of(s, i, &info) || info.v4.len || !info.v6.len)
-			wrong = "after 31 days the leased address must be gone, the derived one there";
+			wrong = "after 31 days the leased address must be gone, the derived one "
+				"there";
 	sim_start(s, 0);
 	if (!wrong)
 		wrong = heal(s, MINUTES(15));
@@ -261,7 +262,8 @@ static const char *run_disks(struct sim *s)
 		size_t i = sim_draw(s, (unsigned)n);
 
 		sim_set_disk(s, &(struct sim_disk){ MSEC(1 + sim_draw(s, 200)),
-						    sim_draw(s, 3) ? sim_draw(s, 300000) : SIM_MILLION });
+						    sim_draw(s, 3) ? sim_draw(s, 300000)
+								   : SIM_MILLION });
 		if (!sim_node(s, i))
 			sim_start(s, i);
 		else if (sim_draw(s, 2))

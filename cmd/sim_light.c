@@ -1,11 +1,11 @@
 /* sim_light.c - a node that is a ring and a DHT and nothing else, so that 100 000 of them fit into
  * one process: no sessions, no namespaces. Its packets are short stand-ins; `overhead` makes each
- * count what the real one takes. See sim_light.h for its parts.
+ * count what the real one takes. See sim_light_impl.h for its parts.
  *
  * Bootstrap: while there is no link, one contact after another is asked, after 1 s doubling to
  * 30 s. Calls from the ring or the DHT send at once or are queued (light_route_later); every entry
  * ends in settle(), which empties that queue. */
-#include "cmd/sim_light.h"
+#include "cmd/sim_light_impl.h"
 
 #include <stdlib.h>
 
@@ -33,15 +33,11 @@ static void env_ring_send(void *ctx, const struct pubkey *to, const uint8_t *msg
 {
 	struct light *l = ctx;
 	struct light_link *k = link_that_is_up(l, to);
-	uint8_t spoilt[2048];
+	uint8_t lie[LIGHT_LIE_MAX];
 
 	if (!k)
 		return;
-	if (len <= sizeof(spoilt)) {
-		memcpy(spoilt, msg, len);
-		len = light_fault_ring(l, spoilt, len);
-		msg = spoilt;
-	}
+	msg = light_fault_ring(l, msg, &len, lie);
 	light_link_message(l, k, LIGHT_RING, msg, len);
 }
 
@@ -49,8 +45,11 @@ static void env_ring_route(void *ctx, const struct node_id *to, const struct nod
 			   bool nearest, const uint8_t *msg, size_t len)
 {
 	struct light_routed m = { .flags = nearest ? LIGHT_NEAREST : 0, .service = LIGHT_RING,
-				  .to = *to, .body = msg, .len = len };
+				  .to = *to };
+	uint8_t lie[LIGHT_LIE_MAX];
 
+	m.body = light_fault_ring(ctx, msg, &len, lie);
+	m.len = len;
 	if (agent)
 		m.agent = *agent;
 	light_route_later(ctx, &m);
@@ -108,6 +107,9 @@ static void enter(struct light *l, usec_t now)
 static void settle(struct light *l)
 {
 	light_route_run(l);
+	if (l->stirred)
+		l->parts_at = usec_min(ring_deadline(l->ring), dht_deadline(l->dht));
+	l->stirred = false;
 }
 
 static void make_parts(struct light *l)
@@ -144,6 +146,8 @@ static void *light_start(struct sim_host *h, usec_t now)
 	l->turn = light_random(l, 1 << 16);
 	enter(l, now);
 	make_parts(l);
+	l->stirred = true;
+	settle(l);
 	return l;
 }
 
@@ -167,6 +171,7 @@ static void message_input(struct light *l, struct light_link *k, struct rd r)
 	uint8_t service = rd_u8(&r);
 	struct pubkey from = k->key;
 
+	l->stirred = true;
 	if (service == LIGHT_RING)
 		ring_input(l->ring, &from, true, NULL, r, l->now);
 	else if (service == LIGHT_DHT && !light_fault_dht(l, &from, r.p, rd_left(&r)))
@@ -231,19 +236,19 @@ static void light_tick(void *actor, usec_t now)
 	boot_tick(l);
 	light_link_tick(l);
 	light_work_tick(l);
-	if (ring_deadline(l->ring) <= now)
+	if (l->stirred || l->parts_at <= now) {
 		ring_tick(l->ring, now);
-	if (dht_deadline(l->dht) <= now)
 		dht_tick(l->dht, now);
+		l->stirred = true;
+	}
 	settle(l);
 }
 
 static usec_t light_deadline(const void *actor)
 {
 	const struct light *l = actor;
-	usec_t at = usec_min(ring_deadline(l->ring), dht_deadline(l->dht));
 
-	return usec_min(usec_min(at, l->boot_at), usec_min(l->links_at, l->sends_at));
+	return usec_min(usec_min(l->parts_at, l->boot_at), usec_min(l->links_at, l->sends_at));
 }
 
 /* The nearest links clockwise and counter-clockwise. */
@@ -283,23 +288,29 @@ static void light_facts(const void *actor, struct sim_facts *out, usec_t now)
 	find_neighbours(l, out);
 }
 
+static void enter_parts(struct light *l, usec_t now)
+{
+	enter(l, now);
+	l->stirred = true;
+}
+
 static void publish(void *actor, uint64_t op, uint64_t topic, usec_t now)
 {
-	enter(actor, now);
+	enter_parts(actor, now);
 	light_publish(actor, op, topic);
 	settle(actor);
 }
 
 static void lookup(void *actor, uint64_t op, uint64_t topic, usec_t now)
 {
-	enter(actor, now);
+	enter_parts(actor, now);
 	light_lookup(actor, op, topic);
 	settle(actor);
 }
 
 static void send(void *actor, uint64_t op, const struct pubkey *to, usec_t now)
 {
-	enter(actor, now);
+	enter_parts(actor, now);
 	light_send(actor, op, to);
 	settle(actor);
 }

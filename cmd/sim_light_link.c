@@ -1,19 +1,19 @@
 /* sim_light_link.c - links of the light actor: sessions without their cryptography.
  *
- * REQUEST and ACCEPT stand for INIT and RESPONSE, 1 RTT; who accepted is up with the first packet
- * that follows. Every packet names the receiver's index, drawn anew for each link object, so that
- * a peer that started again is told from the one before. Flags of every packet: the sender keeps
- * this link; please answer; this is the answer.
+ * Every packet names the receiver's index, drawn anew for each link object, so that a peer that
+ * started again is told from the one before. Flags of every packet: the sender keeps this link;
+ * please answer; this is the answer; and the question was a probe.
  *
  * Silence as p2p/keepalive.c: a packet that asks, unanswered for max(200 ms, 4 RTT), puts the link
- * in doubt (the ring passes it over); probes after 1 s and every second; down after 15 s without a
- * word, 4.5 s of them with a question open, which is 20 s on an idle link. A packet that we forward
- * asks when nothing was heard for 1 s: a probe goes along with it. Keepalive after 15 s less up to
- * a tenth. Who began a link ends it when neither side has kept it for 60 s.
+ * in doubt (the ring passes it over, what it was given goes another way); probes after 1 s and every
+ * second; down after 15 s without a word, 4.5 s of them with a question open, which is 20 s on an
+ * idle link. A packet that we forward asks when nothing was heard for 1 s: a probe goes along with
+ * it. Keepalive after 15 s less up to a tenth. Who began a link ends it when neither side has kept
+ * it for 60 s.
  *
  * Left out, and small: loss of messages is not repaired (the ring and the DHT repeat themselves),
  * rekeying (0.1 byte a second), handshakes under load. Bounds: LINKS_MAX. */
-#include "cmd/sim_light.h"
+#include "cmd/sim_light_impl.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -23,10 +23,6 @@
 #define LINKS_MAX 4096
 #define ROUTED_RATE 500 /* a second from one link */
 #define ROUTED_BURST 1000
-#define RETRY SEC(1)
-#define RETRY_JITTER 333000
-#define ROUND SEC(20)
-#define ANSWERED_KEPT SEC(20)
 #define IDLE SEC(15)
 #define SILENT SEC(16)
 #define ASK_AFTER SEC(1)
@@ -55,7 +51,7 @@ void light_transmit(struct light *l, const struct addr *to, const uint8_t *pkt, 
 	sim_host_send(l->host, 0, to, pkt, len, real > counted ? real - counted : 0);
 }
 
-static void wake(struct light *l, const struct light_link *k, usec_t at)
+void light_link_wake(struct light *l, const struct light_link *k, usec_t at)
 {
 	struct light_slot *s = &l->slot[k->index & 0xffff];
 
@@ -68,7 +64,7 @@ struct light_link *light_link_find(const struct light *l, const struct pubkey *k
 	return map_get(&l->by_key, key);
 }
 
-static struct light_link *by_index(const struct light *l, uint32_t index)
+struct light_link *light_link_by_index(const struct light *l, uint32_t index)
 {
 	uint32_t at = index & 0xffff;
 	struct light_link *k = at < l->slots ? l->slot[at].link : NULL;
@@ -93,8 +89,7 @@ static uint32_t free_slot(struct light *l)
 	return at;
 }
 
-/* NULL when there is no room, or the key is our own. */
-static struct light_link *link_new(struct light *l, const struct pubkey *key)
+struct light_link *light_link_new(struct light *l, const struct pubkey *key)
 {
 	struct light_link *k;
 	uint32_t at;
@@ -115,6 +110,7 @@ static struct light_link *link_new(struct light *l, const struct pubkey *key)
 
 static void link_free(struct light *l, struct light_link *k)
 {
+	light_route_forget(k);
 	map_take(&l->by_key, &k->key);
 	l->slot[k->index & 0xffff] = (struct light_slot){ NULL, USEC_NEVER };
 	free(k);
@@ -124,22 +120,27 @@ void light_link_lost(struct light *l, struct light_link *k)
 {
 	bool up = k->state == LINK_UP;
 	struct pubkey key = k->key;
+	struct light_copy *copies = k->copies;
 
+	l->stirred = true;
 	if (up) { /* the ring asks for the addresses of a link that goes down */
 		k->state = LINK_ANSWERED;
 		ring_link_down(l->ring, &key, l->now);
 	}
+	k->copies = NULL;
 	link_free(l, k);
 	if (up)
 		dht_contact_down(l->dht, &key, l->now);
+	light_route_again(l, copies);
 }
 
-static void link_up(struct light *l, struct light_link *k)
+void light_link_up(struct light *l, struct light_link *k)
 {
+	l->stirred = true;
 	k->state = LINK_UP;
 	k->heard = k->sent = k->kept = l->now;
 	k->waiting = k->asked = 0;
-	wake(l, k, l->now + IDLE / 2);
+	light_link_wake(l, k, l->now + IDLE / 2);
 	ring_link_up(l->ring, &k->key, l->now);
 	dht_contact_up(l->dht, &k->key, l->now);
 }
@@ -160,7 +161,7 @@ void light_link_send(struct light *l, struct light_link *k, enum light_type type
 	if (asks) {
 		k->asked = l->now;
 		k->waiting = k->waiting ? k->waiting : l->now;
-		wake(l, k, l->now + DOUBT_MIN);
+		light_link_wake(l, k, l->now + DOUBT_MIN);
 	}
 	if (asks && type == LIGHT_ROUTED)
 		real += REAL_PROBE;
@@ -170,7 +171,7 @@ void light_link_send(struct light *l, struct light_link *k, enum light_type type
 	light_transmit(l, &k->addr, pkt, len, real);
 }
 
-static void send_bare(struct light *l, struct light_link *k, uint8_t flags, size_t real)
+void light_link_bare(struct light *l, struct light_link *k, uint8_t flags, size_t real)
 {
 	uint8_t pkt[LIGHT_HEAD];
 	struct wr w = wr_of(pkt, sizeof(pkt));
@@ -186,8 +187,8 @@ static void send_probe(struct light *l, struct light_link *k)
 {
 	k->asked = l->now;
 	k->waiting = k->waiting ? k->waiting : l->now;
-	wake(l, k, l->now + DOUBT_MIN);
-	send_bare(l, k, FLAG_ASKS | FLAG_PROBE, REAL_PROBE);
+	light_link_wake(l, k, l->now + DOUBT_MIN);
+	light_link_bare(l, k, FLAG_ASKS | FLAG_PROBE, REAL_PROBE);
 }
 
 void light_link_message(struct light *l, struct light_link *k, enum light_service service,
@@ -203,129 +204,15 @@ void light_link_message(struct light *l, struct light_link *k, enum light_servic
 			segments * REAL_SEGMENT + len + (segments - 1) * REAL_ACK);
 }
 
-/* ---- set-up ---- */
+/* ---- hearing ---- */
 
-static void answered(struct light *l, struct light_link *k)
+void light_link_answered(struct light *l, struct light_link *k)
 {
 	usec_t rtt = l->now - k->asked;
 
 	if (k->asked && rtt < SEC(5))
 		k->rtt = (uint32_t)(rtt ? rtt : 1);
 }
-
-static size_t write_request(struct light *l, const struct light_link *k, uint8_t *pkt, size_t size)
-{
-	struct wr w = wr_of(pkt, size);
-
-	wr_u8(&w, LIGHT_REQUEST);
-	wr_u32(&w, k->index);
-	wr_copy(&w, sim_host_key(l->host)->pub.b, KEY_LEN);
-	wr_addr(&w, sim_host_addr(l->host));
-	assert(wr_ok(&w));
-	return wr_len(&w);
-}
-
-/* To the address told, and along the ring when there is none, or it did not answer at once. */
-static void request(struct light *l, struct light_link *k)
-{
-	uint8_t pkt[96];
-	struct light_routed m = { .service = LIGHT_HANDSHAKE, .to = k->id, .agent = k->agent,
-				  .body = pkt };
-
-	m.len = write_request(l, k, pkt, sizeof(pkt));
-	if (k->has_addr)
-		light_transmit(l, &k->addr, pkt, m.len, REAL_REQUEST);
-	if (!k->has_addr || k->tries > 0)
-		light_route(l, &m);
-	k->tries++;
-	k->asked = l->now;
-	k->next = l->now + RETRY + light_random(l, RETRY_JITTER);
-	wake(l, k, k->next);
-}
-
-void light_link_want(struct light *l, const struct ring_contact *c, const struct node_id *agent)
-{
-	struct light_link *k = light_link_find(l, &c->key);
-
-	if (k || !(k = link_new(l, &c->key)))
-		return;
-	k->state = LINK_ASKING;
-	k->initiator = true;
-	k->begun = l->now;
-	k->has_addr = c->addr_count > 0;
-	if (k->has_addr)
-		k->addr = c->addrs[0];
-	if (agent)
-		k->agent = *agent;
-	request(l, k);
-}
-
-static void send_accept(struct light *l, struct light_link *k)
-{
-	uint8_t pkt[1 + 4 + 4];
-	struct wr w = wr_of(pkt, sizeof(pkt));
-
-	wr_u8(&w, LIGHT_ACCEPT);
-	wr_u32(&w, k->peer_index);
-	wr_u32(&w, k->index);
-	k->asked = l->now;
-	light_transmit(l, &k->addr, pkt, sizeof(pkt), REAL_ACCEPT + REAL_ADDRESSES);
-}
-
-static void requested(struct light *l, const struct addr *from, struct rd r)
-{
-	uint32_t index = rd_u32(&r);
-	struct pubkey key;
-	struct addr told;
-	struct light_link *k;
-
-	rd_copy(&r, key.b, KEY_LEN);
-	told = rd_addr(&r);
-	if (!rd_done(&r))
-		return;
-	k = light_link_find(l, &key);
-	if (k && k->state == LINK_UP && k->peer_index != index) {
-		light_link_lost(l, k); /* another process has the key now */
-		k = NULL;
-	}
-	if (!k && !(k = link_new(l, &key)))
-		return;
-	k->addr = from ? *from : told;
-	k->has_addr = true;
-	k->peer_index = index;
-	if (k->state != LINK_UP) {
-		k->initiator = k->initiator && memcmp(l->id.b, k->id.b, ID_LEN) < 0;
-		k->state = LINK_ANSWERED;
-		k->begun = l->now;
-		wake(l, k, l->now + ANSWERED_KEPT);
-	}
-	send_accept(l, k);
-}
-
-static void accepted(struct light *l, const struct addr *from, struct rd r)
-{
-	struct light_link *k = by_index(l, rd_u32(&r));
-	uint32_t peer_index = rd_u32(&r);
-
-	if (!rd_done(&r) || !k || k->state == LINK_UP || !from)
-		return;
-	k->addr = *from;
-	k->has_addr = true;
-	k->peer_index = peer_index;
-	answered(l, k);
-	link_up(l, k);
-	send_bare(l, k, 0, REAL_KEEPALIVE + REAL_ADDRESSES);
-}
-
-void light_link_shake(struct light *l, const struct addr *from, struct rd r)
-{
-	if (rd_u8(&r) == LIGHT_REQUEST)
-		requested(l, from, r);
-	else
-		accepted(l, from, r);
-}
-
-/* ---- hearing ---- */
 
 static usec_t later_of(usec_t a, usec_t b)
 {
@@ -353,7 +240,7 @@ static usec_t down_at(const struct light_link *k)
 static usec_t deadline(const struct light_link *k)
 {
 	if (k->state == LINK_ANSWERED)
-		return k->begun + ANSWERED_KEPT;
+		return k->begun + LIGHT_ANSWERED_KEPT;
 	if (k->state == LINK_ASKING)
 		return k->next;
 	return usec_min(usec_min(doubt_at(k), probe_at(k)), usec_min(k->sent + k->idle, down_at(k)));
@@ -383,26 +270,27 @@ struct light_link *light_link_input(struct light *l, const struct addr *from, st
 	uint8_t flags;
 
 	rd_u8(r);
-	k = by_index(l, rd_u32(r));
+	k = light_link_by_index(l, rd_u32(r));
 	flags = rd_u8(r);
 	if (!rd_ok(r) || !k || k->state == LINK_ASKING)
 		return NULL;
 	k->addr = *from;
 	if (k->state == LINK_ANSWERED) {
-		answered(l, k);
-		link_up(l, k);
+		light_link_answered(l, k);
+		light_link_up(l, k);
 	} else if (flags & FLAG_ANSWERS) {
-		answered(l, k);
+		light_link_answered(l, k);
 	}
 	k->heard = l->now;
 	k->waiting = 0;
+	light_route_forget(k);
 	k->peer_keeps = flags & FLAG_KEEPS;
 	if (k->doubt) {
 		k->doubt = false;
 		ring_link_state(l->ring, &k->key, true, false);
 	}
 	if (flags & FLAG_ASKS)
-		send_bare(l, k, FLAG_ANSWERS, flags & FLAG_PROBE ? REAL_PROBE : REAL_ACK);
+		light_link_bare(l, k, FLAG_ANSWERS, flags & FLAG_PROBE ? REAL_PROBE : REAL_ACK);
 	put_off(l, k);
 	return k;
 }
@@ -429,32 +317,42 @@ static bool still_kept(struct light *l, struct light_link *k)
 	return false;
 }
 
+static void fall_in_doubt(struct light *l, struct light_link *k)
+{
+	struct light_copy *copies = k->copies;
+
+	l->stirred = true;
+	k->doubt = true;
+	k->copies = NULL;
+	k->copies_count = 0;
+	ring_link_state(l->ring, &k->key, true, true);
+	light_route_again(l, copies);
+}
+
 static void up_tick(struct light *l, struct light_link *k)
 {
 	if (down_at(k) <= l->now) {
 		light_link_lost(l, k);
 		return;
 	}
-	if (doubt_at(k) <= l->now) {
-		k->doubt = true;
-		ring_link_state(l->ring, &k->key, true, true);
-	}
+	if (doubt_at(k) <= l->now)
+		fall_in_doubt(l, k);
 	if (!still_kept(l, k))
 		return;
 	if (probe_at(k) <= l->now)
 		send_probe(l, k);
 	if (k->sent + k->idle <= l->now)
-		send_bare(l, k, 0, REAL_KEEPALIVE);
+		light_link_bare(l, k, 0, REAL_KEEPALIVE);
 }
 
 static void link_tick(struct light *l, struct light_link *k)
 {
 	if (k->state == LINK_UP)
 		up_tick(l, k);
-	else if (k->state == LINK_ANSWERED || l->now >= k->begun + ROUND)
+	else if (k->state == LINK_ANSWERED)
 		light_link_lost(l, k);
 	else
-		request(l, k);
+		light_shake_tick(l, k);
 }
 
 /* Deadlines move on with every packet; a slot's time is put right when it has come. */

@@ -1,7 +1,7 @@
 /* sim_light_route.c - ROUTED packets of the light actor: the rules of docs/protocol.md 5.2, over
  * links that are all direct. What the ring or the DHT want routed waits until the call into them is
  * over, since it may end at ourselves. */
-#include "cmd/sim_light.h"
+#include "cmd/sim_light_impl.h"
 
 #include <stdlib.h>
 
@@ -9,9 +9,16 @@
 
 #define LATER_MAX 1024
 #define AGENT_TRIES 8
+#define COPIES_MAX 4 /* kept for one link */
 
 struct later {
 	struct list list;
+	struct light_routed m;
+	uint8_t body[];
+};
+
+struct light_copy {
+	struct light_copy *next;
 	struct light_routed m;
 	uint8_t body[];
 };
@@ -60,6 +67,21 @@ static struct light_link *any_link(struct light *l, const struct node_id *not)
 	return NULL;
 }
 
+static void keep_copy(struct light_link *k, const struct light_routed *m)
+{
+	struct light_copy *c;
+
+	if (!k->waiting || k->doubt || k->copies_count == COPIES_MAX)
+		return;
+	c = mem_new(sizeof(*c) + m->len);
+	c->m = *m;
+	memcpy(c->body, m->body, m->len);
+	c->m.body = c->body;
+	c->next = k->copies;
+	k->copies = c;
+	k->copies_count++;
+}
+
 static void forward(struct light *l, struct light_link *k, const struct light_routed *m)
 {
 	uint8_t pkt[LIGHT_HEAD + LIGHT_ROUTED_HEAD + LIGHT_ROUTED_MAX];
@@ -75,10 +97,12 @@ static void forward(struct light *l, struct light_link *k, const struct light_ro
 	wr_copy(&w, m->source_id.b, ID_LEN);
 	wr_copy(&w, m->source_agent.b, ID_LEN);
 	wr_copy(&w, m->body, m->len);
-	if (wr_ok(&w)) /* a handshake is larger in truth than it is here */
-		light_link_send(l, k, LIGHT_ROUTED, pkt, wr_len(&w),
-				REAL_ROUTED + (m->service == LIGHT_HANDSHAKE ?
-						       REAL_REQUEST - REAL_IP : m->len));
+	if (!wr_ok(&w))
+		return;
+	/* A handshake is larger in truth than it is here. */
+	light_link_send(l, k, LIGHT_ROUTED, pkt, wr_len(&w),
+			REAL_ROUTED + (m->service == LIGHT_HANDSHAKE ? REAL_REQUEST - REAL_IP : m->len));
+	keep_copy(k, m);
 }
 
 static void remember_agent(struct light *l, const struct light_routed *m)
@@ -97,6 +121,7 @@ static void deliver(struct light *l, const struct light_routed *m)
 {
 	struct rd r = rd_of(m->body, m->len);
 
+	l->stirred = true;
 	switch (m->service) {
 	case LIGHT_HANDSHAKE:
 		light_link_shake(l, NULL, r);
@@ -121,9 +146,14 @@ static void deliver(struct light *l, const struct light_routed *m)
 	ring_traffic(l->ring, &m->source, l->now);
 }
 
+/* A handshake with a node must not depend on the keys it may have lost. */
+static const struct node_id *own_except(const struct light_routed *m)
+{
+	return m->service == LIGHT_HANDSHAKE ? &m->to : NULL;
+}
+
 void light_route(struct light *l, struct light_routed *m)
 {
-	const struct node_id *except = m->service == LIGHT_HANDSHAKE ? &m->to : NULL;
 	struct light_link *k;
 
 	m->hops = RING_HOPS;
@@ -133,7 +163,7 @@ void light_route(struct light *l, struct light_routed *m)
 		deliver(l, m);
 		return;
 	}
-	k = next_hop(l, m, except);
+	k = next_hop(l, m, own_except(m));
 	if (is_nobody(&m->source_agent)) {
 		struct light_link *agent = any_link(l, &m->to);
 
@@ -193,25 +223,54 @@ static bool read_routed(struct rd *r, struct light_routed *m)
 	return rd_done(r) && m->len > 0 && m->len <= LIGHT_ROUTED_MAX;
 }
 
+/* From here on; our own ones come here again only. */
+static void go_on(struct light *l, struct light_routed *m)
+{
+	bool own = id_equal(&m->source_id, &l->id);
+	const struct node_id *except = own ? own_except(m) : &m->source_id;
+	struct light_link *k = next_hop(l, m, except);
+
+	if (k)
+		k = m->hops > 1 ? light_fault_hop(l, k) : NULL;
+	else if (!own && m->flags & LIGHT_NEAREST)
+		deliver(l, m);
+	if (!k)
+		return;
+	m->hops--;
+	forward(l, k, m);
+}
+
 void light_route_input(struct light *l, struct light_link *from, struct rd r)
 {
 	struct light_routed m;
-	struct light_link *k;
 
 	if (!read_routed(&r, &m) || id_equal(&m.source_id, &l->id) ||
 	    !limit_take(&from->routed, l->now))
 		return;
-	if (id_equal(&m.to, &l->id)) {
+	if (id_equal(&m.to, &l->id))
 		deliver(l, &m);
-		return;
+	else
+		go_on(l, &m);
+}
+
+void light_route_forget(struct light_link *k)
+{
+	struct light_copy *c;
+
+	while ((c = k->copies)) {
+		k->copies = c->next;
+		free(c);
 	}
-	k = next_hop(l, &m, &m.source_id);
-	if (k)
-		k = m.hops > 1 ? light_fault_hop(l, k) : NULL;
-	else if (m.flags & LIGHT_NEAREST)
-		deliver(l, &m);
-	if (!k)
-		return;
-	m.hops--;
-	forward(l, k, &m);
+	k->copies_count = 0;
+}
+
+void light_route_again(struct light *l, struct light_copy *copies)
+{
+	struct light_copy *c;
+
+	while ((c = copies)) {
+		copies = c->next;
+		go_on(l, &c->m);
+		free(c);
+	}
 }

@@ -3,7 +3,7 @@
  * A topic is a number: secret and body follow from it, so that whoever looks it up can judge what
  * comes back. A send is routed to the receiver's id and answered with the links it crossed; the
  * sender repeats it after 0.5, 1 and 2 s, and gives up 4 s after the last. Bounds: OPS_MAX. */
-#include "cmd/sim_light.h"
+#include "cmd/sim_light_impl.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,13 +1,14 @@
 /* sim_net.c - the network: host i has the address 9.0.0.1 + i, and behind a NAT box, which then has
  * that one, 172.16.0.1 + i. Every host has an access line of its own: the delay between two is the
- * median, moved by both lines. Delay, loss, duplication and reordering are drawn for each packet. */
+ * median, moved by both lines. Delay, loss, duplication and reordering are drawn for each packet.
+ */
 #include "cmd/sim_impl.h"
 
 #include <string.h>
 
 #define PUBLIC (9u << 24 | 1)
 #define PRIVATE (172u << 24 | 16u << 16 | 1)
-#define IP_UDP 28 /* bytes of headers */
+#define IP_UDP 28        /* bytes of headers */
 #define ACCESS_MAX 65535 /* of sim_host.access */
 
 static struct addr public_addr(const struct sim_host *h)
@@ -37,10 +38,7 @@ static struct sim_host *host_at(struct sim *s, const struct addr *a)
 	return i < s->nodes ? &s->hosts[i] : NULL;
 }
 
-static uint64_t packed(const struct addr *a)
-{
-	return (uint64_t)ip_to_v4(&a->ip) << 16 | a->port;
-}
+static uint64_t packed(const struct addr *a) { return (uint64_t)ip_to_v4(&a->ip) << 16 | a->port; }
 
 /* The source as the world sees it. */
 static uint64_t source_of(struct sim_host *h, const struct addr *to)
@@ -55,7 +53,8 @@ static uint64_t source_of(struct sim_host *h, const struct addr *to)
 
 struct addr sim_net_source(const struct sim_event *e)
 {
-	return (struct addr){ .ip = ip_v4((uint32_t)(e->tag >> 32)), .port = (uint16_t)(e->tag >> 16) };
+	return (struct addr){ .ip = ip_v4((uint32_t)(e->tag >> 32)),
+			      .port = (uint16_t)(e->tag >> 16) };
 }
 
 bool sim_net_accepts(struct sim_host *h, uint64_t tag)
@@ -73,7 +72,8 @@ static usec_t draw_delay(struct sim *s, const struct sim_host *a, const struct s
 
 	delay += delay * s->net.spread / 100 * lines / ACCESS_MAX;
 	if (s->net.jitter)
-		delay += (int64_t)(sim_rng_next(&s->rng) % s->net.jitter) - (int64_t)(s->net.jitter / 2);
+		delay += (int64_t)(sim_rng_next(&s->rng) % s->net.jitter) -
+			 (int64_t)(s->net.jitter / 2);
 	if (sim_chance(s, s->net.reorder))
 		delay *= 3;
 	return delay > 0 ? (usec_t)delay : 0;

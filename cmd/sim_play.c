@@ -1,22 +1,19 @@
-/* sim_play.c - runs a scenario: hosts join one after the other, steps happen at their times, samples
- * and marks are taken, and in the end everything expected is judged. Everything that happens at a
- * time comes through sim_call, so it is part of the trace. */
-#include <assert.h>
+/* sim_play.c - runs a scenario: hosts join one after the other, steps happen at their times,
+ * samples and marks are taken, and in the end everything expected is judged. Everything that
+ * happens at a time comes through sim_call, so it is part of the trace. */
+#include "cmd/sim_play.h"
+
 #include <malloc.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "cmd/sim_play.h"
 #include "cmd/sim_whole.h"
 
 #define SWEEP_BEFORE_END SEC(15) /* the last look at every record; lookups take 10 s at most */
 
-usec_t sim_work_from(const struct sim_script *script)
-{
-	return script->join + script->settle;
-}
+usec_t sim_work_from(const struct sim_script *script) { return script->join + script->settle; }
 
 void sim_count_time(struct sim_play *p)
 {
@@ -71,7 +68,8 @@ static void do_step(struct sim_play *p, uint64_t number)
 	const struct sim_step *st = &p->script->steps[number];
 
 	sim_step_do(p, st);
-	if (st->every && (st->until == USEC_NEVER || sim_now(p->s) + st->every <= SIM_EPOCH + st->until))
+	if (st->every &&
+	    (st->until == USEC_NEVER || sim_now(p->s) + st->every <= SIM_EPOCH + st->until))
 		sim_call(p->s, sim_now(p->s) + st->every, sim_what(SIM_CALL_STEP, number));
 }
 
@@ -129,13 +127,18 @@ static void do_sweep(struct sim_play *p, uint64_t number)
 
 static void on_call(void *ctx, uint64_t what)
 {
-	static void (*const calls[])(struct sim_play *p, uint64_t number) = {
-		[SIM_CALL_STEP] = do_step,	    [SIM_CALL_JOIN] = do_join,
-		[SIM_CALL_SAMPLE] = do_sample,	    [SIM_CALL_MARK] = do_mark,
-		[SIM_CALL_WATCH] = do_watch,	    [SIM_CALL_FALL] = sim_churn_fall,
-		[SIM_CALL_RISE] = sim_churn_rise,   [SIM_CALL_OP] = sim_work_late,
+	static void (*const calls[])(struct sim_play * p, uint64_t number) = {
+		[SIM_CALL_STEP] = do_step,
+		[SIM_CALL_JOIN] = do_join,
+		[SIM_CALL_SAMPLE] = do_sample,
+		[SIM_CALL_MARK] = do_mark,
+		[SIM_CALL_WATCH] = do_watch,
+		[SIM_CALL_FALL] = sim_churn_fall,
+		[SIM_CALL_RISE] = sim_churn_rise,
+		[SIM_CALL_OP] = sim_work_late,
 		[SIM_CALL_REPUBLISH] = sim_work_republish,
-		[SIM_CALL_GATHER] = do_gather,	    [SIM_CALL_SWEEP] = do_sweep,
+		[SIM_CALL_GATHER] = do_gather,
+		[SIM_CALL_SWEEP] = do_sweep,
 	};
 
 	calls[what >> SIM_CALL_KIND](ctx, what & ((1ull << SIM_CALL_KIND) - 1));
@@ -147,8 +150,9 @@ static void add_window(struct sim_play *p, size_t expect, usec_t from, usec_t un
 {
 	if (p->windows_count == SIM_WINDOWS_MAX)
 		return;
-	p->windows[p->windows_count] = (struct sim_window){ .expect = expect, .from = SIM_EPOCH + from,
-							     .until = SIM_EPOCH + until };
+	p->windows[p->windows_count] = (struct sim_window){ .expect = expect,
+							    .from = SIM_EPOCH + from,
+							    .until = SIM_EPOCH + until };
 	sim_call(p->s, SIM_EPOCH + from, sim_what(SIM_CALL_MARK, p->windows_count++));
 }
 
@@ -162,7 +166,9 @@ static void plan_windows(struct sim_play *p)
 		if (sim_figure_names[e->figure].whole_run)
 			continue;
 		if (!e->within)
-			add_window(p, i, e->from == USEC_NEVER ? usec_min(sim_work_from(sc), sc->run / 2) : e->from,
+			add_window(p, i,
+				   e->from == USEC_NEVER ? usec_min(sim_work_from(sc), sc->run / 2)
+							 : e->from,
 				   e->until == USEC_NEVER ? sc->run : e->until);
 		else if (e->fault == SIM_JOIN)
 			add_window(p, i, sc->join, sc->join + e->within);
@@ -193,7 +199,9 @@ static void plan(struct sim_play *p)
 
 static struct sim_play *play_new(const struct sim_script *script, const struct sim_options *o)
 {
-	struct sim_setup setup = { .seed = o->seed, .nodes = script->nodes, .dummy_crypto = script->dummy,
+	struct sim_setup setup = { .seed = o->seed,
+				   .nodes = script->nodes,
+				   .dummy_crypto = script->dummy,
 				   .actors = script->light ? &sim_light : &sim_whole };
 	struct sim_play *p = mem_new(sizeof(*p));
 	struct sim_hooks hooks = { p, on_done, on_started, on_fell, on_call };

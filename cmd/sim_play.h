@@ -5,17 +5,27 @@
 
 #include <stdio.h>
 
+#include "cmd/sim_check.h"
 #include "cmd/sim_figures.h"
 
-#define SIM_GROWN SEC(30) /* up this long, a node is expected to be part of everything */
+#define SIM_GROUP 100 /* whole nodes in a namespace; the first of each creates it */
 #define SIM_MONITORS_MAX 256
 #define SIM_WINDOWS_MAX 256
 #define SIM_WORK_BIT (1ull << 63) /* of ops of the workload: as SIM_OP_WORK of cmd/sim_whole.h */
 
 /* What sim_call is told: the kind in the top byte, a number below. */
 enum sim_call_kind {
-	SIM_CALL_STEP, SIM_CALL_JOIN, SIM_CALL_SAMPLE, SIM_CALL_MARK, SIM_CALL_WATCH, SIM_CALL_FALL,
-	SIM_CALL_RISE, SIM_CALL_OP, SIM_CALL_REPUBLISH, SIM_CALL_GATHER, SIM_CALL_SWEEP
+	SIM_CALL_STEP,
+	SIM_CALL_JOIN,
+	SIM_CALL_SAMPLE,
+	SIM_CALL_MARK,
+	SIM_CALL_WATCH,
+	SIM_CALL_FALL,
+	SIM_CALL_RISE,
+	SIM_CALL_OP,
+	SIM_CALL_REPUBLISH,
+	SIM_CALL_GATHER,
+	SIM_CALL_SWEEP
 };
 #define SIM_CALL_KIND 56
 static inline uint64_t sim_what(enum sim_call_kind kind, uint64_t number)
@@ -23,32 +33,11 @@ static inline uint64_t sim_what(enum sim_call_kind kind, uint64_t number)
 	return (uint64_t)kind << SIM_CALL_KIND | number;
 }
 
-enum sim_gauge { SIM_DEGREE, SIM_SESSIONS, SIM_CONTACTS, SIM_RECORDS, SIM_TIMERS, SIM_QUEUED, SIM_GAUGES };
-extern const char *const sim_gauge_names[SIM_GAUGES];
-
-struct sim_sample {
-	usec_t at;
-	size_t running, wrong; /* wrong: not linked with their true neighbours */
-	double mean[SIM_GAUGES];
-	size_t max[SIM_GAUGES];
-	double size; /* of the ring, as its nodes guess it: mean */
-};
-
-/* From a fault until everybody is in one ring again; 0 = not yet. */
-struct sim_monitor {
-	enum sim_verb verb;
-	usec_t at, done;
-};
-
 struct sim_window { /* of an expectation */
 	size_t expect;
 	usec_t from, until;
 	struct sim_tally *before, *after; /* NULL: not yet */
 };
-
-struct sim_ops_table;	/* sim_work.c */
-struct sim_gathering;	/* sim_gather.c */
-struct sim_circle;	/* sim_check.c */
 
 struct sim_play {
 	const struct sim_script *script;
@@ -58,7 +47,7 @@ struct sim_play {
 	usec_t counted; /* node_time is counted up to here */
 	struct sim_tally tally;
 	uint32_t *chosen; /* hosts, for drawing some of them */
-	bool *fallen;	  /* by a crash or stop of the script: `restart` brings them back */
+	bool *fallen;     /* by a crash or stop of the script: `restart` brings them back */
 	usec_t churn_median, churn_down, churn_until; /* 0 median: no churn */
 	uint64_t churn_graceful;
 	struct sim_ops_table *work;
@@ -83,7 +72,7 @@ struct sim_options {
 };
 /* Runs it and prints the summary: 0 as expected, 1 not. */
 int sim_play(const struct sim_script *script, const struct sim_options *o);
-void sim_count_time(struct sim_play *p); /* brings the tally up to now */
+void sim_count_time(struct sim_play *p);         /* brings the tally up to now */
 void sim_begin(struct sim_play *p, size_t host); /* starts it, and lets it join */
 usec_t sim_work_from(const struct sim_script *script);
 /* sim_fault.c */
@@ -107,16 +96,9 @@ void sim_gather_join(struct sim_play *p, size_t host);
 void sim_gather_look(struct sim_play *p);
 void sim_gather_forget(struct sim_play *p, size_t host); /* its state is lost */
 bool sim_gather_ready(struct sim_play *p, size_t host);
-/* sim_check.c */
-void sim_check_init(struct sim_play *p);
-void sim_check_fini(struct sim_play *p);
-void sim_check_keys_changed(struct sim_play *p);
-void sim_check_sample(struct sim_play *p);
-void sim_check_watch(struct sim_play *p, enum sim_verb fault);
-void sim_check_look(struct sim_play *p); /* for the monitors */
-double sim_check_growth(const struct sim_play *p, enum sim_gauge *which); /* percent; NAN = too short */
 /* sim_report.c */
-void sim_report_sample(struct sim_play *p, const struct sim_sample *at, const struct sim_tally *before);
+void sim_report_sample(struct sim_play *p, const struct sim_sample *at,
+		       const struct sim_tally *before);
 bool sim_report_end(struct sim_play *p, const struct sim_options *o); /* true: all as expected */
 
 #endif

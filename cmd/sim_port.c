@@ -20,8 +20,8 @@ size_t sim_echo(uint8_t *frame, size_t len)
 	uint8_t *ip = frame + ETH, *icmp = ip + IPV4;
 	uint32_t sum;
 
-	if (len < ETH + IPV4 + 8 || frame[12] != 8 || frame[13] != 0 || ip[0] != 0x45 || ip[9] != 1 ||
-	    icmp[0] != 8)
+	if (len < ETH + IPV4 + 8 || frame[12] != 8 || frame[13] != 0 || ip[0] != 0x45 ||
+	    ip[9] != 1 || icmp[0] != 8)
 		return 0;
 	swap(frame, frame + 6, 6);
 	swap(ip + 12, ip + 16, 4);
@@ -34,10 +34,7 @@ size_t sim_echo(uint8_t *frame, size_t len)
 }
 
 /* What a simulated host need not know. */
-void sim_port_close(void *ctx, uint16_t ns)
-{
-	(void)ctx, (void)ns;
-}
+void sim_port_close(void *ctx, uint16_t ns) { (void)ctx, (void)ns; }
 
 void sim_port_address(void *ctx, uint16_t ns, const struct ip *ip, uint8_t bits, bool add)
 {

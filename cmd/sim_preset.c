@@ -1,10 +1,11 @@
-/* sim_preset.c - a scenario that was read becomes one that can run: times and checks that it does not
- * name, and what contradicts itself. */
+/* sim_preset.c - a scenario that was read becomes one that can run: times and checks that it does
+ * not name, and what contradicts itself. */
 #include <stdio.h>
 
 #include "cmd/sim_script.h"
 
 #define NODES_LEAST 2
+#define LINKS_FEW 24 /* near ones and a namespace's, with room to spare; shortcuts besides */
 
 /* What a step without a time means: settings at once, work and churn when everybody is in. */
 static bool place_step(const struct sim_script *s, struct sim_step *st, char error[SIM_ERROR_LEN])
@@ -12,18 +13,22 @@ static bool place_step(const struct sim_script *s, struct sim_step *st, char err
 	usec_t work = s->join + s->settle;
 
 	if (st->at == USEC_NEVER && st->verb >= SIM_PARTITION && st->verb <= SIM_RESTART)
-		return sim_wrong(error, "'%s' needs a time: at TIME %s ...", sim_verb_name(st->verb),
-			     sim_verb_name(st->verb));
+		return sim_wrong(error, "'%s' needs a time: at TIME %s ...",
+				 sim_verb_name(st->verb), sim_verb_name(st->verb));
 	if (st->at == USEC_NEVER && st->verb == SIM_SLEEP)
 		return sim_wrong(error, "'sleep' needs a time: at TIME sleep ...");
 	if (st->at == USEC_NEVER)
-		st->at = st->verb == SIM_PUBLISH || st->verb == SIM_CHURN ? work :
-			 st->verb == SIM_LOOKUP || st->verb == SIM_SEND ? work + SEC(10) : 0;
+		st->at = st->verb == SIM_PUBLISH || st->verb == SIM_CHURN ? work
+			 : st->verb == SIM_LOOKUP || st->verb == SIM_SEND ? work + SEC(10)
+									  : 0;
 	if (st->at >= s->run)
-		return sim_wrong(error, "'%s' at %gs lies behind the end of the run (%gs)", sim_verb_name(st->verb),
-			     (double)st->at / 1e6, (double)s->run / 1e6);
+		return sim_wrong(error, "'%s' at %gs lies behind the end of the run (%gs)",
+				 sim_verb_name(st->verb), (double)st->at / 1e6,
+				 (double)s->run / 1e6);
 	if (st->verb == SIM_FAULTY && !s->light)
-		return sim_wrong(error, "'faulty' needs 'actors light': whole nodes have no faults built in");
+		return sim_wrong(
+			error,
+			"'faulty' needs 'actors light': whole nodes have no faults built in");
 	return true;
 }
 
@@ -49,8 +54,9 @@ static void preset(struct sim_script *s, enum sim_figure f, const char *op, doub
 
 	if (expected(s, f))
 		return;
-	*e = (struct sim_expect){ .figure = f, .value = value, .from = USEC_NEVER, .until = USEC_NEVER,
-				  .preset = true };
+	*e = (struct sim_expect){
+		.figure = f, .value = value, .from = USEC_NEVER, .until = USEC_NEVER, .preset = true
+	};
 	snprintf(e->op, sizeof(e->op), "%s", op);
 	s->expects_count++;
 }
@@ -59,6 +65,7 @@ static void preset(struct sim_script *s, enum sim_figure f, const char *op, doub
 static void add_presets(struct sim_script *s)
 {
 	bool whole = true;
+	unsigned log2 = 0;
 
 	for (size_t i = 0; i < s->steps_count; i++)
 		whole &= s->steps[i].verb < SIM_PARTITION || s->steps[i].verb >= SIM_PUBLISH;
@@ -68,6 +75,9 @@ static void add_presets(struct sim_script *s)
 		preset(s, SIM_RING, "", 0);
 	if (!whole)
 		return;
+	while (s->nodes >> log2)
+		log2++;
+	preset(s, SIM_DEGREE_MEAN, "<=", LINKS_FEW + 2 * log2);
 	preset(s, SIM_JOINED, ">=", 100);
 	preset(s, SIM_GROWTH, "<=", 25);
 }
@@ -75,12 +85,13 @@ static void add_presets(struct sim_script *s)
 bool sim_script_finish(struct sim_script *s, char error[SIM_ERROR_LEN])
 {
 	if (s->nodes < NODES_LEAST || s->nodes > SIM_NODES_MAX)
-		return sim_wrong(error, "%llu nodes: it must be %d to %d", (unsigned long long)s->nodes,
-			     NODES_LEAST, SIM_NODES_MAX);
+		return sim_wrong(error, "%llu nodes: it must be %d to %d",
+				 (unsigned long long)s->nodes, NODES_LEAST, SIM_NODES_MAX);
 	if (s->run == USEC_NEVER)
 		s->run = SEC(300);
 	if (s->join == USEC_NEVER)
-		s->join = MSEC(18) * s->nodes < SEC(5) ? SEC(5) : usec_min(MSEC(18) * s->nodes, SEC(180));
+		s->join = MSEC(18) * s->nodes < SEC(5) ? SEC(5)
+						       : usec_min(MSEC(18) * s->nodes, SEC(180));
 	if (s->sample < MSEC(100) || s->run < SEC(1))
 		return sim_wrong(error, "samples less than 100ms apart, or a run under 1s");
 	for (size_t i = 0; i < s->steps_count; i++)
@@ -90,8 +101,9 @@ bool sim_script_finish(struct sim_script *s, char error[SIM_ERROR_LEN])
 		struct sim_expect *e = &s->expects[i];
 
 		if (e->within && !fault_happens(s, e->fault))
-			return sim_wrong(error, "line %u expects something of '%s', which never happens", e->line,
-				     sim_verb_name(e->fault));
+			return sim_wrong(error,
+					 "line %u expects something of '%s', which never happens",
+					 e->line, sim_verb_name(e->fault));
 	}
 	add_presets(s);
 	return true;

@@ -1,5 +1,6 @@
-/* sim_report.c - what a run tells: JSON lines (one per sample, one at the end), a summary for people,
- * and the verdict on everything that was expected. The schema's version is the member "vpnsim". */
+/* sim_report.c - what a run tells: JSON lines (one per sample, one at the end), a summary for
+ * people, and the verdict on everything that was expected. The schema's version is the member
+ * "vpnsim". */
 #include <math.h>
 #include <string.h>
 
@@ -39,17 +40,23 @@ static void put_figure(FILE *f, enum sim_figure figure, double x)
 	for (char *c = name; *c; c++)
 		if (*c == ' ')
 			*c = '_';
-	put(f, figure == SIM_BYTES_RATE ? "bytes_rate" : figure == SIM_PACKETS_RATE ? "packets_rate" : name, x);
+	put(f,
+	    figure == SIM_BYTES_RATE     ? "bytes_rate"
+	    : figure == SIM_PACKETS_RATE ? "packets_rate"
+					 : name,
+	    x);
 }
 
 static void put_window(FILE *f, const struct sim_tally *before, const struct sim_tally *after)
 {
 	for (unsigned i = 0; i < SIM_FIGURES; i++)
 		if (!sim_figure_names[i].whole_run)
-			put_figure(f, (enum sim_figure)i, sim_figure((enum sim_figure)i, before, after));
+			put_figure(f, (enum sim_figure)i,
+				   sim_figure((enum sim_figure)i, before, after));
 	for (unsigned w = 0; w < SIM_WORKS; w++)
 		fprintf(f, ",\"%ss\":%llu,\"%ss_failed\":%llu", work_names[w],
-			(unsigned long long)(after->work[w].started - before->work[w].started), work_names[w],
+			(unsigned long long)(after->work[w].started - before->work[w].started),
+			work_names[w],
 			(unsigned long long)(after->work[w].failed - before->work[w].failed));
 }
 
@@ -59,11 +66,12 @@ static void put_sample(FILE *f, const struct sim_sample *at)
 	fprintf(f, ",\"running\":%zu,\"ring_wrong\":%zu", at->running, at->wrong);
 	put(f, "ring_size", at->size);
 	for (unsigned g = 0; g < SIM_GAUGES; g++)
-		fprintf(f, ",\"%s\":%.6g,\"%s_max\":%zu", sim_gauge_names[g], at->mean[g], sim_gauge_names[g],
-			at->max[g]);
+		fprintf(f, ",\"%s\":%.6g,\"%s_max\":%zu", sim_gauge_names[g], at->mean[g],
+			sim_gauge_names[g], at->max[g]);
 }
 
-void sim_report_sample(struct sim_play *p, const struct sim_sample *at, const struct sim_tally *before)
+void sim_report_sample(struct sim_play *p, const struct sim_sample *at,
+		       const struct sim_tally *before)
 {
 	if (!p->json)
 		return;
@@ -71,6 +79,7 @@ void sim_report_sample(struct sim_play *p, const struct sim_sample *at, const st
 	put_sample(p->json, at);
 	put_window(p->json, before, &p->tally);
 	fputs("}\n", p->json);
+	fflush(p->json); /* somebody may be watching */
 }
 
 /* --- judging --- */
@@ -99,12 +108,18 @@ static double whole_run(const struct sim_play *p, enum sim_figure f)
 	enum sim_gauge which;
 
 	switch (f) {
-	case SIM_JOINED: return 100 * (double)p->joined / (double)p->script->nodes;
-	case SIM_DEGREE_MEAN: return last_sample(p)->mean[SIM_DEGREE];
-	case SIM_DEGREE_MAX: return (double)last_sample(p)->max[SIM_DEGREE];
-	case SIM_MEMORY: return p->memory;
-	case SIM_GROWTH: return sim_check_growth(p, &which);
-	default: return NAN;
+	case SIM_JOINED:
+		return 100 * (double)p->joined / (double)p->script->nodes;
+	case SIM_DEGREE_MEAN:
+		return last_sample(p)->mean[SIM_DEGREE];
+	case SIM_DEGREE_MAX:
+		return (double)last_sample(p)->max[SIM_DEGREE];
+	case SIM_MEMORY:
+		return p->memory;
+	case SIM_GROWTH:
+		return sim_check_growth(p, &which);
+	default:
+		return NAN;
 	}
 }
 
@@ -159,10 +174,12 @@ static void print_work(const struct sim_play *p, enum sim_work w)
 	if (!p->tally.work[w].started)
 		return;
 	printf("%-9s %llu: %llu well, %llu failed, %llu cancelled", work_names[w],
-	       (unsigned long long)p->tally.work[w].started, (unsigned long long)p->tally.work[w].ok,
-	       (unsigned long long)p->tally.work[w].failed, (unsigned long long)p->tally.work[w].cancelled);
+	       (unsigned long long)p->tally.work[w].started,
+	       (unsigned long long)p->tally.work[w].ok, (unsigned long long)p->tally.work[w].failed,
+	       (unsigned long long)p->tally.work[w].cancelled);
 	if (h->count)
-		printf("; p50 %.0f ms, p99 %.0f ms", 1e3 * sim_hist_share(&none.work[w].time, h, 0.5),
+		printf("; p50 %.0f ms, p99 %.0f ms",
+		       1e3 * sim_hist_share(&none.work[w].time, h, 0.5),
 		       1e3 * sim_hist_share(&none.work[w].time, h, 0.99));
 	printf("\n");
 }
@@ -173,8 +190,8 @@ static void print_hops(const struct sim_play *p)
 	double mean = sim_hops_mean(&none, &p->tally);
 
 	if (!isnan(mean))
-		printf("hops      mean %.2f, p99 %u, most %u\n", mean, sim_hops_share(&none, &p->tally, 0.99),
-		       sim_hops_share(&none, &p->tally, 1));
+		printf("hops      mean %.2f, p99 %u, most %u\n", mean,
+		       sim_hops_share(&none, &p->tally, 0.99), sim_hops_share(&none, &p->tally, 1));
 }
 
 static void print_nodes(const struct sim_play *p)
@@ -183,11 +200,12 @@ static void print_nodes(const struct sim_play *p)
 	enum sim_gauge which = SIM_DEGREE;
 	double growth = sim_check_growth(p, &which);
 
-	printf("nodes     %zu run, %zu joined, %zu not beside their neighbours; they guess %.0f\n", s->running,
-	       p->joined, s->wrong, s->size);
+	printf("nodes     %zu run, %zu joined, %zu not beside their neighbours; they guess %.0f\n",
+	       s->running, p->joined, s->wrong, s->size);
 	printf("a node    ");
 	for (unsigned g = 0; g < SIM_GAUGES; g++)
-		printf("%s%.1f %s (at most %zu)", g ? ", " : "", s->mean[g], sim_gauge_names[g], s->max[g]);
+		printf("%s%.1f %s (at most %zu)", g ? ", " : "", s->mean[g], sim_gauge_names[g],
+		       s->max[g]);
 	printf("\n");
 	if (!isnan(growth))
 		printf("growth    %.1f %% at most (%s)\n", growth, sim_gauge_names[which]);
@@ -200,7 +218,8 @@ static void print_faults(const struct sim_play *p)
 	for (size_t i = 0; i < p->monitors_count; i++) {
 		const struct sim_monitor *m = &p->monitors[i];
 
-		printf("ring      %s at %.1f s: ", sim_verb_name(m->verb), (double)(m->at - SIM_EPOCH) / 1e6);
+		printf("ring      %s at %.1f s: ", sim_verb_name(m->verb),
+		       (double)(m->at - SIM_EPOCH) / 1e6);
 		if (m->done)
 			printf("one ring after %.1f s\n", (double)(m->done - m->at) / 1e6);
 		else
@@ -238,13 +257,15 @@ static void print_json_end(const struct sim_play *p, const struct sim_options *o
 		return;
 	fprintf(f, "{\"vpnsim\":%d,\"type\":\"end\",\"ok\":%s", SCHEMA, ok ? "true" : "false");
 	put_name(f, "scenario", p->script->name);
-	fprintf(f, ",\"nodes\":%zu,\"seed\":%llu,\"actors\":\"%s\",\"crypto\":\"%s\",\"joined\":%zu",
+	fprintf(f,
+		",\"nodes\":%zu,\"seed\":%llu,\"actors\":\"%s\",\"crypto\":\"%s\",\"joined\":%zu",
 		sim_count(p->s), (unsigned long long)o->seed, sim_ops(p->s)->name,
 		p->script->dummy ? "dummy" : "real", p->joined);
 	put_sample(f, last_sample(p));
 	put_window(f, &none, &p->tally);
-	fprintf(f, ",\"packets\":%llu,\"bytes\":%llu,\"events\":%llu", (unsigned long long)p->tally.packets,
-		(unsigned long long)p->tally.bytes, (unsigned long long)p->tally.events);
+	fprintf(f, ",\"packets\":%llu,\"bytes\":%llu,\"events\":%llu",
+		(unsigned long long)p->tally.packets, (unsigned long long)p->tally.bytes,
+		(unsigned long long)p->tally.events);
 	put(f, "memory", p->memory);
 	fputs(",\"faults\":[", f);
 	for (size_t i = 0; i < p->monitors_count; i++) {
@@ -274,12 +295,13 @@ bool sim_report_end(struct sim_play *p, const struct sim_options *o)
 	struct sim_stats st = sim_stats(p->s);
 	bool ok;
 
-	printf("%s: %zu %s nodes, seed %llu, %s crypto, %.1f virtual seconds\n", p->script->name, sim_count(p->s),
-	       sim_ops(p->s)->name, (unsigned long long)o->seed, p->script->dummy ? "dummy" : "real",
-	       (double)p->script->run / 1e6);
+	printf("%s: %zu %s nodes, seed %llu, %s crypto, %.1f virtual seconds\n", p->script->name,
+	       sim_count(p->s), sim_ops(p->s)->name, (unsigned long long)o->seed,
+	       p->script->dummy ? "dummy" : "real", (double)p->script->run / 1e6);
 	printf("world     %llu events, %llu packets, %llu lost, %llu bytes; %.1f bytes/s a node\n",
-	       (unsigned long long)st.events, (unsigned long long)st.sent, (unsigned long long)st.lost,
-	       (unsigned long long)st.bytes, (double)st.bytes * 1e6 / (double)p->tally.node_time);
+	       (unsigned long long)st.events, (unsigned long long)st.sent,
+	       (unsigned long long)st.lost, (unsigned long long)st.bytes,
+	       (double)st.bytes * 1e6 / (double)p->tally.node_time);
 	print_nodes(p);
 	for (unsigned w = 0; w < SIM_WORKS; w++)
 		print_work(p, (enum sim_work)w);

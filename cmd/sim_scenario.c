@@ -34,10 +34,7 @@ static bool all_ready(struct sim *s, void *ctx)
 	return true;
 }
 
-static int compare_ips(const void *a, const void *b)
-{
-	return memcmp(a, b, sizeof(uint32_t));
-}
+static int compare_ips(const void *a, const void *b) { return memcmp(a, b, sizeof(uint32_t)); }
 
 /* Two nodes with one address, now? */
 static bool double_owner(struct sim *s)
@@ -385,7 +382,8 @@ const struct sim_scenario sim_scenarios[] = {
 	{ "bad-disk", "2 % of all durable writes fail", 4, run_bad_disk },
 	{ "speed", "how long a join takes, one node after the other", 6, run_speed },
 	{ "idle", "what 8 nodes without work say in 10 minutes", 8, run_idle },
-	{ "swizzle", "crashes, cuts and heals at random, then everything is whole", 6, run_swizzle },
+	{ "swizzle", "crashes, cuts and heals at random, then everything is whole", 6,
+	  run_swizzle },
 	{ "blackout", "all are killed and come back at one instant", 8, run_blackout },
 	{ "month", "40 days pass (takes minutes)", 3, run_month },
 	{ "storm", "20 % loss, 150 ms, duplicates, reordering", 5, run_storm },

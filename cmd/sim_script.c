@@ -13,7 +13,21 @@
 #define LINE_LEN 512
 #define ARGS_MAX 8
 
-enum type { TIME, SHARE, PPM32, COUNT, AMOUNT, RATE, STEP, NAT_KIND, FAULT_KIND, ACTORS, CRYPTO, PERCENT, YES };
+enum type {
+	TIME,
+	SHARE,
+	PPM32,
+	COUNT,
+	AMOUNT,
+	RATE,
+	STEP,
+	NAT_KIND,
+	FAULT_KIND,
+	ACTORS,
+	CRYPTO,
+	PERCENT,
+	YES
+};
 
 struct arg {
 	const char *word; /* NULL: the next value without a keyword */
@@ -24,7 +38,7 @@ struct arg {
 
 struct directive {
 	const char *name, *usage;
-	int verb; /* -1: a setting of the script */
+	int verb;     /* -1: a setting of the script */
 	bool repeats; /* `every` makes sense */
 	struct arg args[ARGS_MAX];
 };
@@ -40,36 +54,68 @@ static const struct directive directives[] = {
 	{ "join", "join over TIME", -1, false, { { "over", TIME, IN_SCRIPT(join), true } } },
 	{ "settle", "settle TIME", -1, false, { { NULL, TIME, IN_SCRIPT(settle), true } } },
 	{ "sample", "sample TIME", -1, false, { { NULL, TIME, IN_SCRIPT(sample), true } } },
-	{ "link", "link [delay TIME] [jitter TIME] [spread PERCENT] [loss PERCENT] [duplicate PERCENT] "
-		  "[reorder PERCENT]", SIM_LINK, false,
+	{ "link",
+	  "link [delay TIME] [jitter TIME] [spread PERCENT] [loss PERCENT] [duplicate PERCENT] "
+	  "[reorder PERCENT]",
+	  SIM_LINK,
+	  false,
 	  { { "delay", TIME, IN_STEP(net.delay), false },
 	    { "jitter", TIME, IN_STEP(net.jitter), false },
 	    { "spread", PERCENT, IN_STEP(net.spread), false },
 	    { "loss", PPM32, IN_STEP(net.loss), false },
 	    { "duplicate", PPM32, IN_STEP(net.duplicate), false },
 	    { "reorder", PPM32, IN_STEP(net.reorder), false } } },
-	{ "disk", "disk [delay TIME] [fail PERCENT]", SIM_DISK, false,
-	  { { "delay", TIME, IN_STEP(disk.delay), false }, { "fail", PPM32, IN_STEP(disk.fail), false } } },
-	{ "nat", "nat HOSTS none|full|restricted|port|symmetric [expiry TIME]", SIM_NAT, false,
-	  { { NULL, AMOUNT, 0, true }, { NULL, NAT_KIND, IN_STEP(kind), true },
+	{ "disk",
+	  "disk [delay TIME] [fail PERCENT]",
+	  SIM_DISK,
+	  false,
+	  { { "delay", TIME, IN_STEP(disk.delay), false },
+	    { "fail", PPM32, IN_STEP(disk.fail), false } } },
+	{ "nat",
+	  "nat HOSTS none|full|restricted|port|symmetric [expiry TIME]",
+	  SIM_NAT,
+	  false,
+	  { { NULL, AMOUNT, 0, true },
+	    { NULL, NAT_KIND, IN_STEP(kind), true },
 	    { "expiry", TIME, IN_STEP(time), false } } },
 	{ "partition", "partition HOSTS", SIM_PARTITION, false, { { NULL, AMOUNT, 0, true } } },
 	{ "heal", "heal", SIM_HEAL, false, { { 0 } } },
-	{ "crash", "crash HOSTS [disk lost]", SIM_CRASH, true,
+	{ "crash",
+	  "crash HOSTS [disk lost]",
+	  SIM_CRASH,
+	  true,
 	  { { NULL, AMOUNT, 0, true }, { "disk", YES, IN_STEP(lost), false } } },
 	{ "stop", "stop HOSTS", SIM_STOP, true, { { NULL, AMOUNT, 0, true } } },
 	{ "restart", "restart [all]", SIM_RESTART, true, { { "all", YES, IN_STEP(all), false } } },
-	{ "clock", "clock HOSTS [rate +-PPMppm] [step +-TIME]", SIM_CLOCK, true,
-	  { { NULL, AMOUNT, 0, true }, { "rate", RATE, IN_STEP(rate), false },
+	{ "clock",
+	  "clock HOSTS [rate +-PPMppm] [step +-TIME]",
+	  SIM_CLOCK,
+	  true,
+	  { { NULL, AMOUNT, 0, true },
+	    { "rate", RATE, IN_STEP(rate), false },
 	    { "step", STEP, IN_STEP(step), false } } },
-	{ "churn", "churn median TIME [down TIME] [graceful PERCENT]", SIM_CHURN, false,
-	  { { "median", TIME, IN_STEP(time), true }, { "down", TIME, IN_STEP(down), false },
+	{ "churn",
+	  "churn median TIME [down TIME] [graceful PERCENT]",
+	  SIM_CHURN,
+	  false,
+	  { { "median", TIME, IN_STEP(time), true },
+	    { "down", TIME, IN_STEP(down), false },
 	    { "graceful", SHARE, IN_STEP(graceful), false } } },
-	{ "faulty", "faulty HOSTS junk|drops|misroutes|lies", SIM_FAULTY, false,
+	{ "faulty",
+	  "faulty HOSTS junk|drops|misroutes|lies",
+	  SIM_FAULTY,
+	  false,
 	  { { NULL, AMOUNT, 0, true }, { NULL, FAULT_KIND, IN_STEP(kind), true } } },
-	{ "sleep", "sleep HOSTS for TIME", SIM_SLEEP, true,
+	{ "sleep",
+	  "sleep HOSTS for TIME",
+	  SIM_SLEEP,
+	  true,
 	  { { NULL, AMOUNT, 0, true }, { "for", TIME, IN_STEP(time), true } } },
-	{ "publish", "publish COUNT", SIM_PUBLISH, true, { { NULL, COUNT, IN_STEP(amount), true } } },
+	{ "publish",
+	  "publish COUNT",
+	  SIM_PUBLISH,
+	  true,
+	  { { NULL, COUNT, IN_STEP(amount), true } } },
 	{ "lookup", "lookup COUNT", SIM_LOOKUP, true, { { NULL, COUNT, IN_STEP(amount), true } } },
 	{ "send", "send COUNT", SIM_SEND, true, { { NULL, COUNT, IN_STEP(amount), true } } },
 };
@@ -79,7 +125,8 @@ static const char *const fault_kinds[] = { "junk", "drops", "misroutes", "lies",
 static const char *const actor_kinds[] = { "whole", "light", NULL };
 static const char *const crypto_kinds[] = { "real", "dummy", NULL };
 
-static bool choose(unsigned *out, const char *w, const char *const *names, char error[SIM_ERROR_LEN])
+static bool choose(unsigned *out, const char *w, const char *const *names,
+		   char error[SIM_ERROR_LEN])
 {
 	const char *meant = sim_nearest_word(w, names);
 	char all[100];
@@ -123,8 +170,10 @@ static bool read_amount(struct sim_step *st, const char *w)
 
 static bool read_choice(void *to, enum type type, const char *w, char error[SIM_ERROR_LEN])
 {
-	const char *const *names = type == NAT_KIND ? nat_kinds : type == FAULT_KIND ? fault_kinds :
-				   type == ACTORS ? actor_kinds : crypto_kinds;
+	const char *const *names = type == NAT_KIND     ? nat_kinds
+				   : type == FAULT_KIND ? fault_kinds
+				   : type == ACTORS     ? actor_kinds
+							: crypto_kinds;
 	unsigned choice;
 
 	if (!choose(&choice, w, names, error))
@@ -149,7 +198,8 @@ static bool read_value(void *base, const struct arg *a, const char *w, char erro
 		return sim_read_time(to, w) ||
 		       sim_wrong(error, "'%s' is no time; write 20ms, 1.5s, 10m, 2h or 1d", w);
 	case SHARE:
-		return sim_read_share(to, w) || sim_wrong(error, "'%s' is no share; write 0%% to 100%%", w);
+		return sim_read_share(to, w) ||
+		       sim_wrong(error, "'%s' is no share; write 0%% to 100%%", w);
 	case PPM32:
 	case PERCENT:
 		ok = sim_read_share(&n, w);
@@ -161,9 +211,11 @@ static bool read_value(void *base, const struct arg *a, const char *w, char erro
 		return read_amount(base, w) ||
 		       sim_wrong(error, "'%s' is neither a share (10%%) nor a number of hosts", w);
 	case RATE:
-		return read_signed(to, w, "ppm") || sim_wrong(error, "'%s' is no rate; write +200ppm", w);
+		return read_signed(to, w, "ppm") ||
+		       sim_wrong(error, "'%s' is no rate; write +200ppm", w);
 	case STEP:
-		return read_signed(to, w, NULL) || sim_wrong(error, "'%s' is no step; write +1h or -30s", w);
+		return read_signed(to, w, NULL) ||
+		       sim_wrong(error, "'%s' is no step; write +1h or -30s", w);
 	default:
 		return read_choice(to, a->type, w, error);
 	}
@@ -194,12 +246,14 @@ static bool unknown_word(const struct directive *d, const char *w, char error[SI
 	}
 	meant = sim_nearest_word(w, names);
 	if (meant)
-		return sim_wrong(error, "'%s' means nothing after '%s'; is it '%s'?", w, d->name, meant);
+		return sim_wrong(error, "'%s' means nothing after '%s'; is it '%s'?", w, d->name,
+				 meant);
 	return sim_wrong(error, "'%s' means nothing after '%s': %s", w, d->name, d->usage);
 }
 
 /* The words behind the directive's name. */
-static bool read_args(const struct directive *d, void *base, char **w, size_t count, char error[SIM_ERROR_LEN])
+static bool read_args(const struct directive *d, void *base, char **w, size_t count,
+		      char error[SIM_ERROR_LEN])
 {
 	uint32_t have = 0;
 
@@ -214,7 +268,8 @@ static bool read_args(const struct directive *d, void *base, char **w, size_t co
 		have |= bit;
 		if (a->type == YES) {
 			*(bool *)((char *)base + a->at) = true;
-			if (strcmp(a->word, "disk") == 0 && (++i == count || strcmp(w[i], "lost") != 0))
+			if (strcmp(a->word, "disk") == 0 &&
+			    (++i == count || strcmp(w[i], "lost") != 0))
 				return sim_wrong(error, "after 'disk' comes 'lost'");
 			continue;
 		}
@@ -232,7 +287,8 @@ static bool read_args(const struct directive *d, void *base, char **w, size_t co
 /* `at T`, `every T` before the directive, `from T`, `until T` at its end. */
 static bool read_times(struct sim_step *st, char ***w, size_t *count, char error[SIM_ERROR_LEN])
 {
-	static const struct arg at = { "at", TIME, IN_STEP(at), false }, every = { "every", TIME, IN_STEP(every), false },
+	static const struct arg at = { "at", TIME, IN_STEP(at), false },
+				every = { "every", TIME, IN_STEP(every), false },
 				until = { "until", TIME, IN_STEP(until), false };
 
 	while (*count >= 2 && (strcmp((*w)[0], "at") == 0 || strcmp((*w)[0], "every") == 0)) {
@@ -245,7 +301,9 @@ static bool read_times(struct sim_step *st, char ***w, size_t *count, char error
 	}
 	while (*count >= 3) {
 		const char *word = (*w)[*count - 2];
-		const struct arg *a = strcmp(word, "from") == 0 ? &at : strcmp(word, "until") == 0 ? &until : NULL;
+		const struct arg *a = strcmp(word, "from") == 0    ? &at
+				      : strcmp(word, "until") == 0 ? &until
+								   : NULL;
 
 		if (!a)
 			break;
@@ -266,8 +324,8 @@ static const struct directive *directive_find(const char *w, char error[SIM_ERRO
 		names[i + 3] = directives[i].name;
 	}
 	meant = sim_nearest_word(w, names);
-	sim_wrong(error, "'%s' is no directive%s%s%s", w, meant ? "; is it '" : "", meant ? meant : "",
-	      meant ? "'?" : "");
+	sim_wrong(error, "'%s' is no directive%s%s%s", w, meant ? "; is it '" : "",
+		  meant ? meant : "", meant ? "'?" : "");
 	return NULL;
 }
 
@@ -287,7 +345,8 @@ static void step_init(struct sim_step *st, const struct sim_script *s, enum sim_
 	}
 }
 
-static bool judge_step(const struct directive *d, const struct sim_step *st, char error[SIM_ERROR_LEN])
+static bool judge_step(const struct directive *d, const struct sim_step *st,
+		       char error[SIM_ERROR_LEN])
 {
 	if (st->every && !d->repeats)
 		return sim_wrong(error, "'%s' cannot be repeated with 'every'", d->name);
@@ -304,7 +363,8 @@ static bool judge_step(const struct directive *d, const struct sim_step *st, cha
 	return true;
 }
 
-static bool add_expect(struct sim_script *s, char **w, size_t count, unsigned line, char error[SIM_ERROR_LEN])
+static bool add_expect(struct sim_script *s, char **w, size_t count, unsigned line,
+		       char error[SIM_ERROR_LEN])
 {
 	struct sim_expect *e = &s->expects[s->expects_count];
 
@@ -334,7 +394,8 @@ static bool add_step(struct sim_script *s, const struct directive *d, const stru
 	return true;
 }
 
-static bool add_line(struct sim_script *s, char **w, size_t count, unsigned line, char error[SIM_ERROR_LEN])
+static bool add_line(struct sim_script *s, char **w, size_t count, unsigned line,
+		     char error[SIM_ERROR_LEN])
 {
 	struct sim_step times = { .at = USEC_NEVER, .until = USEC_NEVER };
 	const struct directive *d;
@@ -356,7 +417,8 @@ static bool add_line(struct sim_script *s, char **w, size_t count, unsigned line
 	return read_args(d, s, w + 1, count - 1, error);
 }
 
-bool sim_script_line(struct sim_script *s, const char *line, unsigned number, char error[SIM_ERROR_LEN])
+bool sim_script_line(struct sim_script *s, const char *line, unsigned number,
+		     char error[SIM_ERROR_LEN])
 {
 	char copy[LINE_LEN], *words[SIM_WORDS_MAX];
 	size_t count;
@@ -371,8 +433,11 @@ bool sim_script_line(struct sim_script *s, const char *line, unsigned number, ch
 
 void sim_script_init(struct sim_script *s, const char *name)
 {
-	*s = (struct sim_script){ .nodes = 100, .run = USEC_NEVER, .join = USEC_NEVER,
-				  .settle = SEC(30), .sample = SEC(10) };
+	*s = (struct sim_script){ .nodes = 100,
+				  .run = USEC_NEVER,
+				  .join = USEC_NEVER,
+				  .settle = SEC(30),
+				  .sample = SEC(10) };
 	snprintf(s->name, sizeof(s->name), "%s", name);
 }
 

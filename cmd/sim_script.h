@@ -4,26 +4,41 @@
 #define CMD_SIM_SCRIPT_H
 
 #include "cmd/sim.h"
+#include "cmd/sim_words.h"
 
 #define SIM_STEPS_MAX 256
 #define SIM_EXPECTS_MAX 64
-#define SIM_ERROR_LEN 300
 
 enum sim_verb {
-	SIM_LINK, SIM_DISK, SIM_NAT, SIM_PARTITION, SIM_HEAL, SIM_CRASH, SIM_STOP, SIM_RESTART, SIM_CLOCK,
-	SIM_CHURN, SIM_FAULTY, SIM_SLEEP, SIM_PUBLISH, SIM_LOOKUP, SIM_SEND, SIM_JOIN, SIM_VERBS
+	SIM_LINK,
+	SIM_DISK,
+	SIM_NAT,
+	SIM_PARTITION,
+	SIM_HEAL,
+	SIM_CRASH,
+	SIM_STOP,
+	SIM_RESTART,
+	SIM_CLOCK,
+	SIM_CHURN,
+	SIM_FAULTY,
+	SIM_SLEEP,
+	SIM_PUBLISH,
+	SIM_LOOKUP,
+	SIM_SEND,
+	SIM_JOIN,
+	SIM_VERBS
 };
 
 struct sim_step {
 	enum sim_verb verb;
 	usec_t at, every, until; /* USEC_NEVER: the script does not say; 0: once */
-	bool is_count;		 /* amount is a number of hosts, else millionths of all */
+	bool is_count;           /* amount is a number of hosts, else millionths of all */
 	uint64_t amount;
-	usec_t time, down;	 /* sleep: how long; churn: median session, time away; nat: expiry */
-	int64_t rate, step;	 /* clock: ppm; seconds */
-	bool lost, all;		 /* crash: with the disk; restart: everybody */
-	uint64_t graceful;	 /* churn: millionths that say good-bye */
-	unsigned kind;		 /* of NAT or fault */
+	usec_t time, down;  /* sleep: how long; churn: median session, time away; nat: expiry */
+	int64_t rate, step; /* clock: ppm; seconds */
+	bool lost, all;     /* crash: with the disk; restart: everybody */
+	uint64_t graceful;  /* churn: millionths that say good-bye */
+	unsigned kind;      /* of NAT or fault */
 	struct sim_net net;
 	struct sim_disk disk;
 };
@@ -31,10 +46,28 @@ struct sim_step {
 enum sim_unit { SIM_NUMBER, SIM_SHARE, SIM_TIME, SIM_BYTES, SIM_RATE, SIM_NOTHING };
 
 enum sim_figure {
-	SIM_LOOKUP_SUCCESS, SIM_LOOKUP_P50, SIM_LOOKUP_P99, SIM_LOOKUP_MEAN, SIM_SEND_SUCCESS, SIM_SEND_P50,
-	SIM_SEND_P99, SIM_PUBLISH_SUCCESS, SIM_HOPS_MEAN, SIM_HOPS_P99, SIM_HOPS_MAX, SIM_HOPS_TAIL,
-	SIM_BYTES_RATE, SIM_PACKETS_RATE, SIM_SENT, SIM_JOINED, SIM_DEGREE_MEAN, SIM_DEGREE_MAX,
-	SIM_MEMORY, SIM_RING, SIM_GROWTH, SIM_FIGURES
+	SIM_LOOKUP_SUCCESS,
+	SIM_LOOKUP_P50,
+	SIM_LOOKUP_P99,
+	SIM_LOOKUP_MEAN,
+	SIM_SEND_SUCCESS,
+	SIM_SEND_P50,
+	SIM_SEND_P99,
+	SIM_PUBLISH_SUCCESS,
+	SIM_HOPS_MEAN,
+	SIM_HOPS_P99,
+	SIM_HOPS_MAX,
+	SIM_HOPS_TAIL,
+	SIM_BYTES_RATE,
+	SIM_PACKETS_RATE,
+	SIM_SENT,
+	SIM_JOINED,
+	SIM_DEGREE_MEAN,
+	SIM_DEGREE_MAX,
+	SIM_MEMORY,
+	SIM_RING,
+	SIM_GROWTH,
+	SIM_FIGURES
 };
 
 struct sim_figure_name {
@@ -46,10 +79,10 @@ extern const struct sim_figure_name sim_figure_names[SIM_FIGURES];
 
 struct sim_expect {
 	enum sim_figure figure;
-	char op[3];	    /* "<=", ">=", "<", ">"; "" for the ring */
-	double value;	    /* in the figure's unit: percent, seconds, bytes, numbers */
+	char op[3];         /* "<=", ">=", "<", ">"; "" for the ring */
+	double value;       /* in the figure's unit: percent, seconds, bytes, numbers */
 	usec_t from, until; /* USEC_NEVER: of the work, or the end */
-	usec_t within;	    /* 0: none; else from each `fault` on */
+	usec_t within;      /* 0: none; else from each `fault` on */
 	enum sim_verb fault;
 	bool preset; /* nobody wrote it */
 	unsigned line;
@@ -79,17 +112,5 @@ const char *sim_verb_name(enum sim_verb v);
 /* sim_expect.c: the words behind `expect`. */
 bool sim_expect_read(struct sim_expect *e, char **words, size_t count, char error[SIM_ERROR_LEN]);
 void sim_expect_text(const struct sim_expect *e, char *out, size_t size);
-
-/* sim_words.c: values, and the word that was meant. */
-#define SIM_WORDS_MAX 24
-size_t sim_words_split(char *line, char *words[SIM_WORDS_MAX]); /* more than the maximum: maximum + 1 */
-bool sim_read_time(usec_t *out, const char *w); /* 5ms, 1.5h, 10m */
-bool sim_read_share(uint64_t *millionths, const char *w); /* 0.1% */
-bool sim_read_count(uint64_t *out, const char *w);
-bool sim_read_number(double *out, const char *w, const char **rest); /* decimal, no exponent */
-/* Writes the sentence; false. */
-bool sim_wrong(char error[SIM_ERROR_LEN], const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* The nearest of the names, a NULL ends them; NULL if none is near. */
-const char *sim_nearest_word(const char *w, const char *const *names);
 
 #endif

@@ -34,7 +34,8 @@ struct sim_results {
 
 /* --- what the node may do --- */
 
-static void env_send(void *ctx, uint8_t socket, const struct addr *to, const uint8_t *pkt, size_t len)
+static void env_send(void *ctx, uint8_t socket, const struct addr *to, const uint8_t *pkt,
+		     size_t len)
 {
 	struct whole *w = ctx;
 
@@ -67,7 +68,8 @@ static int env_port_open(void *ctx, uint16_t ns, struct node_port *p, uint8_t ma
 	uint32_t i = w->h->index;
 
 	snprintf(p->ifname, sizeof(p->ifname), "vpn%u", ns);
-	memcpy(mac, (uint8_t[]){ 2, 0, (uint8_t)ns, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i },
+	memcpy(mac,
+	       (uint8_t[]){ 2, 0, (uint8_t)ns, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i },
 	       6);
 	return 0;
 }
@@ -103,10 +105,7 @@ static void env_notice(void *ctx, const struct node_notice *n)
 }
 
 /* The scenario looks at what the node says, and ends it. */
-static void env_stop(void *ctx, const char *why)
-{
-	(void)ctx, (void)why;
-}
+static void env_stop(void *ctx, const char *why) { (void)ctx, (void)why; }
 
 /* --- coming and going --- */
 
@@ -120,12 +119,24 @@ static void restore(void *ctx, const uint8_t *key, size_t key_len, const uint8_t
 
 static void *whole_start(struct sim_host *h, usec_t now)
 {
-	struct node_config cfg = { .self = h->key, .crypto = h->s->crypto, .log = &h->log,
-				   .same_machine = !h->copied, .version = "sim" };
+	struct node_config cfg = { .self = h->key,
+				   .crypto = h->s->crypto,
+				   .log = &h->log,
+				   .same_machine = !h->copied,
+				   .version = "sim" };
 	struct whole *w = mem_new(sizeof(*w));
-	struct node_env env = { w, env_send, env_random, env_persist, env_port_open,
-				sim_port_close, sim_port_address, sim_port_dns, env_to_port,
-				env_notice, sim_prefix_taken, env_stop };
+	struct node_env env = { w,
+				env_send,
+				env_random,
+				env_persist,
+				env_port_open,
+				sim_port_close,
+				sim_port_address,
+				sim_port_dns,
+				env_to_port,
+				env_notice,
+				sim_prefix_taken,
+				env_stop };
 
 	snprintf(cfg.host, sizeof(cfg.host), "node%u", h->index);
 	w->h = h;
@@ -159,8 +170,8 @@ static void frame_init(struct frame *f, const uint8_t *bytes, size_t len)
 	memcpy(f->data, bytes, len);
 }
 
-static void whole_input(void *actor, uint8_t socket, const struct addr *from, uint8_t *bytes, size_t len,
-			usec_t now)
+static void whole_input(void *actor, uint8_t socket, const struct addr *from, uint8_t *bytes,
+			size_t len, usec_t now)
 {
 	struct whole *w = actor;
 	struct frame frame, *f = &frame;
@@ -232,8 +243,11 @@ static void whole_facts(const void *actor, struct sim_facts *out, usec_t now)
 	struct node_ring ring;
 	size_t at = 0;
 
-	*out = (struct sim_facts){ .contacts = c.contacts, .records = c.records,
-				   .sessions = c.sessions, .timers = c.timers, .queued = c.queued };
+	*out = (struct sim_facts){ .contacts = c.contacts,
+				   .records = c.records,
+				   .sessions = c.sessions,
+				   .timers = c.timers,
+				   .queued = c.queued };
 	if (!node_ring_next(w->node, &at, &ring, now))
 		return;
 	out->ring = ring.ring;

@@ -18,7 +18,7 @@ struct sim_result { /* of one verb */
 	usec_t at, rtt;
 };
 
-struct node *sim_node(struct sim *s, size_t i); /* NULL while it is down */
+struct node *sim_node(struct sim *s, size_t i);                        /* NULL while it is down */
 const struct sim_result *sim_result(const struct sim *s, uint64_t op); /* NULL: not yet */
 
 #endif

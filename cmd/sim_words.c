@@ -1,4 +1,7 @@
-/* sim_words.c - the words of a scenario: numbers with units, and what a wrong one was meant to be. */
+/* sim_words.c - the words of a scenario: numbers with units, and what a wrong one was meant to be.
+ */
+#include "cmd/sim_words.h"
+
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -6,7 +9,7 @@
 #include <string.h>
 
 #include "base/list.h"
-#include "cmd/sim_script.h"
+#include "cmd/sim.h"
 
 #define WORD_MAX 31 /* longer ones have no nearest */
 
@@ -57,7 +60,8 @@ bool sim_read_time(usec_t *out, const char *w)
 	static const struct {
 		const char *name;
 		double us;
-	} units[] = { { "us", 1 }, { "ms", 1e3 }, { "s", 1e6 }, { "m", 6e7 }, { "h", 3.6e9 }, { "d", 8.64e10 } };
+	} units[] = { { "us", 1 },  { "ms", 1e3 },  { "s", 1e6 },
+		      { "m", 6e7 }, { "h", 3.6e9 }, { "d", 8.64e10 } };
 	const char *unit;
 	double x;
 
@@ -110,7 +114,8 @@ static unsigned distance(const char *a, const char *b)
 
 		row[0] = i;
 		for (size_t j = 1; j <= n; j++) {
-			unsigned same = tolower((unsigned char)*a) == tolower((unsigned char)b[j - 1]);
+			unsigned same =
+				tolower((unsigned char)*a) == tolower((unsigned char)b[j - 1]);
 			unsigned here = least(row[j] + 1, row[j - 1] + 1, diagonal + !same);
 
 			diagonal = row[j];

@@ -37,14 +37,10 @@ struct sim_ops_table {
 	struct op *ops;
 	uint32_t count, size, free; /* free: first, + 1; 0 = none */
 	struct record *records;
-	size_t records_count, published;
+	size_t records_count, records_size, published;
 };
 
-void sim_work_init(struct sim_play *p)
-{
-	p->work = mem_new(sizeof(*p->work));
-	p->work->records = mem_new(RECORDS_MAX * sizeof(*p->work->records));
-}
+void sim_work_init(struct sim_play *p) { p->work = mem_new(sizeof(*p->work)); }
 
 void sim_work_fini(struct sim_play *p)
 {
@@ -80,7 +76,8 @@ static struct op *op_find(struct sim_ops_table *t, uint64_t number)
 {
 	uint32_t i = number & (OPS_MAX - 1), generation = (uint32_t)(number >> INDEX_BITS);
 
-	return i < t->count && t->ops[i].used && t->ops[i].generation == generation ? &t->ops[i] : NULL;
+	return i < t->count && t->ops[i].used && t->ops[i].generation == generation ? &t->ops[i]
+										    : NULL;
 }
 
 static void op_free(struct sim_ops_table *t, struct op *o)
@@ -168,7 +165,8 @@ static bool draw_grown(struct sim_play *p, size_t *host)
 {
 	for (unsigned i = 0; i < TRIES; i++) {
 		*host = sim_draw(p->s, (unsigned)sim_count(p->s));
-		if (sim_is_awake(p->s, *host) && sim_now(p->s) >= sim_up_since(p->s, *host) + SIM_GROWN)
+		if (sim_is_awake(p->s, *host) &&
+		    sim_now(p->s) >= sim_up_since(p->s, *host) + SIM_GROWN)
 			return true;
 	}
 	return false;
@@ -181,6 +179,10 @@ static void publish(struct sim_play *p)
 
 	if (t->records_count == RECORDS_MAX || !draw_grown(p, &host))
 		return;
+	if (t->records_count == t->records_size) {
+		t->records_size = t->records_size ? 2 * t->records_size : 64;
+		t->records = mem_resize(t->records, t->records_size * sizeof(*t->records));
+	}
 	t->records[t->records_count] = (struct record){ .owner = (uint32_t)host };
 	begin(p, SIM_DO_PUBLISH, host, t->records_count++);
 }
@@ -193,7 +195,8 @@ static void lookup(struct sim_play *p)
 	for (unsigned i = 0; i < TRIES && t->published; i++) {
 		size_t record = sim_draw(p->s, (unsigned)t->records_count);
 
-		if (!t->records[record].published || !draw_grown(p, &host) || t->records[record].owner == host)
+		if (!t->records[record].published || !draw_grown(p, &host) ||
+		    t->records[record].owner == host)
 			continue;
 		begin(p, SIM_DO_LOOKUP, host, record);
 		return;
@@ -205,7 +208,8 @@ static void send(struct sim_play *p)
 	size_t from, to;
 
 	for (unsigned i = 0; i < TRIES && draw_grown(p, &from); i++)
-		if (draw_grown(p, &to) && from != to && sim_side(p->s, from) == sim_side(p->s, to)) {
+		if (draw_grown(p, &to) && from != to &&
+		    sim_side(p->s, from) == sim_side(p->s, to)) {
 			begin(p, SIM_DO_SEND, from, to);
 			return;
 		}
@@ -228,7 +232,8 @@ void sim_work_started(struct sim_play *p, size_t host)
 
 	for (size_t i = 0; i < t->records_count; i++)
 		if (t->records[i].owner == host) {
-			sim_call(p->s, sim_now(p->s) + REPUBLISH_AFTER, sim_what(SIM_CALL_REPUBLISH, host));
+			sim_call(p->s, sim_now(p->s) + REPUBLISH_AFTER,
+				 sim_what(SIM_CALL_REPUBLISH, host));
 			return;
 		}
 }

@@ -12,10 +12,7 @@
 #define ARITY 4
 
 /* xoshiro256** (Blackman, Vigna 2018), seeded by splitmix64. */
-static uint64_t rotl(uint64_t x, int k)
-{
-	return x << k | x >> (64 - k);
-}
+static uint64_t rotl(uint64_t x, int k) { return x << k | x >> (64 - k); }
 
 uint64_t sim_rng_next(struct sim_rng *rng)
 {

@@ -23,14 +23,11 @@ enum { SIM_KINDS = 8 }; /* an item's kind is below this */
 
 struct sim_item {
 	usec_t at;
-	uint64_t seq; /* lowest three bits: the kind */
+	uint64_t seq;  /* lowest three bits: the kind */
 	uint64_t what; /* the pusher's */
 };
 
-static inline unsigned sim_item_kind(const struct sim_item *i)
-{
-	return i->seq % SIM_KINDS;
-}
+static inline unsigned sim_item_kind(const struct sim_item *i) { return i->seq % SIM_KINDS; }
 
 struct sim_heap {
 	struct sim_item *v;

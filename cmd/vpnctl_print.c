@@ -216,7 +216,8 @@ void print_peers(const json_t *reply)
 {
 	static const struct column cols[] = {
 		{ "PEER", "name", TEXT },     { "ADDRESS", "ipv4", TEXT },
-		{ "PATH", "path", TEXT },     { "AT", "address", TEXT },
+		{ "PATH", "path", TEXT },     { "RING", "role", TEXT },
+		{ "AT", "address", TEXT },
 		{ "RTT", "rtt_us", RTT },     { "SENT", "sent_bytes", BYTES },
 		{ "RECEIVED", "received_bytes", BYTES }, { "UP", "up_s", SECONDS },
 		{ "KEY", "key", KEY },
@@ -322,6 +323,34 @@ void print_resolved(const json_t *reply)
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
 		if (json_object_get(reply, keys[i]))
 			puts(text_of(reply, keys[i]));
+}
+
+void print_rings(const json_t *reply)
+{
+	static const struct column cols[] = {
+		{ "NODES", "size", NUMBER },	  { "SURE", "sure", FLAG },
+		{ "LINKS", "links", NUMBER },	  { "NEAR", "near", NUMBER },
+		{ "SHORTCUTS", "shortcuts", NUMBER }, { "WANTED", "shortcuts_wanted", NUMBER },
+		{ "ACCEPTED", "accepted", NUMBER }, { "DEMAND", "demand", NUMBER },
+		{ "LEAVES", "leaves", NUMBER },	  { "PROFILE", "profile", TEXT },
+	};
+
+	TABLE(json_object_get(reply, "rings"), cols,
+	      "in no overlay; `vpnctl create NAME` makes one, `vpnd join` takes a token");
+}
+
+void print_trace(const json_t *reply)
+{
+	json_int_t hops = json_integer_value(json_object_get(reply, "hops"));
+
+	if (hops == 0) {
+		puts("this node itself");
+		return;
+	}
+	printf("%" JSON_INTEGER_FORMAT " link%s along the ring, %.2f ms, %s\n", hops,
+	       hops == 1 ? "" : "s", (double)json_integer_value(json_object_get(reply, "rtt_us")) / 1000,
+	       json_is_true(json_object_get(reply, "direct")) ? "data goes directly" :
+								"no direct path yet");
 }
 
 void print_ping(const json_t *reply)

@@ -18,5 +18,7 @@ void print_token(const json_t *reply);
 void print_ready(const json_t *reply);
 void print_resolved(const json_t *reply);
 void print_ping(const json_t *reply);
+void print_rings(const json_t *reply);
+void print_trace(const json_t *reply);
 
 #endif

@@ -24,9 +24,11 @@ struct asked {
 static const char *const intro =
 	"usage: vpnsim [--nodes N] [--seed S] [--seconds T] [--json FILE] [--crypto real|dummy]\n"
 	"              [--actors whole|light] [--memory] [SCENARIO]\n\n"
-	"Runs real nodes on a virtual network with virtual time. Equal seeds give equal runs: the trace\n"
+	"Runs real nodes on a virtual network with virtual time. Equal seeds give equal runs: the "
+	"trace\n"
 	"hash in the last line covers every packet, wake-up and durable write.\n\n"
-	"SCENARIO is a file (see vpnsim(1) for all of the language), one of the built-in names below, or\n"
+	"SCENARIO is a file (see vpnsim(1) for all of the language), one of the built-in names "
+	"below, or\n"
 	"nothing: everybody joins, and for 300 s they publish, look up and send a little.\n"
 	"Exit status: 0 everything was as expected, 1 a check failed, 2 bad usage or scenario.\n\n"
 	"  --nodes N     how many hosts (2 to 200000)\n"
@@ -34,7 +36,8 @@ static const char *const intro =
 	"  --seconds T   virtual seconds\n"
 	"  --json FILE   figures as JSON lines, '-' for standard output\n"
 	"  --crypto C    'dummy' is checked, quick and no security [real]\n"
-	"  --actors A    'whole' nodes as vpnd runs them, or 'light': the ring and the DHT alone [whole]\n"
+	"  --actors A    'whole' nodes as vpnd runs them, or 'light': the ring and the DHT alone "
+	"[whole]\n"
 	"  --memory      measure the memory a node needs\n"
 	"VPNSIM_LOG=1 in the environment shows the nodes' logs on standard error.\n\n"
 	"A scenario file, one directive a line, # begins a comment:\n"
@@ -46,7 +49,8 @@ static const char *const intro =
 	"  at 180s heal\n"
 	"  expect ring within 60s of heal\n"
 	"  expect lookup success >= 99% from 240s\n"
-	"Directives; before one that happens stands 'at TIME' or 'every TIME', behind it 'from TIME' and\n"
+	"Directives; before one that happens stands 'at TIME' or 'every TIME', behind it 'from "
+	"TIME' and\n"
 	"'until TIME'; HOSTS is a share (10%) or a number:\n";
 
 static void usage(FILE *to)
@@ -56,7 +60,8 @@ static void usage(FILE *to)
 	fputs(intro, to);
 	sim_script_help(lines, sizeof(lines));
 	fputs(lines, to);
-	fputs("  expect FIGURE [<=|>=|<|> VALUE] [from TIME] [until TIME] [within TIME of DIRECTIVE]\nFigures:",
+	fputs("  expect FIGURE [<=|>=|<|> VALUE] [from TIME] [until TIME] [within TIME of "
+	      "DIRECTIVE]\nFigures:",
 	      to);
 	for (size_t i = 0; i < SIM_FIGURES; i++)
 		fprintf(to, "%s%s", i % 6 ? ", " : "\n  ", sim_figure_names[i].name);
@@ -80,7 +85,8 @@ static const struct sim_scenario *find_builtin(const char *name)
 
 static int run_builtin(const struct sim_scenario *c, const struct asked *a)
 {
-	struct sim_setup setup = { .seed = a->seed, .nodes = a->nodes ? a->nodes : c->nodes,
+	struct sim_setup setup = { .seed = a->seed,
+				   .nodes = a->nodes ? a->nodes : c->nodes,
 				   .actors = &sim_whole,
 				   .dummy_crypto = a->crypto && strcmp(a->crypto, "dummy") == 0 };
 	struct sim *s = sim_new(&setup);
@@ -100,7 +106,8 @@ static int run_builtin(const struct sim_scenario *c, const struct asked *a)
 	       (unsigned long long)st.events, (unsigned long long)st.sent,
 	       (unsigned long long)st.lost, (unsigned long long)st.bytes,
 	       (unsigned long long)st.writes);
-	printf("%s\ntrace %016llx\n", wrong ? wrong : "as it must be", (unsigned long long)sim_trace(s));
+	printf("%s\ntrace %016llx\n", wrong ? wrong : "as it must be",
+	       (unsigned long long)sim_trace(s));
 	sim_free(s);
 	return wrong ? 1 : 0;
 }
@@ -150,8 +157,8 @@ static int run_script(const char *file, const struct asked *a)
 	if (!s)
 		abort();
 	sim_script_init(s, base ? base + 1 : file ? file : "join-and-work");
-	if (!(file ? sim_script_load(s, file, error) : default_scenario(s, error)) || !apply(s, a, error) ||
-	    !sim_script_finish(s, error)) {
+	if (!(file ? sim_script_load(s, file, error) : default_scenario(s, error)) ||
+	    !apply(s, a, error) || !sim_script_finish(s, error)) {
 		free(s);
 		return bad("%s", error);
 	}
@@ -175,11 +182,13 @@ static int unknown(const char *name)
 
 	for (const struct sim_scenario *c = sim_scenarios; c->name; c++)
 		names[n++] = c->name;
-	for (const struct sim_scenario *c = sim_lease_scenarios; c->name && n + 1 < ARRAY_LEN(names); c++)
+	for (const struct sim_scenario *c = sim_lease_scenarios;
+	     c->name && n + 1 < ARRAY_LEN(names); c++)
 		names[n++] = c->name;
 	meant = sim_nearest_word(name, names);
 	fprintf(stderr, "vpnsim: '%s' is neither a file nor a built-in scenario", name);
-	fprintf(stderr, meant ? "; is it '%s'?\n" : "; `vpnsim --help` lists them%s\n", meant ? meant : "");
+	fprintf(stderr, meant ? "; is it '%s'?\n" : "; `vpnsim --help` lists them%s\n",
+		meant ? meant : "");
 	return BAD_USAGE;
 }
 
@@ -197,25 +206,34 @@ static int run(const char *name, const struct asked *a)
 	result = c ? run_builtin(c, a) : run_script(name, a);
 	clock_gettime(CLOCK_MONOTONIC, &after);
 	if (result != BAD_USAGE)
-		fprintf(stderr, "%.2f s of real time\n", (double)(after.tv_sec - before.tv_sec) +
-							   (double)(after.tv_nsec - before.tv_nsec) / 1e9);
+		fprintf(stderr, "%.2f s of real time, %.2f s of one core\n",
+			(double)(after.tv_sec - before.tv_sec) +
+				(double)(after.tv_nsec - before.tv_nsec) / 1e9,
+			(double)clock() / CLOCKS_PER_SEC);
 	return result;
 }
 
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "seed", required_argument, NULL, 's' },    { "nodes", required_argument, NULL, 'n' },
-		{ "seconds", required_argument, NULL, 't' }, { "json", required_argument, NULL, 'j' },
-		{ "crypto", required_argument, NULL, 'c' },  { "actors", required_argument, NULL, 'a' },
-		{ "memory", no_argument, NULL, 'm' },	     { "help", no_argument, NULL, 'h' },
+		{ "seed", required_argument, NULL, 's' },
+		{ "nodes", required_argument, NULL, 'n' },
+		{ "seconds", required_argument, NULL, 't' },
+		{ "json", required_argument, NULL, 'j' },
+		{ "crypto", required_argument, NULL, 'c' },
+		{ "actors", required_argument, NULL, 'a' },
+		{ "memory", no_argument, NULL, 'm' },
+		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct asked a = { .seed = 1 };
 	int o;
 
 	while ((o = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		uint64_t *number = o == 's' ? &a.seed : o == 'n' ? &a.nodes : o == 't' ? &a.seconds : NULL;
+		uint64_t *number = o == 's'   ? &a.seed
+				   : o == 'n' ? &a.nodes
+				   : o == 't' ? &a.seconds
+					      : NULL;
 
 		if (number && (!sim_read_count(number, optarg) || (o != 's' && *number == 0)))
 			return bad("'%s' is no number that makes sense here", optarg);

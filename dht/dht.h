@@ -12,7 +12,8 @@
 #include "base/time.h"
 #include "base/wire.h"
 
-#define DHT_K 20
+#define DHT_K 20		  /* contacts of a bucket, keys of an answer */
+#define DHT_REPLICAS 10		  /* nodes that hold a record */
 #define DHT_ALPHA 3
 #define DHT_RECORD_MAX 1400	  /* bytes, encoded */
 #define DHT_BODY_MAX 1100	  /* bytes of a plain body */
@@ -88,7 +89,7 @@ void dht_contact_up(struct dht *d, const struct pubkey *key, usec_t now);
 void dht_contact_down(struct dht *d, const struct pubkey *key, usec_t now);
 
 /* Publishes and keeps alive until withdrawn (a new body replaces the old, the same one changes
- * nothing): replicated to the DHT_K nearest, held here as well; lifetime in seconds (<= 48 h), signed
+ * nothing): put to the DHT_REPLICAS nearest, held here as well; lifetime in seconds (<= 48 h), signed
  * anew and put again at half of it. A node's first contact is a restart for all it knows: its
  * records then go to one node within 8 s and to all within 3 minutes, later ones at once.
  * 0, -EMSGSIZE (not 1..DHT_BODY_MAX bytes), -ENOSPC. */

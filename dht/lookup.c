@@ -6,20 +6,23 @@
  *
  *   first path    starts with one request along the ring to whoever is nearest to the target:
  *                 mostly that one knows all there is to know
- *   second path   starts from our contacts, HEAD_START later, or at once when the first try of
- *                 the first path is answered or went unanswered
+ *   second path   starts from our contacts, when the first try of the first path is answered or
+ *                 went unanswered, HEAD_START_MAX later at the latest; at once where there are
+ *                 fewer than LOOKUP_PATHS_FROM: these are cheap to ask
  *
  * Without a ring both start from our contacts; a first path that the ring did not answer does so,
- * too. A record, an own one before the start or in an answer, holds the next requests back for GRACE:
- * an owner that has what it wants cancels meanwhile, so the best case is one request. Each path keeps its nearest candidates
- * in order and has DHT_ALPHA requests under way (one, where only confirmation follows: once a
- * record was found, and beside a ring that has answered in a lookup for nodes); one that needed its second try is "slow" and no longer holds a place, so
- * silent nodes do not stall the rest.
- * The end: the nearest `wanted` (`confirm` of the second beside a ring) of each path that have not failed have answered (of a single path
- * SINGLE_TIMES as many); or, of a GET, LOOKUP_AGREE givers told nothing new, were complete and
- * came from two paths, or one path is over.
+ * too. A record, an own one before the start or in an answer, holds the next requests back for
+ * GRACE: an owner that has what it wants cancels meanwhile, so the best case is one request. Each
+ * path keeps its nearest candidates in order and has DHT_ALPHA requests under way (one, where only
+ * confirmation follows: once a record was found, and beside a ring that has answered in a lookup
+ * for nodes); one that needed its second try is "slow" and no longer holds a place, so silent
+ * nodes do not stall the rest.
+ * The end: the nearest `wanted` of each path that have not failed have answered (`confirm` of the
+ * second beside a ring; SINGLE_TIMES as many of a single path, and of the second when the first
+ * ended with fewer); or, of a GET, LOOKUP_AGREE givers told nothing new, were complete and came
+ * from two paths, or one path is over.
  * Records are checked here once, and their owner hears of each signer's highest only.
- * Bounds: LOOKUP_TIME, LOOKUP_PATH_MAX candidates, LOOKUP_ASKED_MAX keys asked, LOOKUP_CHECKS_MAX
+ * Bounds: LOOKUP_TIME, PATH_MAX_CANDIDATES a path, LOOKUP_ASKED_MAX keys asked, LOOKUP_CHECKS_MAX
  * signatures: nothing that nodes answer makes a lookup grow. */
 #include "dht/lookup.h"
 
@@ -28,7 +31,7 @@
 
 #include "base/mem.h"
 
-#define HEAD_START MSEC(250)
+#define HEAD_START_MAX MSEC(400)
 #define GRACE MSEC(5)
 #define STARVED_WAIT MSEC(50) /* when the request table is full */
 #define START_MAX DHT_K       /* contacts that a lookup starts from */
@@ -104,49 +107,15 @@ static struct lookup *by_tag(struct lookups *ls, uint64_t tag)
 
 static struct candidate *candidate_of(struct lookup *l, const struct pubkey *key, size_t *path)
 {
-	for (size_t p = 0; p < l->paths; p++)
-		for (size_t i = 0; i < l->path[p].count; i++) {
-			struct candidate *c = &l->path[p].candidate[i];
+	for (size_t p = 0; p < l->paths; p++) {
+		struct candidate *c = path_find(&l->path[p], key);
 
-			if (memcmp(c->key.b, key->b, KEY_LEN) != 0)
-				continue;
-			*path = p;
-			return c;
-		}
+		if (!c)
+			continue;
+		*path = p;
+		return c;
+	}
 	return NULL;
-}
-
-/* In a full path the farthest that was not asked yet gives way to a nearer one. */
-static bool path_make_room(struct lookup_path *p, uint64_t far)
-{
-	size_t i = p->count;
-
-	if (p->count < LOOKUP_PATH_MAX)
-		return true;
-	while (i > 0 && p->candidate[i - 1].state != CANDIDATE_NEW)
-		i--;
-	if (i == 0 || far >= p->candidate[i - 1].far)
-		return false;
-	p->count--;
-	memmove(&p->candidate[i - 1], &p->candidate[i],
-		(p->count - (i - 1)) * sizeof(struct candidate));
-	return true;
-}
-
-static void candidate_add(struct lookup *l, const struct pubkey *key, uint64_t place, size_t path)
-{
-	struct lookup_path *p = &l->path[path];
-	uint64_t far = l->target ^ place;
-	size_t i;
-
-	if (!path_make_room(p, far))
-		return;
-	i = p->count;
-	while (i > 0 && far < p->candidate[i - 1].far)
-		i--;
-	memmove(&p->candidate[i + 1], &p->candidate[i], (p->count - i) * sizeof(struct candidate));
-	p->candidate[i] = (struct candidate){ .key = *key, .far = far };
-	p->count++;
 }
 
 static bool is_new(struct lookup *l, const struct pubkey *key)
@@ -164,7 +133,7 @@ static void seed(struct lookup *l, size_t path, size_t first, size_t every)
 
 	for (size_t i = first; i < n; i += every)
 		if (is_new(l, &c[i]->key))
-			candidate_add(l, &c[i]->key, c[i]->place, path);
+			path_add(&l->path[path], &c[i]->key, l->target ^ c[i]->place);
 }
 
 /* --- records --- */
@@ -266,7 +235,7 @@ static void keys_take(struct lookup *l, const struct dht_msg *m, size_t path)
 {
 	for (size_t i = 0; i < m->keys; i++)
 		if (is_new(l, &m->key[i]))
-			candidate_add(l, &m->key[i], place_of(&m->key[i]), path);
+			path_add(&l->path[path], &m->key[i], l->target ^ place_of(&m->key[i]));
 }
 
 /* Goes on now, or after the owner had its moment. */
@@ -336,7 +305,7 @@ static void ring_answered(void *ctx, const struct rpc *r, const struct dht_msg *
 	}
 	l->ring = r->to;
 	if (is_new(l, &r->to))
-		candidate_add(l, &r->to, place_of(&r->to), 0);
+		path_add(&l->path[0], &r->to, l->target ^ place_of(&r->to));
 	c = candidate_of(l, &r->to, &path);
 	if (c && c->state == CANDIDATE_ANSWERED)
 		gave = false;
@@ -394,7 +363,7 @@ static bool ask_ring(struct lookup *l, usec_t now)
 /* How many of a path's nearest must have answered, and how many may be asked at once. */
 static size_t wanted_of(const struct lookup *l, size_t path)
 {
-	if (l->paths == 1)
+	if (l->paths == 1 || (path > 0 && l->is_thin))
 		return SINGLE_TIMES * l->wanted;
 	return path > 0 && l->has_ring ? l->confirm : l->wanted;
 }
@@ -429,6 +398,8 @@ static bool path_step(struct lookup *l, size_t path, bool *starved, usec_t now)
 		*starved = !ask(l, c, now);
 		asked++;
 	}
+	if (path == 0 && open == 0 && near < wanted)
+		l->is_thin = true;
 	return open == 0;
 }
 
@@ -470,9 +441,12 @@ static void begin(struct lookup *l, usec_t now)
 
 	l->table_at = now;
 	l->has_ring = ask_ring(l, now);
-	if (l->has_ring) {
+	if (l->has_ring && known < LOOKUP_PATHS_FROM) {
 		l->paths = LOOKUP_PATHS;
-		l->table_at = now + HEAD_START;
+		seed(l, 1, 0, 1);
+	} else if (l->has_ring) {
+		l->paths = LOOKUP_PATHS;
+		l->table_at = now + usec_min(rpc_timeout(l->all->rpcs), HEAD_START_MAX);
 		seed(l, 1, 0, LOOKUP_PATHS);
 	} else {
 		l->paths = known >= LOOKUP_PATHS_FROM ? LOOKUP_PATHS : 1;
@@ -491,11 +465,6 @@ void lookup_start(struct lookup *l, usec_t now)
 		begin(l, now);
 }
 
-static bool is_good(const struct candidate *c, bool heard)
-{
-	return c->state == CANDIDATE_ANSWERED || (heard && c->state != CANDIDATE_FAILED);
-}
-
 size_t lookup_nearest(const struct lookup *l, struct pubkey out[], size_t max, bool heard)
 {
 	size_t at[LOOKUP_PATHS] = { 0 }, n = 0;
@@ -505,15 +474,11 @@ size_t lookup_nearest(const struct lookup *l, struct pubkey out[], size_t max, b
 		size_t of = 0;
 
 		for (size_t p = 0; p < l->paths; p++) {
-			const struct lookup_path *path = &l->path[p];
+			const struct candidate *c = path_next(&l->path[p], &at[p], heard);
 
-			while (at[p] < path->count && !is_good(&path->candidate[at[p]], heard))
-				at[p]++;
-			if (at[p] == path->count)
+			if (!c || (best && c->far >= best->far))
 				continue;
-			if (best && path->candidate[at[p]].far >= best->far)
-				continue;
-			best = &path->candidate[at[p]];
+			best = c;
 			of = p;
 		}
 		if (!best)

@@ -3,13 +3,13 @@
 #define DHT_LOOKUP_H
 
 #include "base/list.h"
+#include "dht/path.h"
 #include "dht/rpc.h"
 #include "dht/table.h"
 
 #define LOOKUP_TIME SEC(4)
 #define LOOKUP_PATHS 2
-#define LOOKUP_PATHS_FROM 8   /* without a ring: contacts from which on there are two paths */
-#define LOOKUP_PATH_MAX 40    /* candidates of one path */
+#define LOOKUP_PATHS_FROM 8   /* contacts, from which on they make two paths, or wait for the ring */
 #define LOOKUP_ASKED_MAX 80   /* keys asked by one lookup */
 #define LOOKUP_SLOW_MAX 12    /* asked again and waited for beside the DHT_ALPHA of a path */
 #define LOOKUP_AGREE 3        /* givers without news, of two paths, end a GET */
@@ -32,27 +32,6 @@ struct lookup_ops {
 	void *ctx;
 };
 
-enum candidate_state {
-	CANDIDATE_NEW,
-	CANDIDATE_ASKED,
-	CANDIDATE_SLOW,
-	CANDIDATE_ANSWERED,
-	CANDIDATE_FAILED
-};
-
-struct candidate {
-	struct pubkey key;
-	uint64_t far; /* distance to the target, its first 64 bits */
-	enum candidate_state state;
-};
-
-/* The nearest candidates of one path, nearest first. */
-struct lookup_path {
-	size_t count;
-	bool gave; /* a record, to the present agreement */
-	struct candidate candidate[LOOKUP_PATH_MAX];
-};
-
 struct found_record {
 	struct pubkey signer;
 	uint64_t seq;
@@ -72,6 +51,7 @@ struct lookup {
 	usec_t end, table_at; /* when the paths from the table start */
 	bool has_ring;        /* the first path began at the ring's nearest, */
 	bool ring_waits;      /* or still waits for it */
+	bool is_thin;         /* it ended with fewer than wanted */
 	struct pubkey ring;   /* who that was; zero = nobody yet */
 	size_t paths, asked, slow, agree, checks;
 	struct lookup_path path[LOOKUP_PATHS];

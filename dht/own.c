@@ -100,13 +100,12 @@ void own_sign(struct own_record *o, usec_t now)
 	struct publisher *p = o->all;
 	uint64_t wall = wall_seconds(p->cfg->wall, now);
 	struct record_draft d = { .topic = &o->topic, .body = o->body, .len = o->len };
-	const struct record *held = dht_store_find(p->store, &o->name, &p->cfg->self.pub);
 	uint8_t bytes[RECORD_LEN_MAX];
 	struct record r;
 	bool ok;
 
-	if (held)
-		own_raise_seq(p, held->seq);
+	if (dht_store_find(p->store, &o->name, &p->cfg->self.pub, &r))
+		own_raise_seq(p, r.seq);
 	own_raise_seq(p, (wall << SEQ_SHIFT) - 1);
 	if (o->seq)
 		map_take(&p->by_seq, &o->seq);
@@ -126,12 +125,13 @@ void own_sign(struct own_record *o, usec_t now)
 
 bool own_put_request(struct own_record *o, struct dht_msg *m)
 {
-	const struct record *r = dht_store_find(o->all->store, &o->name, &o->all->cfg->self.pub);
+	struct record r;
 
-	if (!r || r->seq != o->seq)
+	if (!dht_store_find(o->all->store, &o->name, &o->all->cfg->self.pub, &r) ||
+	    r.seq != o->seq)
 		return false;
 	*m = (struct dht_msg){ .type = DHT_MSG_PUT, .records = 1 };
-	m->record[0] = (struct dht_bytes){ r->bytes, r->len };
+	m->record[0] = (struct dht_bytes){ r.bytes, r.len };
 	return true;
 }
 

@@ -4,8 +4,8 @@
  * those that were only heard of exist. Rounds follow a change of body, a new signature at about
  * half the lifetime, and the loss of a quarter of the holders, as far as we hear of it, at most
  * every PUBLISH_REPAIR (puts that failed: sooner, backing off). In between the holders themselves
- * care for newcomers (repair.c), but while there are fewer than DHT_K holders every new contact
- * gets the record from us, and where there are PUBLISH_FEW contacts they get it at once.
+ * care for newcomers (repair.c), but while there are fewer contacts than DHT_REPLICAS every
+ * new one gets the record from us, and where there are PUBLISH_FEW contacts they get it at once.
  * A node that has just started does not know whether the others have as well: then its records go
  * to the ring's nearest only, and their first rounds wait for PUBLISH_SETTLE and are spread over
  * PUBLISH_SPREAD.
@@ -155,6 +155,14 @@ static void put_failed(struct own_record *o, uint64_t place, usec_t now)
 	replica_lost(o, place, now + o->retry + jitter(o->all, o->retry));
 }
 
+/* Whom the ring took for the nearest may just have died: a record must not wait for its first round
+ * for that. */
+static void seed_again(struct own_record *o, usec_t now)
+{
+	o->seeded = false;
+	due_no_later(o, now + SEED_WAIT);
+}
+
 static void put_done(void *ctx, const struct rpc *r, const struct dht_msg *m, usec_t now)
 {
 	struct publisher *p = ctx;
@@ -169,6 +177,8 @@ static void put_done(void *ctx, const struct rpc *r, const struct dht_msg *m, us
 	}
 	if (!r->nearest)
 		put_failed(o, place_of(&r->to), now);
+	else if (!m && publish_is_fresh(p, now))
+		seed_again(o, now);
 	if (m && m->status == DHT_STORED_OLDER)
 		conflict(o, &r->to, now);
 }
@@ -201,8 +211,8 @@ static void round_done(void *ctx, struct lookup *l, usec_t now)
 {
 	struct publisher *p = ctx;
 	struct own_record *o = l->owner;
-	struct pubkey near[DHT_K];
-	size_t n = lookup_nearest(l, near, DHT_K, l->wanted == WANTED);
+	struct pubkey near[DHT_REPLICAS];
+	size_t n = lookup_nearest(l, near, DHT_REPLICAS, l->wanted == WANTED);
 
 	o->lookup = NULL;
 	p->looking--;
@@ -383,12 +393,14 @@ static void settle(struct publisher *p, usec_t now)
 		due_no_later(o, now + SEED_WAIT + jitter(p, SEED_WAIT));
 }
 
-/* Everybody is a holder while there are fewer than DHT_K. */
+/* Everybody is a holder while there are so few. */
 static bool wants_more(const struct own_record *o, usec_t now)
 {
-	if (o->all->table->count <= PUBLISH_FEW)
+	size_t known = o->all->table->count;
+
+	if (known <= PUBLISH_FEW)
 		return true;
-	return !publish_is_fresh(o->all, now) && o->puts && o->puts < DHT_K && !o->withdrawn;
+	return known < DHT_REPLICAS && o->puts && !publish_is_fresh(o->all, now) && !o->withdrawn;
 }
 
 static void greet_fire(struct timer *t, usec_t now)
@@ -419,7 +431,7 @@ void publish_contact_up(struct publisher *p, const struct pubkey *key, usec_t no
 	if (p->settled == USEC_NEVER)
 		settle(p, now);
 	while ((o = map_next(&p->by_name, &at)))
-		if (o->puts < DHT_K)
+		if (o->puts < DHT_REPLICAS)
 			own_replica_remove(o, place);
 	if (p->by_name.count && !timer_is_set(&p->greet))
 		timer_set(p->timers, &p->greet, now + GREET_WAIT + jitter(p, GREET_WAIT));

@@ -1,6 +1,6 @@
 /* repair.c - holders give records on to newcomers, so that these survive their owners' absence.
  *
- * Whoever stands nearer to a record's key than the DHT_K-th node is asked for it. When such a node
+ * Whoever stands nearer to a record's key than the DHT_REPLICAS-th node is asked for it. When such a node
  * turns up (its session comes up, or it is a near stranger that looks its own id up, as all do that
  * join), the GIVERS holders nearest to the key put the record there: those that know fewer nearer
  * ones that are up, and have been for SOLID_AFTER (the newcomer left out). Two, because one may
@@ -48,7 +48,7 @@ static bool is_ours_to_give(const struct dht *d, const struct record *r, const s
 
 	if (key_equal(&r->signer, &n->key) || r->expires <= dht_wall(d, now))
 		return false;
-	if (key_equal(&r->signer, &d->cfg.self.pub) && d->table.count < DHT_K)
+	if (key_equal(&r->signer, &d->cfg.self.pub) && d->table.count < DHT_REPLICAS)
 		return false; /* publish.c does */
 	while ((c = dht_table_next(&d->table, &at))) {
 		uint64_t far = c->place ^ target;
@@ -57,7 +57,7 @@ static bool is_ours_to_give(const struct dht *d, const struct record *r, const s
 			continue;
 		nearer += far < theirs;
 		before_us += far < mine && is_solid(c, now);
-		if (nearer >= DHT_K || before_us >= GIVERS)
+		if (nearer >= DHT_REPLICAS || before_us >= GIVERS)
 			return false;
 	}
 	return true;
@@ -69,12 +69,12 @@ static bool give(struct dht *d, struct newcomer *n, usec_t now)
 	struct rpc_owner owner = { .done = put_done };
 
 	for (size_t i = 0; i < SCAN_MAX && n->at < d->store.count; i++) {
-		const struct record *r = dht_store_at(&d->store, n->at++);
+		struct record r = dht_store_at(&d->store, n->at++);
 		struct dht_msg m = { .type = DHT_MSG_PUT, .records = 1 };
 
-		if (!is_ours_to_give(d, r, n, now))
+		if (!is_ours_to_give(d, &r, n, now))
 			continue;
-		m.record[0] = (struct dht_bytes){ r->bytes, r->len };
+		m.record[0] = (struct dht_bytes){ r.bytes, r.len };
 		n->puts += rpc_call(&d->rpcs, &n->key, &m, &owner, now) == 0;
 		return true;
 	}

@@ -5,7 +5,7 @@
 #include "base/key.h"
 #include "base/limit.h"
 
-#define SENDERS_SLOTS 64
+#define SENDERS_SLOTS 32
 #define SENDERS_RATE 200 /* requests a second and key, and as many at once */
 
 struct sender_slot {

@@ -31,10 +31,13 @@ struct held_record {
 	struct held_record *next; /* under the same name */
 	struct held_name *name;
 	struct held_origin *origin;
-	size_t place;    /* in `all` */
-	struct record r; /* of the bytes below */
-	uint8_t bytes[];
+	uint64_t expires;
+	uint32_t place; /* in `all` */
+	uint16_t len;
+	uint8_t bytes[]; /* of the record: read anew when somebody asks */
 };
+
+_Static_assert(RECORD_LEN_MAX <= UINT16_MAX, "len");
 
 _Static_assert(sizeof(struct record_name) == 1 + ID_LEN, "a name is a map key without padding");
 
@@ -83,20 +86,30 @@ void dht_store_fini(struct dht_store *s)
 	map_fini(&s->origins);
 }
 
+static struct record record_of(const struct held_record *h)
+{
+	struct record r;
+	bool ok = record_read(&r, h->bytes, h->len);
+
+	assert(ok);
+	(void)ok;
+	return r;
+}
+
 static struct held_record *find(const struct dht_store *s, const struct record_name *name,
 				const struct pubkey *signer)
 {
 	struct held_name *n = map_get(&s->names, name);
 	struct held_record *h = n ? n->first : NULL;
 
-	while (h && !key_equal(&h->r.signer, signer))
+	while (h && !key_equal(&h->origin->signer, signer))
 		h = h->next;
 	return h;
 }
 
-static bool is_own(const struct dht_store *s, const struct record *r)
+static bool is_own(const struct dht_store *s, const struct pubkey *signer)
 {
-	return key_equal(&r->signer, &s->self);
+	return key_equal(signer, &s->self);
 }
 
 /* One under the name that may go: expired, or, when `any`, not our own. */
@@ -104,7 +117,7 @@ static struct held_record *goner(const struct dht_store *s, const struct held_na
 				 uint64_t wall, bool any)
 {
 	for (struct held_record *h = n->first; h; h = h->next)
-		if (h->r.expires <= wall || (any && !is_own(s, &h->r)))
+		if (h->expires <= wall || (any && !is_own(s, &h->origin->signer)))
 			return h;
 	return NULL;
 }
@@ -115,12 +128,11 @@ enum store_result dht_store_ask(const struct dht_store *s, const struct record *
 	struct held_name *n = map_get(&s->names, &r->name);
 	struct held_origin *o = map_get(&s->origins, &r->signer);
 
-	if (h && h->r.seq == r->seq && h->r.len == r->len &&
-	    memcmp(h->bytes, r->bytes, r->len) == 0)
+	if (h && h->len == r->len && memcmp(h->bytes, r->bytes, r->len) == 0)
 		return STORE_SAME;
-	if (h && h->r.expires > wall && r->seq <= h->r.seq)
+	if (h && h->expires > wall && r->seq <= record_of(h).seq)
 		return STORE_OLDER;
-	if (h || is_own(s, r))
+	if (h || is_own(s, &r->signer))
 		return STORE_NEW;
 	if (o && o->count >= DHT_ORIGIN_MAX)
 		return STORE_QUOTA;
@@ -143,17 +155,17 @@ static bool make_room(struct dht_store *s, const struct record *r, uint64_t wall
 
 		s->random(s->ctx, &n, sizeof(n));
 		h = s->all[n % s->count];
-		if (is_own(s, &h->r))
+		if (is_own(s, &h->origin->signer))
 			continue;
-		if (h->r.expires <= wall) {
+		if (h->expires <= wall) {
 			drop(s, h);
 			return true;
 		}
-		if (!worst || id_xor_compare(&self, &h->r.name.key, &worst->r.name.key) > 0)
+		if (!worst || id_xor_compare(&self, &h->name->name.key, &worst->name->name.key) > 0)
 			worst = h;
 	}
 	if (!worst ||
-	    (!is_own(s, r) && id_xor_compare(&self, &r->name.key, &worst->r.name.key) >= 0))
+	    (!is_own(s, &r->signer) && id_xor_compare(&self, &r->name.key, &worst->name->name.key) >= 0))
 		return false;
 	drop(s, worst);
 	return true;
@@ -186,12 +198,10 @@ static struct held_origin *origin_of(struct dht_store *s, const struct record *r
 static void hold(struct dht_store *s, const struct record *r)
 {
 	struct held_record *h = mem_new(sizeof(*h) + r->len);
-	bool ok;
 
 	memcpy(h->bytes, r->bytes, r->len);
-	ok = record_read(&h->r, h->bytes, r->len);
-	assert(ok);
-	(void)ok;
+	h->len = (uint16_t)r->len;
+	h->expires = r->expires;
 	h->name = name_of(s, r);
 	h->origin = origin_of(s, r);
 	h->next = h->name->first;
@@ -202,7 +212,7 @@ static void hold(struct dht_store *s, const struct record *r)
 		s->size = s->size ? 2 * s->size : ALL_START;
 		s->all = mem_resize(s->all, s->size * sizeof(*s->all));
 	}
-	h->place = s->count;
+	h->place = (uint32_t)s->count;
 	s->all[s->count++] = h;
 }
 
@@ -218,7 +228,7 @@ enum store_result dht_store_put(struct dht_store *s, const struct record *r, uin
 		drop(s, h);
 	n = map_get(&s->names, &r->name);
 	if (n && n->count >= DHT_SIGNERS_MAX)
-		drop(s, goner(s, n, wall, is_own(s, r)));
+		drop(s, goner(s, n, wall, is_own(s, &r->signer)));
 	if (!make_room(s, r, wall))
 		return STORE_FULL;
 	hold(s, r);
@@ -232,8 +242,8 @@ size_t dht_store_get(const struct dht_store *s, const struct record_name *name, 
 	size_t count = 0;
 
 	for (struct held_record *h = n ? n->first : NULL; h && count < max; h = h->next)
-		if (h->r.expires > wall)
-			out[count++] = h->r;
+		if (h->expires > wall)
+			out[count++] = record_of(h);
 	return count;
 }
 
@@ -249,22 +259,24 @@ void dht_store_remove(struct dht_store *s, const struct record_name *name,
 void dht_store_sweep(struct dht_store *s, uint64_t wall)
 {
 	for (size_t i = s->count; i-- > 0;)
-		if (s->all[i]->r.expires <= wall)
+		if (s->all[i]->expires <= wall)
 			drop(s, s->all[i]);
 }
 
-const struct record *dht_store_find(const struct dht_store *s, const struct record_name *name,
-				    const struct pubkey *signer)
+bool dht_store_find(const struct dht_store *s, const struct record_name *name,
+		    const struct pubkey *signer, struct record *out)
 {
 	struct held_record *h = find(s, name, signer);
 
-	return h ? &h->r : NULL;
+	if (h)
+		*out = record_of(h);
+	return h != NULL;
 }
 
-const struct record *dht_store_at(const struct dht_store *s, size_t i)
+struct record dht_store_at(const struct dht_store *s, size_t i)
 {
 	assert(i < s->count);
-	return &s->all[i]->r;
+	return record_of(s->all[i]);
 }
 
 size_t dht_store_size(const struct dht_store *s)
@@ -272,7 +284,7 @@ size_t dht_store_size(const struct dht_store *s)
 	size_t size = (s->size + s->names.size + s->origins.size) * sizeof(void *);
 
 	for (size_t i = 0; i < s->count; i++)
-		size += sizeof(struct held_record) + s->all[i]->r.len;
+		size += sizeof(struct held_record) + s->all[i]->len;
 	return size + s->names.count * sizeof(struct held_name) +
 	       s->origins.count * sizeof(struct held_origin);
 }

@@ -34,15 +34,15 @@ enum store_result dht_store_put(struct dht_store *s, const struct record *r, uin
 /* Up to max unexpired records under the name; they stay valid until the store changes. */
 size_t dht_store_get(const struct dht_store *s, const struct record_name *name, uint64_t wall,
 		     struct record out[], size_t max);
-/* The one of this signer, expired or not; NULL = none. Valid until the store changes. */
-const struct record *dht_store_find(const struct dht_store *s, const struct record_name *name,
-				    const struct pubkey *signer);
+/* The one of this signer, expired or not; false = none. Valid until the store changes. */
+bool dht_store_find(const struct dht_store *s, const struct record_name *name,
+		    const struct pubkey *signer, struct record *out);
 void dht_store_remove(struct dht_store *s, const struct record_name *name,
 		      const struct pubkey *signer);
 /* Drops what has expired. */
 void dht_store_sweep(struct dht_store *s, uint64_t wall);
 /* Number i of those held, in no order; i < count. */
-const struct record *dht_store_at(const struct dht_store *s, size_t i);
+struct record dht_store_at(const struct dht_store *s, size_t i);
 /* Bytes allocated. */
 size_t dht_store_size(const struct dht_store *s);
 

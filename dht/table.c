@@ -336,6 +336,21 @@ size_t dht_table_nearest(const struct dht_table *t, uint64_t target, const struc
 	return r.count;
 }
 
+size_t dht_table_poor(const struct dht_table *t)
+{
+	size_t poor = TABLE_BUCKETS, least = TABLE_POOR;
+
+	for (size_t i = 0; i < t->depth && !is_near(t, i); i++) {
+		size_t count = t->buckets[i] ? t->buckets[i]->count : 0;
+
+		if (count >= least)
+			continue;
+		poor = i;
+		least = count;
+	}
+	return poor;
+}
+
 const struct contact *dht_table_next(const struct dht_table *t, size_t *at)
 {
 	size_t n = *at;

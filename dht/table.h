@@ -10,6 +10,7 @@
 
 #define TABLE_BUCKETS 64
 #define TABLE_FAR_MAX 8          /* contacts without a session in a bucket that is not near */
+#define TABLE_POOR 4
 #define TABLE_FAILS_MAX 2        /* requests in a row without an answer: forgotten */
 #define TABLE_CHECK_AFTER MINUTES(10) /* silence after which a newcomer has a contact pinged */
 
@@ -67,6 +68,8 @@ const struct contact *dht_table_get(const struct dht_table *t, const struct pubk
  * (<= max <= 64). Contacts stay valid until the table changes. */
 size_t dht_table_nearest(const struct dht_table *t, uint64_t target, const struct contact *out[],
 			 size_t max);
+/* The far bucket with fewest contacts, if fewer than TABLE_POOR; else TABLE_BUCKETS. */
+size_t dht_table_poor(const struct dht_table *t);
 /* Iterates: *at = 0 first; NULL at the end. */
 const struct contact *dht_table_next(const struct dht_table *t, size_t *at);
 /* Bytes allocated. */

@@ -2,8 +2,8 @@
  *
  *   own id     looked up after the first contact, once more when we are no longer young, and when
  *              a session comes up with one of the OWN_NEAREST nearest: there our records are
- *   one FIND   each PAUSE, for a random id of the next bucket, to a contact with a session; of
- *              what it tells, TOLD_MAX keys are heard
+ *   one FIND   each PAUSE, for a random id of the next bucket, or of a nearly empty one, to a
+ *              contact with a session; of what it tells, TOLD_MAX keys are heard
  *   verifying  a heard key is pinged, and so a contact when it answers; one each VERIFY, and only
  *              while its bucket wants it
  *
@@ -27,6 +27,7 @@
 #define OWN_NEAREST 3
 #define OWN_WANTED 3
 #define TOLD_MAX 2
+#define TOLD_MAX_YOUNG 4
 #define NEAR_HEARD_MAX 8 /* of an own lookup */
 
 static bool is_young(const struct dht *d, usec_t now) { return now < d->tend.young; }
@@ -109,9 +110,21 @@ static void find_done(void *ctx, const struct rpc *r, const struct dht_msg *m, u
 	struct dht *d = ctx;
 	size_t before = d->tend.heard_count;
 
+	size_t max = before + (is_young(d, now) ? TOLD_MAX_YOUNG : TOLD_MAX);
+
 	(void)r;
-	for (size_t i = 0; m && i < m->keys && d->tend.heard_count < before + TOLD_MAX; i++)
+	for (size_t i = 0; m && i < m->keys && d->tend.heard_count < max; i++)
 		tend_hear(d, &m->key[i], now);
+}
+
+/* A far bucket that is nearly empty, each second time at least; else the next one, the last being
+ * that below the deepest. */
+static size_t bucket_to_ask(struct dht *d, usec_t now)
+{
+	size_t next = d->tend.turn % (d->table.depth + 1u), poor = dht_table_poor(&d->table);
+
+	d->tend.turn = (uint8_t)(next + 1);
+	return poor < TABLE_BUCKETS && (is_young(d, now) || next % 2) ? poor : next;
 }
 
 static void find(struct dht *d, usec_t now)
@@ -122,8 +135,7 @@ static void find(struct dht *d, usec_t now)
 	struct pubkey to;
 	size_t n, i = 0;
 
-	m.name.key = id_in_bucket(d, d->tend.turn);
-	d->tend.turn = (uint8_t)((d->tend.turn + 1u) % (d->table.depth + 1u));
+	m.name.key = id_in_bucket(d, bucket_to_ask(d, now));
 	n = dht_table_nearest(&d->table, place_of_id(&m.name.key), near, DHT_K);
 	while (i + 1 < n && !near[i]->live)
 		i++;

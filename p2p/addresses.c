@@ -7,9 +7,6 @@
  * ring leads to it by way of that one only. */
 #include "p2p/addresses.h"
 
-#include <stdlib.h>
-
-#include "base/mem.h"
 #include "p2p/later.h"
 
 #define ADDRESSES_A_SECOND 1 /* messages of one peer */
@@ -108,11 +105,17 @@ static size_t usable_first(const struct p2p *p, struct addr *list, size_t count)
 	return kept;
 }
 
-static void remember(struct session *s, const struct addr *list, size_t count)
+static void add_told(struct session *s, const struct addr *list, size_t count, usec_t now)
 {
-	free(s->told);
-	s->told = count ? mem_copy(list, count * sizeof(*list)) : NULL;
-	s->told_count = (uint8_t)count;
+	int place;
+
+	for (int i = 0; i < s->paths.count; i++)
+		s->paths.list[i].told = false;
+	for (size_t i = 0; i < count; i++) {
+		place = paths_add(&s->paths, &list[i], 0, true, now);
+		if (place >= 0)
+			s->paths.list[place].told = true;
+	}
 }
 
 void addresses_input(struct session *s, struct rd r, usec_t now)
@@ -139,9 +142,7 @@ void addresses_input(struct session *s, struct rd r, usec_t now)
 	}
 	if (!id_equal(&agent, &(struct node_id){ { 0 } }))
 		s->agent = agent;
-	remember(s, list, usable_first(s->p, list, count));
-	for (size_t i = 0; i < s->told_count; i++)
-		paths_add(&s->paths, &s->told[i], 0, true, now);
+	add_told(s, list, usable_first(s->p, list, count), now);
 }
 
 void addresses_observed(struct p2p *p, const struct addr *a, usec_t now)
@@ -175,8 +176,11 @@ size_t addresses_of(const struct session *s, struct addr *out, size_t max)
 		if (path->proven && !is_in(out, count, &path->addr))
 			out[count++] = path->addr;
 	}
-	for (size_t i = 0; i < s->told_count && count < max; i++)
-		if (!is_in(out, count, &s->told[i]))
-			out[count++] = s->told[i];
+	for (int i = 0; i < s->paths.count && count < max; i++) {
+		const struct path *path = &s->paths.list[i];
+
+		if (path->told && !is_in(out, count, &path->addr))
+			out[count++] = path->addr;
+	}
 	return count;
 }

@@ -1,7 +1,8 @@
 /* boot.c - bootstraps. docs/protocol.md 3.5 for those whose key is not known.
  *
  * Each is either being asked who it is (WHOIS to all its addresses, after 1 s doubling to 30 s) or
- * has a key and therefore a session that is kept, or being made (connect.c, same back-off). */
+ * has a key and therefore a session that is kept, or being made (connect.c, same back-off). A leaf
+ * tries them one after the other, until it has its one link. */
 #include "p2p/boot.h"
 
 #include <errno.h>
@@ -74,7 +75,7 @@ int p2p_bootstrap(struct p2p *p, const struct pubkey *key, const struct addr *ad
 		b->key = *key;
 	memcpy(b->addrs, addrs, count * sizeof(*addrs));
 	b->addr_count = (uint8_t)count;
-	b->next = now;
+	b->next = p->cfg.leaf ? now + SEC(b - p->boots.list) : now; /* one after the other */
 	return 0;
 }
 
@@ -101,14 +102,23 @@ static void ask(struct p2p *p, struct boot *b, usec_t now)
 		transmit_to(p, 0, &b->addrs[i], pkt, sizeof(pkt));
 }
 
+/* A leaf has one link: while there is one, it looks for no other. */
+static bool has_uplink(const struct p2p *p)
+{
+	return p->cfg.leaf && ring_info(p->ring).links > 0;
+}
+
 static void keep(struct p2p *p, struct boot *b, usec_t now)
 {
-	struct session *s = session_want(p, &b->key, now);
+	bool other = has_uplink(p) && ring_role(p->ring, &b->key) != RING_UPLINK;
+	struct session *s = other ? session_find(p, &b->key) : session_want(p, &b->key, now);
 
 	b->next = now + BOOT_GAP_MAX; /* boot_down is quicker */
 	if (!s)
 		return;
-	s->bootstrap = true;
+	s->bootstrap = !other;
+	if (other)
+		return;
 	for (size_t i = 0; i < b->addr_count; i++)
 		paths_add(&s->paths, &b->addrs[i], 0, true, now);
 	if (!s->up)

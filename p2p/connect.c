@@ -1,9 +1,10 @@
 /* connect.c - handshakes that we begin, and their retries. docs/protocol.md 3.3.
  *
- * One INIT goes to every address known and, at the same time, along the ring; whichever way the
- * RESPONSE takes first counts. Again every second with jitter, for a round of 20 s; then, if the
- * session is not up but still wanted, UNREACHABLE and another round after 5 s, doubling to 60 s.
- * Bootstraps are tried without end, after 1 s doubling to 30 s.
+ * One INIT goes to every address known and, if no answer came within 250 ms, along the ring;
+ * whichever way the RESPONSE takes first counts. Again after 1 s, doubling to 4 s, with jitter, for
+ * a round of 20 s; then, if the session is not up but still wanted by the owner, UNREACHABLE and
+ * another round after 5 s, doubling to 60 s. What only the ring wishes for ends after four tries:
+ * it has plans of its own. Bootstraps are tried without end, after 1 s doubling to 30 s.
  *
  * Collision: both began within a second. The INIT of the smaller node id has the right of way, but
  * only its first: if that one is lost, the other side's retry must not be ignored for ever. */
@@ -21,7 +22,9 @@
 
 #define RETRY SEC(1)
 #define RETRY_JITTER MSEC(333)
+#define RETRY_DOUBLINGS 2 /* after 1, 1, 2, 4, 4 s ... */
 #define ROUND SEC(20)
+#define TRIES_UNASKED 4 /* a round for which our owner does not wait, nor a session that is up */
 #define BACK_OFF SEC(5)
 #define BACK_OFF_DOUBLINGS 4 /* 80 s, cut to BACK_OFF_MAX */
 #define BACK_OFF_MAX SEC(60)
@@ -54,13 +57,38 @@ static void drop_handshake(struct attempt *a)
 	a->slot = NULL;
 }
 
+static usec_t retry_gap(unsigned tries)
+{
+	unsigned doublings = tries < 2 ? 0 : tries - 2;
+
+	return RETRY << (doublings < RETRY_DOUBLINGS ? doublings : RETRY_DOUBLINGS);
+}
+
+static bool round_is_over(const struct session *s, usec_t now)
+{
+	const struct attempt *a = s->attempt;
+
+	return now >= a->started + ROUND ||
+	       (a->tries >= (a->once ? 1 : TRIES_UNASKED) && !s->up && !s->asked);
+}
+
 void connect_want(struct session *s, usec_t now)
 {
-	if (s->attempt)
+	if (s->attempt) {
+		s->attempt->once = false;
 		return;
+	}
 	s->attempt = mem_new(sizeof(*s->attempt));
 	s->attempt->next = s->attempt->started = now;
 	session_touch(s);
+}
+
+void connect_once(struct session *s, usec_t now)
+{
+	if (s->attempt)
+		return;
+	connect_want(s, now);
+	s->attempt->once = true;
 }
 
 void connect_hurry(struct session *s, usec_t now)
@@ -157,13 +185,15 @@ static void send_init(struct session *s, usec_t now)
 	}
 	a->sent = now;
 	a->tries++;
-	a->next = now + (is_boot(s) ? boot_gap(a->tries) : RETRY) + jitter(s->p);
+	a->next = now + (is_boot(s) ? boot_gap(a->tries) : retry_gap(a->tries)) + jitter(s->p);
 	for (int i = 0; i < s->paths.count; i++) {
 		const struct path *path = &s->paths.list[i];
 
 		transmit_to(s->p, path->socket, &path->addr, pkt, len);
 		direct = true;
 	}
+	if (a->once)
+		return;
 	if (direct)
 		hold_init(s, pkt, len, now);
 	else
@@ -210,7 +240,7 @@ void connect_tick(struct session *s, usec_t now)
 		a->started = now;
 	else if (is_boot(s))
 		boot_unanswered(s->p, s, a->tries);
-	else if (now >= a->started + ROUND) {
+	else if (round_is_over(s, now)) {
 		end_round(s, now);
 		return;
 	}
@@ -257,6 +287,20 @@ static void prove_way(struct session *s, const struct way *w, usec_t rtt, usec_t
 	}
 }
 
+/* An older process with the peer's key: its INITs are stale, and so are its answers. */
+static bool is_stale(struct p2p *p, const struct session *s, const struct handshake_offer *theirs)
+{
+	uint32_t counter = theirs->start_counter;
+
+	if (!counter)
+		return false;
+	if (!stamps_is_new(&p->stamps, &s->peer, counter, UINT64_MAX))
+		return true;
+	if (stamps_is_new(&p->stamps, &s->peer, counter, 0))
+		stamps_put(&p->stamps, &s->peer, counter, 0);
+	return false;
+}
+
 void connect_response(struct p2p *p, const struct way *w, uint8_t *pkt, size_t len, usec_t now)
 {
 	struct session *s = asker(p, w, pkt, len);
@@ -275,8 +319,15 @@ void connect_response(struct p2p *p, const struct way *w, uint8_t *pkt, size_t l
 	s->attempt->slot = NULL;
 	free(s->attempt->hs); /* wiped by consume */
 	s->attempt->hs = NULL;
+	if (is_stale(p, s, &r.theirs)) {
+		sodium_memzero(&r, sizeof(r));
+		slot_free(k); /* its successor may answer the next INIT */
+		p2p_drop(p, DROP_STALE);
+		return;
+	}
 	connect_stop(s);
 	k->initiator = true;
+	k->start_counter = r.theirs.start_counter;
 	k->made = now;
 	slot_set_keys(k, &r);
 	sodium_memzero(&r.send_key, sizeof(r.send_key));

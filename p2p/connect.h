@@ -7,6 +7,8 @@
 
 /* A handshake is wanted: begins at the next tick unless one is in progress. */
 void connect_want(struct session *s, usec_t now);
+/* A long shot: one INIT to each address. Nothing if a handshake is in progress or planned. */
+void connect_once(struct session *s, usec_t now);
 /* Somebody waits for it: the next INIT goes out 5 s after the last at the latest. */
 void connect_hurry(struct session *s, usec_t now);
 /* No handshake in progress, none planned. */

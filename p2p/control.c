@@ -67,7 +67,7 @@ static void close_input(struct session *s, struct rd r, usec_t now)
 	}
 	if (reason == CLOSE_SUPERSEDED)
 		p2p_emit(s->p, &(struct p2p_event){ .type = P2P_SUPERSEDED, .peer = s->peer });
-	session_down(s, now);
+	session_closed(s, now);
 }
 
 static const struct {

@@ -169,7 +169,7 @@ static void opened(const struct peer_view *peer, struct p2p_lane *l, struct fram
 {
 	peer->use->rx_packets++;
 	peer->use->rx_bytes += f->len;
-	peer->use->heard[place] = now;
+	peer->use->heard[place] = heard_unit(now);
 	keepalive_heard(&peer->use->marks, peer->used < 0 || place == peer->used, now);
 	mark(l, peer->use, now);
 	f->data += PACKET_HEADER_LEN;

@@ -29,6 +29,7 @@ struct handshake_offer { /* what a side says about itself */
 	uint64_t instance;
 	uint8_t lanes; /* 1..HANDSHAKE_LANES_MAX */
 	struct addr observed; /* RESPONSE: where the INIT came from; ip.len 0 = not said */
+	uint32_t start_counter; /* RESPONSE: of the process that answers; 0 = not said */
 };
 
 struct handshake { /* the initiator's half-done handshake; wipe with sodium_memzero */

@@ -22,7 +22,7 @@ void keepalive_init(struct keepalive *k, struct keepalive_marks *m, enum keepali
 	unsigned misses = pair == KEEPALIVE_PEER_IS_LEAF ? KEEPALIVE_LEAF_MISSES : 1;
 
 	*k = (struct keepalive){ .idle = idle - jitter % (idle / 10),
-				 .silent = misses * idle + KEEPALIVE_LATE };
+				 .silent = (uint8_t)((misses * idle + KEEPALIVE_LATE) / SEC(1)) };
 	*m = (struct keepalive_marks){ .sent = now, .heard = now };
 }
 
@@ -33,7 +33,7 @@ static usec_t later(usec_t a, usec_t b)
 
 static usec_t probe_at(const struct keepalive *k, const struct keepalive_marks *m)
 {
-	usec_t at = m->heard + k->silent;
+	usec_t at = m->heard + SEC(k->silent);
 
 	if (m->waiting)
 		at = usec_min(at, m->waiting + KEEPALIVE_PROBE);
@@ -52,7 +52,7 @@ static usec_t keepalive_at(const struct keepalive *k, const struct keepalive_mar
 
 static usec_t down_at(const struct keepalive *k, const struct keepalive_marks *m)
 {
-	return m->waiting ? later(m->heard + k->silent - KEEPALIVE_LATE,
+	return m->waiting ? later(m->heard + SEC(k->silent) - KEEPALIVE_LATE,
 				  m->waiting + KEEPALIVE_UNANSWERED) :
 			    USEC_NEVER;
 }

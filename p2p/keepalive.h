@@ -3,6 +3,7 @@
 #define P2P_KEEPALIVE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/time.h"
 
@@ -11,7 +12,7 @@
 #define KEEPALIVE_SWITCH MSEC(3000)    /* ... another path */
 #define KEEPALIVE_IDLE SEC(15)	       /* nothing sent: say that we live */
 #define KEEPALIVE_IDLE_LEAF SEC(25)    /* ... where one of the two is a leaf */
-#define KEEPALIVE_LATE SEC(1)	       /* nothing heard on an idle session so long after that: probe */
+#define KEEPALIVE_LATE SEC(1)	       /* so long after that an idle session is probed */
 #define KEEPALIVE_LEAF_MISSES 3	       /* of a leaf's keepalives before that is done */
 #define KEEPALIVE_UNANSWERED MSEC(4500) /* how long probes must have been unanswered to go down */
 #define KEEPALIVE_DOUBT MSEC(200)      /* an answer so late, and later than 4 RTT: in doubt */
@@ -41,7 +42,7 @@ struct keepalive_marks {
 struct keepalive {
 	usec_t probed, switched;
 	usec_t idle;   /* between keepalives: the interval less the session's own jitter */
-	usec_t silent; /* nothing heard for so long: probe */
+	uint8_t silent; /* s; nothing heard for so long: probe */
 	bool tells; /* our keepalives say something (revocation numbers): busy sessions too */
 	usec_t told;
 };

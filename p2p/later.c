@@ -67,7 +67,12 @@ static void run_want(struct p2p *p, struct later *l, usec_t now)
 		if (addresses_usable(&l->contact.addrs[i]))
 			paths_add(&s->paths, &l->contact.addrs[i], 0, true, now);
 	s->agent = l->agent;
+	if (l->contact.once) {
+		connect_once(s, now);
+		return;
+	}
 	connect_want(s, now);
+	connect_hurry(s, now);
 }
 
 static void (*const run[])(struct p2p *p, struct later *l, usec_t now) = {

@@ -5,7 +5,7 @@
 
 #include "base/wire.h"
 
-enum extension { EXTENSION_ADDR = 1 };
+enum extension { EXTENSION_ADDR = 1, EXTENSION_START = 2 };
 
 static void write_extensions(struct wr *w, const struct handshake_offer *o)
 {
@@ -17,6 +17,12 @@ static void write_extensions(struct wr *w, const struct handshake_offer *o)
 		wr_addr(w, &o->observed);
 		wr_close(w, one);
 	}
+	if (o->start_counter) {
+		wr_u16(w, EXTENSION_START);
+		one = wr_open(w);
+		wr_u32(w, o->start_counter);
+		wr_close(w, one);
+	}
 	wr_close(w, all);
 }
 
@@ -26,15 +32,19 @@ static bool read_extensions(struct rd *r, struct handshake_offer *o)
 	struct rd all = rd_block(r, HANDSHAKE_EXT_MAX);
 
 	o->observed = (struct addr){ 0 };
+	o->start_counter = 0;
 	while (rd_left(&all)) {
 		uint16_t type = rd_u16(&all);
 		struct rd one = rd_block(&all, HANDSHAKE_EXT_MAX);
 
-		if (type != EXTENSION_ADDR)
+		if (type != EXTENSION_ADDR && type != EXTENSION_START)
 			continue;
-		if (o->observed.ip.len)
+		if (type == EXTENSION_ADDR ? o->observed.ip.len != 0 : o->start_counter != 0)
 			return false;
-		o->observed = rd_addr(&one);
+		if (type == EXTENSION_ADDR)
+			o->observed = rd_addr(&one);
+		else
+			o->start_counter = rd_u32(&one);
 		if (!rd_done(&one))
 			return false;
 	}

@@ -16,6 +16,8 @@
 #include "base/list.h"
 #include "base/mem.h"
 
+#define RTT_MAX SEC(60)
+
 static const usec_t gaps[] = { MSEC(100), MSEC(200), MSEC(500), SEC(1),	 SEC(3),
 			       SEC(10),	  SEC(30),   SEC(60),	SEC(300) };
 
@@ -72,7 +74,7 @@ static int place_for_new(struct paths *ps, usec_t now)
 	int worst = -1;
 
 	if (ps->count < P2P_PATHS_MAX) {
-		ps->list = mem_resize(ps->list, (size_t)(ps->count + 1) * sizeof(*ps->list));
+		ps->list = mem_resize(ps->list, (ps->count + 1u) * sizeof(*ps->list));
 		return ps->count++;
 	}
 
@@ -164,7 +166,8 @@ void paths_challenge(struct paths *ps, int at, const uint8_t fresh[PATH_NONCE_LE
 	pr->sent_at[p->tries % PATH_SENT_MAX] = now;
 	pr->bytes_out += PATH_CHALLENGE_LEN;
 	p->next = now + gap_after(p, fresh[PATH_NONCE_LEN - 1]);
-	p->tries++;
+	/* It counts on for ever: the last series again and again. */
+	p->tries += p->tries < UINT16_MAX ? 1 : -(PATH_SENT_MAX - 1);
 }
 
 void paths_prove(struct paths *ps, int at, usec_t rtt, usec_t now)
@@ -176,8 +179,9 @@ void paths_prove(struct paths *ps, int at, usec_t rtt, usec_t now)
 	p->tries = 0;
 	probe_end(p);
 	p->next = now + (ps->active ? PATH_WARM : PATH_WARM_IDLE);
+	rtt = usec_min(rtt, RTT_MAX);
 	if (rtt)
-		p->rtt = p->rtt ? (3 * p->rtt + rtt) / 4 : rtt;
+		p->rtt = (uint32_t)(p->rtt ? (3 * (usec_t)p->rtt + rtt) / 4 : rtt);
 }
 
 int paths_response(struct paths *ps, const uint8_t nonce[PATH_NONCE_LEN], usec_t now)

@@ -21,17 +21,19 @@ struct path {
 	struct addr addr;
 	usec_t found; /* when it became a candidate */
 	usec_t next;  /* of the next challenge */
-	usec_t rtt;   /* 0 = unknown */
 	struct path_probe *probe; /* NULL while nothing is to be proven */
-	uint32_t tries;		  /* challenges since the last response */
+	uint32_t rtt;		  /* microseconds; 0 = unknown */
+	uint16_t tries;		  /* challenges since the last response */
 	uint8_t socket;
-	bool proven;
-	bool invited; /* the peer or our owner named it: probing it is not answering a stranger */
+	bool proven : 1;
+	bool told : 1;	  /* in the peer's last ADDRESSES */
+	bool invited : 1; /* by peer or owner: probing it is not answering a stranger */
 };
 
 struct paths {
 	struct path *list; /* exactly `count`; a place stays the same while the session lives */
-	int count, used;   /* used: place in list, -1 = none */
+	uint8_t count;
+	int8_t used; /* place in list, -1 = none */
 	bool changed; /* an address is new since the owner last looked */
 	bool active; /* the session carries data: keep the others warm */
 };

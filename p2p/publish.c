@@ -27,7 +27,7 @@ static struct peer_view *make(struct session *s)
 	struct tag_view *tag;
 
 	v->handle = s->handle;
-	v->kind = s->kind;
+	v->kind = (uint8_t)s->kind;
 	v->used = s->paths.used;
 	v->send = s->current;
 	v->use = &s->use;

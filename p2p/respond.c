@@ -86,6 +86,7 @@ static void answer(struct session *s, const struct way *w, struct handshake_inco
 	if (!w->routed)
 		a.own.observed = w->from;
 	a.own.observed.scope = 0;
+	a.own.start_counter = p->cfg.start_counter;
 	p2p_random(p, a.ephemeral, sizeof(a.ephemeral));
 	len = handshake_respond(in, pkt, &a);
 	sodium_memzero(a.ephemeral, sizeof(a.ephemeral));
@@ -98,7 +99,7 @@ static void answer(struct session *s, const struct way *w, struct handshake_inco
 	s->peer_is_leaf = in->result.theirs.features & HANDSHAKE_FEATURE_LEAF;
 	k->start_counter = in->result.start_counter;
 	if (!w->routed)
-		k->answered = w->from;
+		k->answered = mem_copy(&w->from, sizeof(w->from));
 	yield(s, now);
 	session_answered(s, k, now);
 	transmit_answer(p, w, &s->id, pkt, len, now);

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "p2p/ring_impl.h"
 
+#define LOST_TRIES (WANT_TRIES - 2) /* two more at once, then it is up to ring_lost.c */
 #define SCAN_MAX 128 /* up to so many links it is quicker to look than to hash */
 
 struct ring *ring_new(const struct pubkey *self, enum ring_profile profile,
@@ -35,22 +36,16 @@ struct ring *ring_new(const struct pubkey *self, enum ring_profile profile,
 	return r;
 }
 
-/* The table itself frees what its items own by this. */
-static void links_fini(struct table *t)
-{
-	for (size_t i = 0; i < t->count; i++)
-		free(((struct link *)t->v[i])->told);
-	table_fini(t);
-}
-
 void ring_free(struct ring *r)
 {
 	if (!r)
 		return;
 	while (r->lost_count)
 		lost_forget(r, &r->lost[0]->key);
-	links_fini(&r->links);
-	links_fini(&r->leaves);
+	for (size_t i = 0; i < r->links.count; i++)
+		reach_remove(r, link_at(r, i));
+	table_fini(&r->links);
+	table_fini(&r->leaves);
 	table_fini(&r->known);
 	free(r->demand);
 	free(r);
@@ -120,7 +115,7 @@ void ring_link_up(struct ring *r, const struct pubkey *peer, usec_t now)
 	size_t index;
 
 	assert(!key_equal(peer, &r->self));
-	if (ring_link(r, peer) || r->links.count == LINKS_MAX)
+	if (ring_link(r, peer) || r->links.count + r->leaves.count >= LINKS_MAX)
 		return;
 	want_forget(r, peer);
 	lost_forget(r, peer);
@@ -132,6 +127,7 @@ void ring_link_up(struct ring *r, const struct pubkey *peer, usec_t now)
 	l->direct = true;
 	l->status_at = USEC_NEVER;
 	index = table_add(&r->links, &l->at);
+	reach_add(r, l);
 	if (r->profile == RING_LEAF) {
 		leaf_link_up(r, l, now);
 		return;
@@ -150,7 +146,8 @@ void ring_link_remove(struct ring *r, struct link *l, usec_t now)
 
 	assert(t->v[index] == &l->at);
 	table_take(t, index);
-	free(l->told);
+	if (!leaf)
+		reach_remove(r, l);
 	free(l);
 	if (leaf)
 		return;
@@ -187,7 +184,7 @@ void ring_link_down(struct ring *r, const struct pubkey *peer, usec_t now)
 	k = want_remember(r, &key, now);
 	k->c.addr_count = (uint8_t)n;
 	memcpy(k->c.addrs, addrs, n * sizeof(addrs[0]));
-	k->tries = 2;
+	k->tries = LOST_TRIES;
 	k->try_at = now + ring_jitter(r, SEC(1));
 	k->flight_until = now;
 }
@@ -253,13 +250,22 @@ void ring_leave(struct ring *r, usec_t now)
 
 /* ---- what others ask ---- */
 
+/* Whom a node keeps that counts one more a side, because it thinks the ring a bit larger, ought to
+ * keep it too. */
+static bool is_kept_near(const struct ring *r, size_t i)
+{
+	size_t near = r->size > RING_LARGE / 3 * 2 ? RING_NEAR_MAX : r->near;
+
+	return i < near || i + near >= r->links.count;
+}
+
 enum ring_role ring_link_role(const struct ring *r, const struct link *l)
 {
 	if (r->profile == RING_LEAF)
 		return l->uplink ? RING_UPLINK : RING_NONE;
 	if (l->leaf)
 		return l->refused ? RING_NONE : RING_OF_LEAF;
-	if (index_is_near(r, ring_link_index(r, l)))
+	if (is_kept_near(r, ring_link_index(r, l)))
 		return RING_IS_NEAR;
 	if (l->shortcut || l->accepted)
 		return l->shortcut ? RING_SHORTCUT : RING_ACCEPTED;
@@ -306,8 +312,8 @@ static size_t bytes(const struct ring *r)
 		   r->lost_count * (sizeof(r->lost[0]) + sizeof(struct lost)) +
 		   (r->demand ? DEMAND_MAX * sizeof(struct demand) : 0);
 
-	for (size_t i = 0; i < r->links.count; i++)
-		n += link_at(r, i)->told_count * sizeof(uint32_t);
+	n += r->reach.count * sizeof(r->reach.entry[0]) +
+	     r->reach.slots * sizeof(r->reach.slot[0]);
 	for (size_t i = 0; i < r->lost_count; i++)
 		n += r->lost[i]->addr_count * sizeof(struct addr);
 	return n;

@@ -38,6 +38,7 @@ struct ring_contact {
 	struct pubkey key;
 	struct node_id id;
 	uint8_t addr_count;
+	bool once; /* a long shot: one INIT to each address will do, and none along the ring */
 	struct addr addrs[RING_CONTACT_ADDRS];
 };
 

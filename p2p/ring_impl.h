@@ -4,7 +4,8 @@
  * ring_table.c    links and contacts, each sorted by clockwise distance from ourselves
  * ring_want.c     which contacts are to be linked, when, and how often
  * ring_talk.c     STATUS and FIND: when and to whom
- * ring_look.c     LINKS: what links are told to have for links; next hops
+ * ring_look.c     LINKS: what we tell; agents
+ * ring_reach.c    LINKS: what links told to have for links; next hops
  * ring_size.c     how many nodes there seem to be
  * ring_shortcut.c far links: drawn, claimed, accepted, given up
  * ring_lost.c     links that went down without a word
@@ -57,12 +58,12 @@ struct place {
 struct link {
 	struct place at;
 	uint32_t serial;      /* order of coming up */
-	uint32_t *told;	      /* first 32 bits of the ids it is linked with, rising; ring_look.c */
 	usec_t status_at, status_sent;
 	usec_t input_full;    /* rate of what it sends */
 	usec_t traffic_at;    /* of a demand link */
 	uint32_t told_serial; /* links with higher serials have not been told to it */
-	uint8_t told_count;
+	uint8_t slot;	      /* its number in struct reach */
+	uint8_t told_count;   /* how many links it told */
 	uint8_t drawn; /* a shortcut of ours: size of the ring it was drawn for, size_scale() */
 	bool direct : 1, doubt : 1;
 	bool ask : 1, fresh : 1, answer : 1; /* of the next STATUS: asks; is the first; is an answer */
@@ -105,6 +106,23 @@ struct table {
 	size_t count, size, max;
 };
 
+/* First 24 bits of the ids of our links and of what they told, each above the slot of the link whose
+ * it is, rising; see ring_reach.c. */
+struct reach {
+	uint32_t *entry;
+	struct link **slot;
+	uint32_t count;
+	uint16_t slots;
+};
+#define SLOTS 255 /* also: has none */
+
+static inline uint32_t entry_id(uint32_t entry) { return entry >> 8; }
+
+static inline struct link *entry_link(const struct reach *h, size_t i)
+{
+	return h->slot[h->entry[i] & 0xff];
+}
+
 /* A FIND of ours. The answer carries its number and nothing else can be one. */
 struct query {
 	uint64_t number;
@@ -121,6 +139,7 @@ struct ring {
 	enum ring_profile profile;
 	struct ring_env env;
 	struct table links, leaves, known;
+	struct reach reach;
 	uint32_t serial;
 	uint8_t near;  /* links a side */
 	uint8_t level; /* ceil(log2 size), sluggish */
@@ -244,10 +263,15 @@ void talk_find_run(struct ring *r, usec_t now);
 
 /* ring_look.c */
 void look_changed(struct ring *r, usec_t now); /* our links are others, or other ones direct */
-void look_hear(struct link *l, struct rd ids);
 void look_run(struct ring *r, usec_t now);
-/* The first entry of l->told not below `id`; told_count when there is none. */
-size_t look_position(const struct link *l, uint32_t id);
+
+/* ring_reach.c */
+void reach_add(struct ring *r, struct link *l);
+void reach_remove(struct ring *r, struct link *l);
+void reach_hear(struct ring *r, struct link *l, struct rd ids);
+size_t reach_position(const struct reach *h, uint32_t id); /* the first entry not below; or count */
+uint32_t reach_id(const struct node_id *id);		   /* its first 24 bits */
+uint32_t reach_gap(uint32_t a, uint32_t b);		   /* the shorter way, in 2^-24 */
 
 /* ring_size.c */
 unsigned size_scale(uint64_t nodes); /* about 8 log2 nodes */

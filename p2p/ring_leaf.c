@@ -94,10 +94,10 @@ static void move_away(struct ring *r, struct link *l, usec_t now)
 	size_t index = ring_link_index(r, l);
 
 	table_take(&r->links, index);
-	*l = (struct link){ .at = l->at, .serial = l->serial, .told = l->told, .direct = l->direct,
-			    .doubt = l->doubt, .status_at = now, .status_sent = l->status_sent,
-			    .told_count = l->told_count, .input_full = l->input_full,
-			    .leaf = true, .fresh = l->fresh };
+	reach_remove(r, l);
+	*l = (struct link){ .at = l->at, .serial = l->serial, .direct = l->direct, .doubt = l->doubt,
+			    .status_at = now, .status_sent = l->status_sent,
+			    .input_full = l->input_full, .leaf = true, .fresh = l->fresh };
 	table_add(&r->leaves, &l->at);
 	talk_link_down(r, index, now);
 }

@@ -4,7 +4,8 @@
  * So that they find each other, every node remembers the links that it lost and tries one of them
  * in turn, about every 12 s during the first hour after the latest loss, then every minute, for a
  * day: when the halves can reach each other again, nearly every node has a link across within
- * seconds, and the rest is ordinary repair. A leaf keeps here whom else it could link with.
+ * seconds, and the rest is ordinary repair. Most tries are in vain, so they are as cheap as can be:
+ * by address only, once. A leaf keeps here whom else it could link with.
  * Bounds: LOST_MAX nodes, one try at a time; the oldest gives way. */
 #include <assert.h>
 #include <stdlib.h>
@@ -71,6 +72,7 @@ void lost_try(struct ring *r, usec_t now)
 	next->tried = now;
 	c.key = next->key;
 	c.id = id_of(&next->key);
+	c.once = r->profile == RING_FULL;
 	c.addr_count = next->addr_count;
 	memcpy(c.addrs, next->addrs, next->addr_count * sizeof(c.addrs[0]));
 	r->env.want(r->env.ctx, &c, NULL);

@@ -160,7 +160,7 @@ static void leave_handle(struct ring *r, const struct ring_message *m, usec_t no
 
 static void link_handle(struct ring *r, const struct ring_message *m, usec_t now)
 {
-	if (r->profile == RING_LEAF && m->flags & LINK_REFUSED)
+	if (r->profile == RING_LEAF && m->flags & (LINK_REFUSED | LINK_LEAF))
 		leaf_refused(r, m->link, now);
 	else if (r->profile == RING_FULL && m->flags & LINK_LEAF)
 		leaf_take(r, m->link, now);
@@ -172,7 +172,7 @@ static void links_handle(struct ring *r, const struct ring_message *m, usec_t no
 {
 	(void)now;
 	if (r->profile == RING_FULL && !m->link->leaf)
-		look_hear(m->link, m->ids);
+		reach_hear(r, m->link, m->ids);
 }
 
 /* An answer that we wait for is not one of the many that anybody may send us by the ring. */

@@ -11,13 +11,8 @@ struct node_id point_half(const struct node_id *d);
 /* The point `distance` (in 2^-64) from here. */
 struct node_id point_beside(const struct node_id *from, uint64_t distance, bool clockwise);
 
-/* The shorter way between two points, each rounded down to 64 or 32 bits. */
+/* The shorter way between two points, each rounded down to 64 bits. */
 static inline uint64_t point_gap(uint64_t a, uint64_t b)
-{
-	return a - b < b - a ? a - b : b - a;
-}
-
-static inline uint32_t point_gap32(uint32_t a, uint32_t b)
 {
 	return a - b < b - a ? a - b : b - a;
 }

@@ -57,6 +57,7 @@ size_t shortcut_wanted(const struct ring *r)
 	if (accepted + want < total)
 		want = total - accepted;
 	far = (size_t)(r->size - around);
+	far -= accepted < far ? accepted : far; /* not those that are linked with us anyway */
 	want = want < far ? want : far;
 	return want < RING_SHORTCUTS_MAX ? want : RING_SHORTCUTS_MAX;
 }
@@ -96,7 +97,7 @@ static void missed(struct ring *r, usec_t now)
 
 	r->draw = DRAW_NONE;
 	r->misses++;
-	for (unsigned i = MISSES_QUICK + 1; i < r->misses && pause < PAUSE_MAX; i++)
+	for (unsigned i = MISSES_QUICK; i < r->misses && pause < PAUSE_MAX; i++)
 		pause *= 2;
 	pause = r->misses < MISSES_QUICK ? NEXT_SOON : usec_min(pause, PAUSE_MAX);
 	r->shortcut_at = now + ring_jitter(r, pause);
@@ -184,10 +185,12 @@ static void hear_claim(struct ring *r, struct link *l, usec_t now)
 		return;
 	l->refused = !l->shortcut && !has_room(r);
 	l->accepted = !l->refused;
-	if (l->refused)
+	if (l->refused) {
 		message_link(r, l);
-	else
+	} else {
+		r->shortcut_changed = now;
 		look_changed(r, now);
+	}
 }
 
 void shortcut_hear(struct ring *r, struct link *l, uint8_t flags, usec_t now)

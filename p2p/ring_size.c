@@ -4,7 +4,8 @@
  * that room around ourselves (twice as many, with those that our neighbours told) and around every
  * far link that told its links, since those begin with its near ones. The mean of the middle half of
  * all these, our own counted twice, says how many we are: with ten far links within some 15 %, and
- * a few liars cannot move it far. What hangs on it is sluggish by an eighth either way, so that
+ * a few liars cannot move it far. Where the links together know everybody, nodes are counted: in a
+ * ring of ten it matters whether there are nine or eleven. What hangs on it is sluggish by an eighth either way, so that
  * noise makes nobody draw links and drop them again. */
 #include <stdlib.h>
 
@@ -12,20 +13,27 @@
 
 #define WINDOW (2 * RING_NEAR)
 #define SAMPLES 64
+#define COUNT_UP_TO 40 /* nodes, as estimated */
 #define SIZE_MAX_SEEN ((uint64_t)1 << 30)
 
-/* How far its third neighbour clockwise (or the other way) is from a link, in 2^-32, as it told;
+/* How far its third neighbour clockwise (or the other way) is from a link, in 2^-24, as it told;
  * 0 = it did not. */
 static uint64_t third(const struct ring *r, const struct link *l, bool clockwise)
 {
+	const struct reach *h = &r->reach;
 	struct node_id id = link_id(r, l);
-	uint32_t own = (uint32_t)(point_top(&id) >> 32);
-	size_t n = l->told_count, at = look_position(l, own);
+	uint32_t own = reach_id(&id);
+	size_t at = reach_position(h, own), way = clockwise ? 1 : h->count - 1, found = 0;
 
-	if (n < WINDOW)
+	if (l->told_count < WINDOW)
 		return 0;
-	return clockwise ? l->told[(at + RING_NEAR - 1) % n] - own :
-			   own - l->told[(at + n - RING_NEAR) % n];
+	for (size_t i = 0; i < h->count; i++) {
+		at = (at + way) % h->count;
+		if (entry_link(h, at) == l && entry_id(h->entry[at]) != own && ++found == RING_NEAR)
+			return (clockwise ? entry_id(h->entry[at]) - own :
+					    own - entry_id(h->entry[at])) & 0xffffff;
+	}
+	return 0;
 }
 
 /* The mean gap between neighbours around ourselves, in 2^-64, from RING_NEAR to twice as many a
@@ -43,7 +51,7 @@ static uint64_t own_gap(const struct ring *r)
 	span = (point_top(&cw->at.cw) >> 32) + ((0 - point_top(&ccw->at.cw)) >> 32);
 	up = third(r, cw, true);
 	down = third(r, ccw, false);
-	return ((span + up + down) << 28) / (WINDOW + (up ? RING_NEAR : 0) + (down ? RING_NEAR : 0))
+	return ((span + (up << 8) + (down << 8)) << 28) / (WINDOW + (up ? RING_NEAR : 0) + (down ? RING_NEAR : 0))
 	       << 4;
 }
 
@@ -52,7 +60,7 @@ static uint64_t told_gap(const struct ring *r, const struct link *l)
 {
 	if (l->told_count < WINDOW)
 		return UINT64_MAX / (l->told_count + 1u);
-	return ((third(r, l, true) + third(r, l, false)) << 28) / WINDOW << 4;
+	return ((third(r, l, true) + third(r, l, false)) << 36) / WINDOW << 4;
 }
 
 static int compare64(const void *a, const void *b)
@@ -79,6 +87,35 @@ static uint64_t estimate(const struct ring *r)
 	return mean <= UINT64_MAX / SIZE_MAX_SEEN ? SIZE_MAX_SEEN : UINT64_MAX / mean;
 }
 
+static bool is_of(const struct ring *r, const struct link *l, uint32_t id)
+{
+	struct node_id own = link_id(r, l);
+
+	return reach_id(&own) == id;
+}
+
+/* Small rings are counted: all nodes, when each that one link told of was told of by another one
+ * too, or is linked with us: then hardly any is missing. Else 0. One liar alone can only bring this
+ * to nothing. */
+static uint64_t count_all(const struct ring *r)
+{
+	const struct reach *h = &r->reach;
+	uint64_t nodes = 1; /* ourselves */
+	size_t same;
+
+	for (size_t i = 0; i < h->count; i += same) {
+		uint32_t id = entry_id(h->entry[i]);
+		bool linked = false;
+
+		for (same = 0; i + same < h->count && entry_id(h->entry[i + same]) == id; same++)
+			linked |= is_of(r, entry_link(h, i + same), id);
+		if (same == 1 && !linked)
+			return 0;
+		nodes++;
+	}
+	return nodes;
+}
+
 static unsigned log2_up(uint64_t n)
 {
 	unsigned k = 0;
@@ -99,8 +136,12 @@ void size_update(struct ring *r, usec_t now)
 {
 	unsigned low, high;
 	uint8_t near = r->near;
+	uint64_t counted;
 
 	r->size = estimate(r);
+	counted = r->size <= COUNT_UP_TO ? count_all(r) : 0;
+	if (counted)
+		r->size = counted;
 	low = log2_up(r->size - r->size / 8);
 	high = log2_up(r->size + r->size / 8);
 	if (r->level < low)

@@ -74,7 +74,7 @@ size_t table_add(struct table *t, struct place *p)
 	assert(t->count < t->max);
 	assert(i == t->count || place_compare(t->v[i], p) != 0);
 	if (t->count == t->size)
-		resize(t, t->size + t->size / 2 + TABLE_STEP);
+		resize(t, t->size + t->size / 8 + TABLE_STEP);
 	memmove(&t->v[i + 1], &t->v[i], (t->count - i) * sizeof(struct place *));
 	t->v[i] = p;
 	t->count++;

@@ -12,7 +12,7 @@
  * A link may be dead without a word. So what is handed to one of which nothing was heard for a
  * second is accompanied by a challenge; while the answer is late the link is in doubt and the ring
  * passes it over. A copy of what it was given since is kept until then, and goes another way: a
- * node that is gone costs a packet 200 ms, not its life. One that was only slow may get it twice. */
+ * node that is gone costs a packet 200 ms, not its life. A slow one may get it twice. */
 #include "p2p/route.h"
 
 #include <errno.h>

@@ -73,6 +73,22 @@ void session_down(struct session *s, usec_t now)
 	p2p_random(s->p, &s->instance, sizeof(s->instance));
 }
 
+/* A CLOSE from the peer's process of old does not end what its successor is just beginning. */
+void session_closed(struct session *s, usec_t now)
+{
+	struct key_slot *next = s->next;
+	uint64_t instance = s->instance;
+
+	if (!next || next->remote_instance == s->remote_instance) {
+		session_down(s, now);
+		return;
+	}
+	s->next = NULL;
+	session_down(s, now);
+	s->next = next;
+	s->instance = instance; /* the answer has said so */
+}
+
 void session_close(struct session *s, usec_t now)
 {
 	const uint8_t plain[] = { CONTROL_CLOSE, 0 };
@@ -105,7 +121,6 @@ void session_free(struct session *s)
 	route_forget(s);
 	list_del(&s->dirty);
 	paths_fini(&s->paths);
-	free(s->told);
 	map_take(&p->sessions, &s->peer);
 	map_take(&p->sessions_by_id, &s->id);
 	free(s);
@@ -194,7 +209,7 @@ void session_initiated(struct session *s, struct key_slot *k, usec_t now)
 		s->previous = s->next;
 		s->next = NULL;
 	}
-	if (s->previous && s->previous->remote_instance == k->remote_instance)
+	if (!k->start_counter && s->previous && s->previous->remote_instance == k->remote_instance)
 		k->start_counter = s->previous->start_counter; /* one instance, one process */
 	s->current = k;
 	bring_up(s, k, now);
@@ -215,15 +230,17 @@ void session_answered(struct session *s, struct key_slot *k, usec_t now)
 }
 
 /* The RESPONSE arrived where we sent it, or this key could not be in use. */
-static void prove_answered(struct session *s, const struct key_slot *k, usec_t now)
+static void prove_answered(struct session *s, struct key_slot *k, usec_t now)
 {
 	int place;
 
-	if (!k->answered.ip.len)
+	if (!k->answered)
 		return;
-	place = paths_add(&s->paths, &k->answered, 0, true, now);
+	place = paths_add(&s->paths, k->answered, 0, true, now);
 	if (place >= 0)
 		paths_prove(&s->paths, place, now > k->made ? now - k->made : 1, now);
+	free(k->answered);
+	k->answered = NULL;
 }
 
 void session_confirm(struct session *s, struct key_slot *k, usec_t now)
@@ -265,7 +282,7 @@ void session_choose(struct session *s)
 	if (kind == s->kind && best == used)
 		return;
 	s->kind = kind;
-	s->paths.used = best;
+	s->paths.used = (int8_t)best;
 	s->stale_view = true;
 	session_touch(s);
 }
@@ -287,7 +304,7 @@ void session_heard(struct session *s, const struct way *w, size_t pkt_len, usec_
 		}
 	}
 	if (place >= 0) {
-		s->use.heard[place] = now;
+		s->use.heard[place] = heard_unit(now);
 		paths_heard(&s->paths, place, pkt_len);
 	}
 	keepalive_heard(&s->use.marks, s->paths.used < 0 || place == s->paths.used, now);

@@ -22,6 +22,7 @@
 #define REKEY_RESPONDER SEC(10) /* the responder waits this much longer: one rekey, not two */
 #define SESSION_USE MINUTES(10) /* unused so long and wanted by nobody: closed */
 #define ANSWERED_KEPT SEC(20)	/* a responder's key that is never used */
+#define PREVIOUS_KEPT SEC(180)	/* after the key that followed it was made */
 #define CONTROL_PLAIN_MAX 1650	/* a control plaintext: ROUTED around a data packet */
 
 struct p2p;
@@ -36,6 +37,7 @@ struct attempt {
 	usec_t next;		 /* next INIT or round */
 	struct held_init *held; /* the INIT's copy for the ring, until it goes there; or NULL */
 	unsigned tries, rounds;
+	bool once; /* one INIT to each address, no more */
 	bool cookie_set;
 	uint8_t cookie[16];
 	usec_t cookie_at;
@@ -47,35 +49,30 @@ struct session {
 	struct p2p *p;
 	struct timer timer;
 	struct list dirty; /* in p->dirty: deadlines to be computed again at the end of the call */
-	bool is_dirty, stale_view;
-
 	uint32_t handle; /* another one at each SESSION_UP; 0 = not up */
+	uint32_t channel_bytes; /* its channel's part of p->channel_bytes */
 	uint64_t instance, remote_instance;
-	bool ring_direct, ring_doubt; /* what the ring was told last */
-	uint8_t copies_count;
 	struct copy *copies; /* routed packets given to it, until it is heard: route.c */
-	bool peer_is_leaf;
-	bool up, initiator; /* initiator: we made it, so we close it when it is not used */
 	struct key_slot *previous, *current, *next;
 	struct attempt *attempt; /* NULL = none begun or planned */
 
 	struct paths paths;
-	enum p2p_path_kind kind;
 	struct node_id agent; /* a link of the peer's, as it last told; zero = not known */
-	uint8_t ring_hops;
-	unsigned agent_turn; /* which of our links is our agent */
+	enum p2p_path_kind kind;
+	uint8_t agent_turn; /* which of our links is our agent */
+	uint8_t ring_hops, copies_count;
+	bool is_dirty, stale_view;
+	bool ring_direct, ring_doubt; /* what the ring was told last */
+	bool peer_is_leaf;
+	bool up, initiator; /* initiator: we made it, so we close it when it is not used */
+	bool bootstrap;
+	bool asked; /* by p2p_connect or p2p_attach: UNREACHABLE is owed */
 
 	struct keepalive keepalive;
 	struct peer_use use; /* lane 0's marks */
 	struct peer_view *view;
 	struct channel *channel; /* while up */
-	size_t channel_bytes;	 /* its part of p->channel_bytes */
 	struct attachments attachments;
-	struct addr *told; /* exactly told_count */
-	uint8_t told_count;
-
-	bool bootstrap;
-	bool asked; /* by p2p_connect or p2p_attach: UNREACHABLE is owed */
 	usec_t up_since, used_at;
 	usec_t made; /* when it was last up; 0 = never */
 	usec_t check; /* when to ask next whether anybody wants it */
@@ -92,6 +89,7 @@ void session_touch(struct session *s);
 /* Ends it: events, ring, keys, attachments. The object stays, with its addresses. */
 void session_down(struct session *s, usec_t now);
 void session_close(struct session *s, usec_t now); /* CLOSE, then down */
+void session_closed(struct session *s, usec_t now); /* the peer said CLOSE */
 /* Frees it; for p2p_free and session_settle. */
 void session_free(struct session *s);
 void session_settle(struct p2p *p, usec_t now);

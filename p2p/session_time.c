@@ -5,7 +5,6 @@
  * (session_settle), for the sessions touched in it; objects are freed only there. */
 #include "p2p/session.h"
 
-#include "p2p/addresses.h"
 #include "p2p/connect.h"
 #include "p2p/core.h"
 #include "p2p/later.h"
@@ -17,7 +16,6 @@
 #define VAIN_TRIES 9	      /* all pauses of path.c are over */
 #define VAIN_REST MINUTES(30)
 #define ACTIVE_FOR MINUTES(1) /* after the last data packet, other paths are kept warm */
-
 
 static void switch_path(struct session *s, usec_t now)
 {
@@ -56,12 +54,18 @@ static void mind_silence(struct session *s, usec_t now)
 	}
 }
 
-/* On the way of an idle session keepalives show that it works: a challenge that is due may wait. */
+/* Keepalives show that the used way works. Beyond that a challenge measures it, which serves the
+ * choice among several, for sessions in use. */
 static usec_t rest_until(const struct session *s, int place)
 {
-	bool quiet = !s->paths.active && s->kind == P2P_PATH_DIRECT && place == s->paths.used;
+	usec_t heard = heard_at(s->use.heard[place]);
 
-	return quiet && s->use.heard[place] ? s->use.heard[place] + PATH_WARM_IDLE : 0;
+	if (s->kind != P2P_PATH_DIRECT || place != s->paths.used || !heard)
+		return 0;
+	for (int i = 0; s->paths.active && i < s->paths.count; i++)
+		if (i != place && s->paths.list[i].proven)
+			return 0;
+	return heard + PATH_WARM_IDLE;
 }
 
 /* While an idle session has a way, little hangs on addresses that never worked. */
@@ -96,7 +100,8 @@ static void mind_paths(struct session *s, usec_t now)
 
 static void mind_keys(struct session *s, usec_t now)
 {
-	if (s->previous && slot_is_expired(s->previous, now)) {
+	if (s->previous && (slot_is_expired(s->previous, now) ||
+			    now >= s->current->made + PREVIOUS_KEPT)) {
 		slot_free(s->previous);
 		s->previous = NULL;
 	}
@@ -124,9 +129,10 @@ static void mind_channel(struct session *s, usec_t now)
 	}
 }
 
-static void (*const duties[])(struct session *s, usec_t now) = { mind_keys,    mind_channel,
-								 attach_tick,  mind_paths,
-								 mind_silence, mind_use };
+/* Silence first: its challenge of the way in use is one that paths need not make. */
+static void (*const duties[])(struct session *s, usec_t now) = {
+	mind_keys, mind_channel, attach_tick, mind_silence, mind_paths, mind_use
+};
 
 void session_tick(struct session *s, usec_t now)
 {
@@ -154,7 +160,7 @@ static usec_t doubt_at(const struct session *s)
 }
 
 /* The peer may have given us up, so nothing waits for its silence. A session that is still known on
- * both sides keeps its attachments; keys that ended meanwhile end the session, which is made anew. */
+ * both sides keeps its attachments; keys that ended meanwhile end it, and it is made anew. */
 void session_wake(struct session *s, usec_t then, usec_t now)
 {
 	bool wanted = s->up && session_is_wanted(s, then);
@@ -217,7 +223,7 @@ static void mind_memory(struct session *s, usec_t now)
 	bool more = bytes > s->channel_bytes;
 
 	p->channel_bytes = p->channel_bytes - s->channel_bytes + bytes;
-	s->channel_bytes = bytes;
+	s->channel_bytes = (uint32_t)bytes;
 	if (!more || p->channel_bytes <= CHANNELS_BYTES_MAX || session_is_ours(s))
 		return;
 	p2p_drop(p, DROP_FULL);

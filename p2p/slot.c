@@ -58,6 +58,7 @@ void slot_free(struct key_slot *k)
 	aead_free(k->send);
 	aead_free(k->receive);
 	replay_fini(&k->use->replay);
+	free(k->answered);
 	free(container_of(k, struct slot, k));
 }
 

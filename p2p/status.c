@@ -19,7 +19,7 @@ static void tell_paths(const struct session *s, struct p2p_peer_info *out, usec_
 		out->paths[out->path_count++] = (struct p2p_path_info){
 			.addr = p->addr, .socket = p->socket, .proven = p->proven,
 			.used = s->up && i == s->paths.used, .rtt = p->rtt,
-			.heard = ago(s->use.heard[i], now),
+			.heard = ago(heard_at(s->use.heard[i]), now),
 		};
 	}
 }

@@ -194,7 +194,8 @@ static void proven(struct session *s, const struct way *w, int place, usec_t now
 	if (!w->routed && addr_equal(&path->addr, &w->from))
 		path->socket = w->socket;
 	channel_set_rtt_hint(s->channel, path->rtt);
-	if (used >= 0 && used != place && !path->invited && s->use.heard[used] < path->found)
+	if (used >= 0 && used != place && !path->invited &&
+	    s->use.heard[used] < heard_unit(path->found))
 		paths_fail(&s->paths, used, now);
 	path->invited = true;
 	session_choose(s);

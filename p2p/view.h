@@ -31,15 +31,29 @@ struct key_slot {
 	uint64_t remote_instance;
 	uint32_t start_counter; /* of the peer's process; 0 = not known */
 	uint8_t transcript[32];
-	struct addr answered; /* responder: where the RESPONSE went; ip.len 0 = along the ring */
+	struct addr *answered; /* responder, until used: where the RESPONSE went; NULL = the ring */
 	struct slot_use *use;
 };
+
+/* When a path was last heard: sixteenths of a second or so are enough, and half the memory. */
+#define HEARD_SHIFT 16
+static inline uint32_t heard_unit(usec_t at)
+{
+	uint32_t units = (uint32_t)(at >> HEARD_SHIFT);
+
+	return units ? units : 1;
+}
+
+static inline usec_t heard_at(uint32_t units)
+{
+	return (usec_t)units << HEARD_SHIFT;
+}
 
 /* Lane-owned marks of a session. */
 struct peer_use {
 	struct keepalive_marks marks;
 	usec_t data; /* last data packet, either way; 0 = never */
-	usec_t heard[P2P_PATHS_MAX]; /* by place of the path; 0 = never */
+	uint32_t heard[P2P_PATHS_MAX]; /* by place of the path: heard_unit(now); 0 = never */
 	uint64_t tx_packets, tx_bytes, rx_packets, rx_bytes;
 	bool marked;		     /* since the tick last looked: it is in the lane's list */
 	struct peer_use *marked_next;
@@ -58,8 +72,8 @@ struct tag_view {
 /* One session that is up. Never changed once published: replaced. */
 struct peer_view {
 	uint32_t handle;
-	enum p2p_path_kind kind;
-	int used; /* place in known, -1 = none */
+	uint8_t kind; /* enum p2p_path_kind */
+	int8_t used; /* place in known, -1 = none */
 	const struct key_slot *send; /* NULL = no key to send under */
 	struct peer_use *use;
 	uint16_t tag_count;

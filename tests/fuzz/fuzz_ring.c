@@ -1,8 +1,10 @@
 /* fuzz_ring.c - a ring with three links against peers that say anything.
  *
  * Input: records of one operation byte, two length bytes and that many bytes. Bit 0 of the
- * operation: from a link or routed; bits 1 and 2: which peer; bit 3: a second passes; bit 4: the
- * peer's link goes down, or up again. What must hold: contacts, wants and messages stay bounded. */
+ * operation: from a link or routed; bits 1 and 2: which peer; bit 3: a second passes (with bit 6: a
+ * minute); bit 4: the peer's link goes down, or up again; bit 5: it is in doubt, and there was
+ * traffic with it. The first byte's bit 7: we are a leaf. What must hold: contacts, wants and messages
+ * stay bounded, and a next hop is nearer than we are. */
 #include <assert.h>
 #include <sodium.h>
 
@@ -73,19 +75,35 @@ static void peers_make(struct peers *p)
 	}
 }
 
+static void check_hop(const struct ring *r, const struct node_id *to)
+{
+	const struct pubkey *next = ring_next(r, to, NULL, false);
+	struct node_id id;
+
+	if (!next)
+		return;
+	id = id_of(next);
+	assert(id_ring_compare(to, &id, &r->id) < 0);
+}
+
 static void step(struct ring *r, const struct peers *p, uint8_t op, struct rd msg, usec_t now)
 {
 	const struct pubkey *peer = &p->key[1 + (op >> 1 & 3) % (PEERS - 1)];
 	struct node_id agent = id_of(&p->key[1]);
 
-	if (op & 16 && ring_keeps(r, peer))
+	if (op & 16 && ring_link(r, peer))
 		ring_link_down(r, peer, now);
 	else if (op & 16)
 		ring_link_up(r, peer, now);
+	ring_link_state(r, peer, !(op & 64), op & 32);
+	if (op & 32)
+		ring_traffic(r, peer, now);
 	ring_input(r, peer, !(op & 1), &agent, msg, now);
 	ring_tick(r, now);
-	assert(r->known.count <= RING_CONTACTS_MAX && r->links.count < PEERS);
+	assert(r->known.count <= RING_CONTACTS_MAX && r->links.count + r->leaves.count < PEERS);
+	assert(r->lost_count <= LOST_MAX);
 	assert(ring_deadline(r) > now);
+	check_hop(r, &agent);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -100,7 +118,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (sodium_init() < 0)
 		return 0;
 	peers_make(&p);
-	r = ring_new(&p.key[0], RING_FULL, &env, now);
+	r = ring_new(&p.key[0], len && data[0] & 128 ? RING_LEAF : RING_FULL, &env, now);
 	for (int i = 1; i < PEERS; i++)
 		ring_link_up(r, &p.key[i], now);
 	ring_tick(r, now);
@@ -109,7 +127,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		size_t n = rd_u16(&in);
 
 		n = n < rd_left(&in) ? n : rd_left(&in);
-		now += op & 8 ? SEC(1) : MSEC(10);
+		now += !(op & 8) ? MSEC(10) : op & 64 ? MINUTES(1) : SEC(1);
 		step(r, &p, op, rd_of(rd_bytes(&in, n), n), now);
 	}
 	ring_leave(r, now);

@@ -1,7 +1,6 @@
-"""ring.py NEAR FILE... - is this one ring? Each FILE is named after a node and holds two lines of JSON:
-what `vpnctl --json status` and `vpnctl --json peers` said on it. For every node the NEAR nearest
-nodes on each side, computed from all the keys, must be among those it has a direct session with.
-Prints what is missing; exits 1 if anything is."""
+"""ring.py NEAR FILE... - is this one ring? FILE is what `vpnctl --json peers` said on a node, FILE.key its
+key. For every node the NEAR nearest nodes on each side, computed from all the keys, must be among
+those it has a direct session with. Prints what is missing; exits 1 if anything is."""
 import base64
 import hashlib
 import json
@@ -20,11 +19,12 @@ def main():
     near = int(sys.argv[1])
     names, linked = {}, {}
     for path in sys.argv[2:]:
+        with open(path + ".key", encoding="utf-8") as f:
+            key = f.read().strip()
         with open(path, encoding="utf-8") as f:
-            status, peers = f.read().splitlines()
-        key = json.loads(status)["key"]
+            peers = json.load(f)["peers"]
         names[key] = os.path.basename(path)
-        linked[key] = {p["key"] for p in json.loads(peers)["peers"] if p["path"] == "direct"}
+        linked[key] = {p["key"] for p in peers if p["path"] == "direct"}
     ring = sorted(names, key=node_id)
     wrong = 0
     for i, key in enumerate(ring):

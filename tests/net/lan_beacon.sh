@@ -2,7 +2,6 @@
 # lan_beacon.sh - a site that is cut from the world finds itself.
 #
 #   gamma  9.9.0.1   (creates, keeper) ---+
-#   far    9.9.0.9   (stranger)        ---+--- br0
 #   site router 9.9.0.5 ------------------+
 #     |
 #     +-- lan: alpha 10.1.0.11, beta 10.1.0.12, quiet 10.1.0.13 (no beacons), all routed by 10.1.0.1
@@ -81,10 +80,10 @@ for h in alpha beta quiet; do
 	vpnd_stop $h KILL
 done
 at router ip link set eth0 down
-ip -n "$LAB-alpha" addr flush dev eth0 scope global
-ip -n "$LAB-alpha" addr add 10.1.0.21/24 dev eth0
-ip -n "$LAB-beta" addr flush dev eth0 scope global
-ip -n "$LAB-beta" addr add 10.1.0.22/24 dev eth0
+for h in alpha:21 beta:22 quiet:23; do
+	ip -n "$LAB-${h%:*}" addr flush dev eth0 scope global
+	ip -n "$LAB-${h%:*}" addr add "10.1.0.${h#*:}/24" dev eth0
+done
 
 capture alpha eth0 "$LAB_DIR/alone.pcap" udp port 24656
 vpnd_start alpha
@@ -107,7 +106,19 @@ sleep 3
 silent() { ! linked alpha quiet && ! linked beta quiet; }
 t "who has no beacons finds nobody" silent
 vpnd_stop quiet TERM
+
+# A LAN that appears later.
+ip -n "$LAB-quiet" link set eth0 down
 vpnd_start quiet
+ip -n "$LAB-quiet" link set eth0 up
 found() { linked quiet alpha || linked quiet beta; }
-t "and with them somebody" wait_for 15 found
+t "who gets a LAN later is found on it" wait_for 15 found
+vpnd_stop quiet
+
+# Two daemons on one host, and nobody else.
+vpnd_stop alpha
+lab_spawn beta "$LAB_DIR/quiet/vpnd" "$VPND" --state "$LAB_DIR/quiet/state" \
+	--socket "$LAB_DIR/quiet/sock" --hostname quiet
+wait_for 5 test -S "$LAB_DIR/quiet/sock"
+t "two daemons of one host find each other" wait_for 15 linked quiet beta
 t_done

@@ -14,10 +14,8 @@ hosts=$(seq -f 'n%.0f' $nodes)
 
 # What the daemons say now goes to $LAB_DIR/ring/; is it one ring?
 one_ring() {
-	mkdir -p "$LAB_DIR/ring"
 	for h in $hosts; do
-		{ echo "$(ctl "$h" --json status | jq -c .)" && ctl "$h" --json peers | jq -c .; } \
-			>"$LAB_DIR/ring/$h" 2>/dev/null || return 1
+		ctl "$h" --json peers >"$LAB_DIR/ring/$h" 2>/dev/null || return 1
 	done
 	(cd "$LAB_DIR/ring" && python3 "$SRCDIR/tests/lab/ring.py" $near $hosts)
 }
@@ -50,6 +48,7 @@ ping_pairs() { # COUNT random pairs, drawn from a fixed seed; each within 3 s
 }
 
 lab_begin vt-ring
+mkdir "$LAB_DIR/ring"
 i=0
 for h in $hosts; do
 	i=$((i + 1))
@@ -63,6 +62,7 @@ done
 for h in $hosts; do
 	ctl "$h" wait --timeout 20s >/dev/null || :
 	lab_address "$h" >"$LAB_DIR/address.$h"
+	field "$h" .key status >"$LAB_DIR/ring/$h.key"
 done
 t "$nodes nodes that joined one after the other are one ring" wait_for 15 one_ring
 one_ring | sed 's/^/# note: joined: /' | tail -1
@@ -77,7 +77,8 @@ sleep 1 # what is under way dies
 [ -z "${LAB_KEEP-}" ] || capture n5 eth0 "$LAB_DIR/n5.pcap" udp
 sent >"$LAB_DIR/before"
 began=$(lab_now)
-start_all
+# shellcheck disable=SC2086
+start_all ${LAB_VPND-} # options for experiments
 t "all killed and started at once, they are one ring within 30 s" wait_for 30 one_ring
 took=$(($(lab_now) - began))
 one_ring | sed "s/^/# note: after $took ms: /" | tail -1

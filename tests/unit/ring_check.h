@@ -44,7 +44,7 @@ static inline unsigned until_closed(struct net *n, unsigned limit)
 	unsigned s = 0;
 
 	while (s < limit && all_gaps(n, -1)) {
-		run(n, SEC(1));
+		net_run(n, SEC(1));
 		s++;
 	}
 	return s;

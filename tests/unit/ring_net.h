@@ -360,11 +360,11 @@ static inline void net_close(struct net *n)
 {
 	struct list *item;
 
+	timers_fini(&n->timers); /* looks at what is set */
 	while ((item = list_take(&n->events)))
 		free(container_of(item, struct event, list));
 	for (int i = 0; i < n->count; i++)
 		ring_free(n->node[i].ring);
-	timers_fini(&n->timers);
 	free(n->node);
 	free(n->linked);
 	free(n->by_id);
@@ -399,7 +399,7 @@ static inline void sweep(struct net *n)
 				cut_both(n, a, b);
 }
 
-static inline void run(struct net *n, usec_t for_long)
+static inline void net_run(struct net *n, usec_t for_long)
 {
 	usec_t end = n->now + for_long;
 
@@ -418,7 +418,7 @@ static inline void join_one_by_one(struct net *n, int count, usec_t pause)
 		start(n, i);
 		if (i)
 			link_both(n, i, (int)draw(n, (uint32_t)i));
-		run(n, pause);
+		net_run(n, pause);
 	}
 }
 

@@ -76,6 +76,43 @@ static void test_config_takes_values_with_and_without_an_equals_sign(void)
 	options_free(&o);
 }
 
+static void test_config_lan_beacons_are_wanted_unless_told(void)
+{
+	CHECK_EQ_INT(READ("--check-config"), 0);
+	CHECK(!o.no_lan_beacon);
+	options_free(&o);
+	CHECK_EQ_INT(READ("--no-lan-beacon"), 0);
+	CHECK(o.no_lan_beacon);
+	options_free(&o);
+	CHECK_EQ_INT(READ("--lan-beacon", "no", "--lan-beacon=yes"), 0);
+	CHECK(!o.no_lan_beacon);
+	options_free(&o);
+	CHECK(READ("--lan-beacon", "maybe") < 0);
+	CHECK(strstr(error, "yes or no"));
+	options_free(&o);
+}
+
+static void test_config_ring_is_full_or_leaf_by_word_or_flag(void)
+{
+	CHECK_EQ_INT(READ("--check-config"), 0);
+	CHECK(!o.leaf);
+	options_free(&o);
+	CHECK_EQ_INT(READ("--leaf"), 0);
+	CHECK(o.leaf);
+	options_free(&o);
+	CHECK_EQ_INT(READ("--ring", "leaf"), 0);
+	CHECK(o.leaf);
+	options_free(&o);
+	write_file("ring = leaf\n");
+	CHECK_EQ_INT(READ("--config", file, "--ring=full"), 0);
+	CHECK(!o.leaf); /* the command line has the last word */
+	options_free(&o);
+	check_file_error("ring = tree\n", "full or leaf");
+	check_file_error("leaf = yes\n", "unknown option 'leaf'");
+	CHECK_EQ_INT(READ("--leaf=yes"), -EINVAL);
+	check_error("takes no value");
+}
+
 static void test_config_listen_takes_a_port_alone(void)
 {
 	CHECK_EQ_INT(READ("--listen", ":9"), 0);
@@ -191,7 +228,9 @@ int main(void)
 	static const struct test tests[] = {
 		TEST(test_config_without_anything_has_the_documented_defaults),
 		TEST(test_config_takes_values_with_and_without_an_equals_sign),
-		TEST(test_config_listen_takes_a_port_alone),
+		TEST(test_config_lan_beacons_are_wanted_unless_told),
+	TEST(test_config_ring_is_full_or_leaf_by_word_or_flag),
+	TEST(test_config_listen_takes_a_port_alone),
 		TEST(test_config_unknown_option_names_the_nearest_right_one),
 		TEST(test_config_options_of_join_are_refused_without_it),
 		TEST(test_config_join_takes_its_options_before_and_after_the_word),

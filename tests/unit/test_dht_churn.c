@@ -1,6 +1,6 @@
 /* Records while everybody comes and goes. */
 #include "tests/check.h"
-#include "tests/unit/dht_net.h"
+#include "tests/unit/dht_ring.h"
 
 #define NODES 200
 #define OWNERS 40 /* of records, absent after publishing */

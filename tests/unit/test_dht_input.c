@@ -152,7 +152,28 @@ static void test_dht_puts_are_stored_replaced_by_higher_and_refused_when_lower(v
 	dht_free(b.d);
 }
 
-static void test_dht_bad_puts_are_refused_and_counted(void)
+/* A put that must be refused with `why` and leave nothing behind. */
+static void refused(struct bench *b, const uint8_t *r, size_t len, enum drop why)
+{
+	CHECK_EQ_INT(put(b, r, len), why);
+	CHECK_EQ_INT(status(b), DHT_STORED_REFUSED);
+	CHECK_EQ_INT(dht_info(b->d).records, 0);
+}
+
+static void test_dht_expired_or_far_ahead_puts_are_refused_and_counted(void)
+{
+	uint8_t r[RECORD_LEN_MAX] = { 0 };
+	struct bench b;
+
+	setup(&b);
+	refused(&b, r, make(r, 5, WALL, 10), DROP_EXPIRED);
+	refused(&b, r, make(r, 5, WALL + RECORD_LIFE_MAX + RECORD_LIFE_SLACK + 1, 10),
+		DROP_EXPIRED);
+	CHECK_EQ_INT(dht_drops(b.d)->count[DROP_EXPIRED], 2);
+	dht_free(b.d);
+}
+
+static void test_dht_unsigned_forged_or_anothers_puts_are_refused_and_counted(void)
 {
 	uint8_t r[RECORD_LEN_MAX] = { 0 };
 	struct key_pair other = pair_of(9);
@@ -160,28 +181,48 @@ static void test_dht_bad_puts_are_refused_and_counted(void)
 	size_t len;
 
 	setup(&b);
-	CHECK_EQ_INT(put(&b, r, make(r, 5, WALL, 10)), DROP_EXPIRED);
-	CHECK_EQ_INT(status(&b), DHT_STORED_REFUSED);
-	len = make(r, 5, WALL + RECORD_LIFE_MAX + RECORD_LIFE_SLACK + 1, 10);
-	CHECK_EQ_INT(put(&b, r, len), DROP_EXPIRED);
 	len = make(r, 5, WALL + 60, 10);
 	r[len - 1] ^= 1; /* forged */
-	CHECK_EQ_INT(put(&b, r, len), DROP_SIGNATURE);
-	CHECK_EQ_INT(status(&b), DHT_STORED_REFUSED);
+	refused(&b, r, len, DROP_SIGNATURE);
 	memset(r + len - SIG_LEN, 0, SIG_LEN); /* unsigned */
-	CHECK_EQ_INT(put(&b, r, len), DROP_SIGNATURE);
-	len = make(r, 5, WALL + 60, 10);
+	refused(&b, r, len, DROP_SIGNATURE);
+	make(r, 5, WALL + 60, 10);
 	memcpy(r + len - SIG_LEN - KEY_LEN, other.pub.b, KEY_LEN); /* of another signer */
-	CHECK_EQ_INT(put(&b, r, len), DROP_SIGNATURE);
-	make(r, 5, WALL + 60, 10);
+	refused(&b, r, len, DROP_SIGNATURE);
+	CHECK_EQ_INT(dht_drops(b.d)->count[DROP_SIGNATURE], 3);
+	dht_free(b.d);
+}
+
+static void test_dht_wrongly_keyed_puts_are_refused_and_counted(void)
+{
+	uint8_t r[RECORD_LEN_MAX] = { 0 };
+	struct bench b;
+	size_t len;
+
+	setup(&b);
+	len = make(r, 5, WALL + 60, 10);
 	r[2] ^= 1; /* under another key */
-	CHECK_EQ_INT(put(&b, r, len), DROP_SIGNATURE);
+	refused(&b, r, len, DROP_SIGNATURE);
 	make(r, 5, WALL + 60, 10);
+	r[1] = DHT_ADDRESS; /* as another kind */
+	refused(&b, r, len, DROP_SIGNATURE);
+	dht_free(b.d);
+}
+
+static void test_dht_malformed_puts_are_refused_and_counted(void)
+{
+	uint8_t r[RECORD_LEN_MAX] = { 0 };
+	struct bench b;
+	size_t len;
+
+	setup(&b);
+	len = make(r, 5, WALL + 60, 10);
 	r[0] = 2; /* of another version */
-	CHECK_EQ_INT(put(&b, r, len), DROP_MALFORMED);
-	CHECK_EQ_INT(put(&b, r, len - 1), DROP_MALFORMED);
-	CHECK_EQ_INT(put(&b, r, 0), DROP_MALFORMED);
-	CHECK_EQ_INT(dht_info(b.d).records, 0);
+	refused(&b, r, len, DROP_MALFORMED);
+	r[0] = 1;
+	refused(&b, r, len - 1, DROP_MALFORMED);
+	refused(&b, r, 0, DROP_MALFORMED);
+	CHECK_EQ_INT(dht_drops(b.d)->count[DROP_MALFORMED], 3);
 	dht_free(b.d);
 }
 
@@ -424,7 +465,10 @@ static void test_dht_request_is_tried_twice_and_then_given_up(void)
 
 static const struct test tests[] = {
 	TEST(test_dht_puts_are_stored_replaced_by_higher_and_refused_when_lower),
-	TEST(test_dht_bad_puts_are_refused_and_counted),
+	TEST(test_dht_expired_or_far_ahead_puts_are_refused_and_counted),
+	TEST(test_dht_unsigned_forged_or_anothers_puts_are_refused_and_counted),
+	TEST(test_dht_wrongly_keyed_puts_are_refused_and_counted),
+	TEST(test_dht_malformed_puts_are_refused_and_counted),
 	TEST(test_dht_oversized_put_is_dropped_without_an_answer),
 	TEST(test_dht_answers_to_routed_requesters_stay_small_and_carry_any_record),
 	TEST(test_dht_requests_over_the_rate_of_one_key_are_dropped),

@@ -3,7 +3,7 @@
 #include "dht/rpc.h"
 #include "dht/table.h"
 #include "tests/check.h"
-#include "tests/unit/dht_net.h"
+#include "tests/unit/dht_ring.h"
 
 /* How many of the present nodes read `body` under `name`; they ask `step` nodes apart. */
 static size_t readers(struct net *n, const char *name, const char *body, size_t step)
@@ -217,7 +217,7 @@ static void test_dht_fifty_nodes_with_loss_all_read_one_record(void)
 	net_run(n, SEC(30));
 	net_publish(n, 17, "host", "hello");
 	net_run(n, SEC(5));
-	CHECK(holders(n) >= DHT_K);
+	CHECK(holders(n) >= DHT_REPLICAS);
 	CHECK_EQ_INT(readers(n, "host", "hello", 1), 50);
 	net_free(n);
 }
@@ -232,7 +232,7 @@ static void test_dht_three_hundred_nodes_read_also_after_a_fifth_vanished(void)
 	net_run(n, SEC(30));
 	net_publish(n, 150, "host", "hello");
 	net_run(n, SEC(6));
-	CHECK(holders(n) >= DHT_K - 2 && holders(n) <= 2 * DHT_K);
+	CHECK(holders(n) >= DHT_REPLICAS - 1 && holders(n) <= 2 * DHT_REPLICAS);
 	CHECK_EQ_INT(readers(n, "host", "hello", 3), 100);
 	for (size_t i = 0; i < 300; i++)
 		n->node[i].gone = i % 5 == 2 && i != 150;
@@ -261,9 +261,9 @@ static void test_dht_lost_holders_are_replaced(void)
 	for (size_t i = 1; i < 60; i++) /* most of those that have it vanish */
 		n->node[i].gone = dht_info(n->node[i].dht).records > 0 && i % 4 != 0;
 	left = holders(n);
-	CHECK(left < DHT_K);
+	CHECK(left < DHT_REPLICAS);
 	net_run(n, SEC(3700));
-	CHECK(holders(n) >= DHT_K);
+	CHECK(holders(n) >= DHT_REPLICAS);
 	net_free(n);
 }
 

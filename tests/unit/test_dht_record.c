@@ -241,6 +241,28 @@ static void test_msg_unknown_types_and_counts_over_the_bounds_are_refused(void)
 	CHECK_EQ_INT(dht_msg_read(&m, bytes, 11 + RECORD_LEN_MAX + 1), DROP_MALFORMED);
 }
 
+static void test_msg_client_bit_is_for_requests_and_more_bit_for_values_alone(void)
+{
+	uint8_t out[DHT_MSG_MAX];
+
+	for (int type = DHT_MSG_PING; type < DHT_MSG_TYPES; type++) {
+		struct dht_msg m = { .type = (enum dht_msg_type)type, .name.kind = 3 }, r;
+		size_t len;
+
+		m.records = type == DHT_MSG_PUT;
+		m.record[0] = (struct dht_bytes){ (const uint8_t *)"x", 1 };
+		m.more = type == DHT_MSG_VALUES;
+		len = dht_msg_write(out, sizeof(out), &m);
+		CHECK_EQ_INT(dht_msg_read(&r, out, len), DROP_NONE);
+		CHECK_EQ_INT(r.more, m.more);
+		CHECK(!r.client);
+		out[0] |= DHT_MSG_CLIENT;
+		CHECK_EQ_INT(dht_msg_read(&r, out, len),
+			     dht_msg_is_request(m.type) ? DROP_NONE : DROP_UNKNOWN);
+		CHECK_EQ_INT(r.client, 1);
+	}
+}
+
 static const struct test tests[] = {
 	TEST(test_record_what_was_sealed_opens_under_its_topic),
 	TEST(test_record_shows_neither_its_name_nor_its_body),
@@ -253,6 +275,7 @@ static const struct test tests[] = {
 	TEST(test_record_signer_of_small_order_is_refused),
 	TEST(test_record_expired_or_too_far_ahead_is_refused),
 	TEST(test_msg_every_type_is_read_back_as_written),
+	TEST(test_msg_client_bit_is_for_requests_and_more_bit_for_values_alone),
 	TEST(test_msg_unknown_types_and_counts_over_the_bounds_are_refused),
 };
 

@@ -1,7 +1,7 @@
 /* What it costs: a network with a ring, of as many nodes as the budgets are about. */
 #include "dht/lookup.h"
 #include "tests/check.h"
-#include "tests/unit/dht_net.h"
+#include "tests/unit/dht_ring.h"
 
 #define RECORDS 3 /* of each node: address, name, derived address */
 

@@ -42,17 +42,19 @@ static void test_offer_init_comes_back(void)
 
 static void test_offer_response_comes_back_with_its_address(void)
 {
-	struct handshake_offer o = { .features = 5, .instance = 6, .lanes = 1 }, got;
+	struct handshake_offer o = { .features = 5, .instance = 6, .lanes = 1,
+				     .start_counter = 77 }, got;
 	uint8_t buf[OFFER_MAX];
 	struct wr w = wr_of(buf, sizeof(buf));
 
 	addr_parse(&o.observed, "[2001:db8::7]:9");
 	offer_write_response(&w, &o);
-	CHECK_EQ_INT(wr_len(&w), OFFER_RESPONSE_MIN + 4 + 19);
+	CHECK_EQ_INT(wr_len(&w), OFFER_RESPONSE_MIN + 4 + 19 + 4 + 4);
 	CHECK(offer_read_response(rd_of(buf, wr_len(&w)), &got));
 	CHECK(addr_equal(&got.observed, &o.observed));
 	CHECK_EQ_INT(got.features, 5);
 	CHECK_EQ_INT(got.instance, 6);
+	CHECK_EQ_INT(got.start_counter, 77);
 	for (size_t n = 0; n < wr_len(&w); n++)
 		CHECK(!offer_read_response(rd_of(buf, n), &got));
 }
@@ -131,7 +133,12 @@ static void test_offer_extensions_unknown_are_skipped_malformed_are_refused(void
 		{ "unknown, empty", 4, true, { 0x12, 0x34, 0, 0 } },
 		{ "address", 11, true, { 0, 1, 0, 7, 4, 192, 0, 2, 1, 0, 9 } },
 		{ "unknown, then address", 15, true,
-		  { 0, 2, 0, 0, 0, 1, 0, 7, 4, 192, 0, 2, 1, 0, 9 } },
+		  { 0, 3, 0, 0, 0, 1, 0, 7, 4, 192, 0, 2, 1, 0, 9 } },
+		{ "start", 8, true, { 0, 2, 0, 4, 0, 0, 0, 7 } },
+		{ "start cut", 7, false, { 0, 2, 0, 3, 0, 0, 7 } },
+		{ "start with a byte left", 9, false, { 0, 2, 0, 5, 0, 0, 0, 7, 0 } },
+		{ "two starts", 16, false,
+		  { 0, 2, 0, 4, 0, 0, 0, 7, 0, 2, 0, 4, 0, 0, 0, 7 } },
 		{ "half a type", 1, false, { 0 } },
 		{ "no length", 2, false, { 0x12, 0x34 } },
 		{ "longer than the block", 5, false, { 0x12, 0x34, 0, 2, 9 } },

@@ -46,12 +46,13 @@ static void let_in(struct net *n, uint32_t number)
 	struct handshake_result r = { .remote = key.pub, .remote_index = 1,
 				      .suite = AEAD_CHACHA20_POLY1305 };
 	struct session *s = session_want(p, &key.pub, n->now);
+	struct addr at = { .ip = ip_v4(0x0a000000 + number), .port = 9 };
 	struct key_slot *k;
 
 	CHECK(s != NULL);
 	k = slot_new(s, n->now);
 	slot_set_keys(k, &r);
-	k->answered = (struct addr){ .ip = ip_v4(0x0a000000 + number), .port = 9 };
+	k->answered = mem_copy(&at, sizeof(at));
 	session_answered(s, k, n->now);
 	session_confirm(s, k, n->now);
 	session_settle(p, n->now);
@@ -220,7 +221,7 @@ static void test_p2p_a_peer_that_never_answers_is_not_tried_for_ever(void)
 	net_run(n, MINUTES(15));
 	CHECK(n->nodes[0].count[P2P_UNREACHABLE] >= 5);
 	sent = n->nodes[0].sent;
-	CHECK(sent > 100);
+	CHECK(sent > 20);
 	net_run(n, MINUTES(30));
 	CHECK_EQ_INT(n->nodes[0].sent, sent);
 	CHECK_EQ_INT(n->nodes[0].p->sessions.count, 0);

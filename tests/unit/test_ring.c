@@ -3,20 +3,20 @@
 
 #include "tests/unit/ring_script.h"
 
-static void test_the_next_hop_is_the_nearest_link_and_always_nearer_than_we_are(void)
+static void check_next_hops(int links)
 {
 	struct node_id me = id_of(&keys[0]);
 	struct script s;
 
 	open_script(&s);
-	for (int k = 1; k < 40; k++)
+	for (int k = 1; k < links; k++)
 		up(&s, k);
 	for (int t = 1; t < KEYS; t++) {
-		struct node_id to = id_of(&keys[t]), except = id_of(&keys[1 + t % 39]);
+		struct node_id to = id_of(&keys[t]), except = id_of(&keys[1 + t % (links - 1)]);
 		const struct pubkey *got = ring_next(s.ring, &to, &except, false);
 		struct node_id best = me;
 
-		for (int k = 1; k < 40; k++) {
+		for (int k = 1; k < links; k++) {
 			struct node_id id = id_of(&keys[k]);
 
 			if (!id_equal(&id, &except) && id_ring_compare(&to, &id, &best) < 0)
@@ -30,6 +30,13 @@ static void test_the_next_hop_is_the_nearest_link_and_always_nearer_than_we_are(
 		}
 	}
 	ring_free(s.ring);
+}
+
+static void test_the_next_hop_is_the_nearest_link_and_always_nearer_than_we_are(void)
+{
+	check_next_hops(2);
+	check_next_hops(40);
+	check_next_hops(SLOTS + 60); /* more than are kept in the array of ids */
 }
 
 static void test_the_next_hop_may_be_nobody(void)

@@ -38,7 +38,7 @@ static void settled(struct net *n, int count, uint64_t seed)
 	net_open(n, count, seed);
 	n->open = true;
 	join_one_by_one(n, count, MSEC(300));
-	run(n, MINUTES(10));
+	net_run(n, MINUTES(10));
 	CHECK_EQ_INT(all_gaps(n, -1), 0);
 }
 
@@ -101,7 +101,7 @@ static void test_an_idle_ring_of_five_hundred_costs_less_than_25_bytes_a_second_
 
 	settled(&n, 500, 13);
 	n.wire = n.sent = n.routed = 0;
-	run(&n, MINUTES(20));
+	net_run(&n, MINUTES(20));
 	printf("# N = 500, idle: %u bytes/s a node on the wire, %u messages, %u routed\n",
 	       (unsigned)(n.wire / 1200 / 500), (unsigned)n.sent, (unsigned)n.routed);
 	CHECK(n.wire / 1200 / 500 < 25);
@@ -118,7 +118,7 @@ static void test_a_hundred_that_start_at_once_are_no_storm(void)
 	n.open = true;
 	start_all(&n, 100);
 	s = until_closed(&n, 30);
-	run(&n, SEC(30 - s));
+	net_run(&n, SEC(30 - s));
 	for (int i = 0; i < 100; i++) {
 		sum += n.node[i].told;
 		most = n.node[i].told > most ? n.node[i].told : most;
@@ -138,19 +138,73 @@ static void test_a_tenth_of_five_hundred_vanishes_and_the_rest_is_one_ring_in_th
 	settled(&n, 500, 15);
 	for (int i = 0; i < 50; i++)
 		kill_node(&n, i * 10 + (int)draw(&n, 10), SEC(20));
-	run(&n, SEC(20));
+	net_run(&n, SEC(20));
 	s = 20 + until_closed(&n, 60);
 	printf("# 50 of 500 vanish, noticed within 20 s: one ring after %u s\n", s);
 	CHECK(s <= 30);
-	run(&n, MINUTES(5));
+	net_run(&n, MINUTES(5));
 	tell("N = 450 afterwards", &n);
 	CHECK_EQ_INT(ways_of(&n, 20000).failed, 0);
+	net_close(&n);
+}
+
+/* Nodes count each other exactly while they are few, so nobody draws what cannot be had. */
+static void test_rings_of_eight_to_fourteen_settle_and_then_draw_nothing(void)
+{
+	for (int count = 8; count <= 14; count += 2) {
+		struct net n;
+		struct degrees d;
+
+		net_open(&n, count, (uint64_t)count);
+		n.open = true;
+		join_one_by_one(&n, count, MSEC(500));
+		net_run(&n, MINUTES(15));
+		d = degrees_of(&n);
+		CHECK_EQ_INT(d.smallest, count);
+		CHECK_EQ_INT(d.greatest, count);
+		n.routed = 0;
+		net_run(&n, MINUTES(60));
+		CHECK(n.routed <= 60u / 4 * 4 * (unsigned)count); /* FIND of settled rounds, FOUND */
+		for (int i = 0; i < count; i++)
+			CHECK(ring_info(n.node[i].ring).links >= 2 * RING_NEAR + 1);
+		net_close(&n);
+	}
+}
+
+/* A ring that grew from fifty to two hundred: what was drawn then is replaced, bit by bit. */
+static void test_shortcuts_drawn_for_a_ring_half_as_large_are_replaced(void)
+{
+	struct net n;
+	unsigned stale = 0, drawn = 0;
+
+	net_open(&n, 200, 16);
+	n.open = true;
+	join_one_by_one(&n, 50, MSEC(300));
+	net_run(&n, MINUTES(5));
+	for (int i = 50; i < 200; i++) {
+		start(&n, i);
+		link_both(&n, i, (int)draw(&n, (uint32_t)i));
+		net_run(&n, MSEC(300));
+	}
+	net_run(&n, MINUTES(10));
+	for (int i = 0; i < 50; i++)
+		for (size_t k = 0; k < n.node[i].ring->links.count; k++) {
+			const struct link *l = link_at(n.node[i].ring, k);
+
+			drawn += l->shortcut;
+			stale += l->shortcut && l->drawn + 8u <= size_scale(n.node[i].ring->size);
+		}
+	CHECK(drawn >= 50 * 4);
+	CHECK(stale <= drawn / 20);
+	CHECK_EQ_INT(degrees_of(&n).shortcuts, degrees_of(&n).accepted);
 	net_close(&n);
 }
 
 static const struct test tests[] = {
 	TEST(test_a_hundred_reach_each_other_in_two_and_a_half_hops),
 	TEST(test_five_hundred_reach_each_other_in_less_than_four_hops),
+	TEST(test_rings_of_eight_to_fourteen_settle_and_then_draw_nothing),
+	TEST(test_shortcuts_drawn_for_a_ring_half_as_large_are_replaced),
 	TEST(test_an_idle_ring_of_five_hundred_costs_less_than_25_bytes_a_second_a_node),
 	TEST(test_a_hundred_that_start_at_once_are_no_storm),
 	TEST(test_a_tenth_of_five_hundred_vanishes_and_the_rest_is_one_ring_in_thirty_seconds),

@@ -37,8 +37,11 @@ static void teller_facts(const void *actor, struct sim_facts *out, usec_t now)
 	*out = ((const struct teller *)actor)->facts;
 }
 
-static const struct sim_actor_ops tellers = { .name = "teller", .start = teller_start, .stop = teller_stop,
-					      .deadline = teller_deadline, .facts = teller_facts };
+static const struct sim_actor_ops tellers = { .name = "teller",
+					      .start = teller_start,
+					      .stop = teller_stop,
+					      .deadline = teller_deadline,
+					      .facts = teller_facts };
 
 static struct sim_script script;
 
@@ -50,7 +53,9 @@ static void on_call(void *ctx, uint64_t what)
 
 static struct sim_play *play(void)
 {
-	struct sim_setup setup = { .seed = 1, .nodes = NODES, .actors = &tellers, .dummy_crypto = true };
+	struct sim_setup setup = {
+		.seed = 1, .nodes = NODES, .actors = &tellers, .dummy_crypto = true
+	};
 	struct sim_play *p = mem_new(sizeof(*p));
 	struct sim_hooks hooks = { .ctx = p, .call = on_call };
 
@@ -99,7 +104,8 @@ static void tell_truth(struct sim_play *p, size_t skip)
 		struct teller *t = sim_actor(p->s, order[i].host);
 
 		t->facts.next = sim_host_key(sim_host(p->s, order[(i + skip) % n].host))->pub;
-		t->facts.previous = sim_host_key(sim_host(p->s, order[(i + n - skip) % n].host))->pub;
+		t->facts.previous =
+			sim_host_key(sim_host(p->s, order[(i + n - skip) % n].host))->pub;
 	}
 }
 

@@ -128,7 +128,8 @@ static void test_script_expectations_are_read(void)
 	const struct sim_expect *e = s->expects;
 
 	CHECK(reads(s, "expect lookup success >= 99.9%"));
-	CHECK(e[0].figure == SIM_LOOKUP_SUCCESS && e[0].value > 99.89 && strcmp(e[0].op, ">=") == 0);
+	CHECK(e[0].figure == SIM_LOOKUP_SUCCESS && e[0].value > 99.89 &&
+	      strcmp(e[0].op, ">=") == 0);
 	CHECK(reads(s, "expect ring within 60s of heal"));
 	CHECK(e[1].figure == SIM_RING && e[1].within == SEC(60) && e[1].fault == SIM_HEAL);
 	CHECK(reads(s, "expect bytes <= 200/s from 600s until 20m"));
@@ -213,7 +214,8 @@ static void test_script_the_size_of_everything_is_bounded(void)
 	for (size_t i = 0; i < SIM_EXPECTS_MAX; i++)
 		CHECK(reads(s, "expect ring"));
 	CHECK(!sim_script_line(s, "expect ring", 1, error) && strstr(error, "64 expectations"));
-	CHECK(sim_script_finish(s, error)); /* there is no room for presets, and that is all right */
+	CHECK(sim_script_finish(s,
+				error)); /* there is no room for presets, and that is all right */
 	memset(line, 'x', sizeof(line) - 1);
 	line[sizeof(line) - 1] = 0;
 	CHECK(!sim_script_line(s, line, 1, error) && strstr(error, "longer"));

@@ -31,8 +31,8 @@ static void probe_stop(void *actor, bool graceful, usec_t now)
 	free(actor);
 }
 
-static void probe_input(void *actor, uint8_t socket, const struct addr *from, uint8_t *bytes, size_t len,
-			usec_t now)
+static void probe_input(void *actor, uint8_t socket, const struct addr *from, uint8_t *bytes,
+			size_t len, usec_t now)
 {
 	struct probe *p = actor;
 
@@ -51,18 +51,20 @@ static void probe_tick(void *actor, usec_t now)
 	p->deadline = USEC_NEVER;
 }
 
-static usec_t probe_deadline(const void *actor)
-{
-	return ((const struct probe *)actor)->deadline;
-}
+static usec_t probe_deadline(const void *actor) { return ((const struct probe *)actor)->deadline; }
 
-static const struct sim_actor_ops probes = { .name = "probe", .start = probe_start, .stop = probe_stop,
-					     .input = probe_input, .tick = probe_tick,
+static const struct sim_actor_ops probes = { .name = "probe",
+					     .start = probe_start,
+					     .stop = probe_stop,
+					     .input = probe_input,
+					     .tick = probe_tick,
 					     .deadline = probe_deadline };
 
 static struct sim *world(size_t nodes, uint64_t seed)
 {
-	struct sim_setup setup = { .seed = seed, .nodes = nodes, .actors = &probes, .dummy_crypto = true };
+	struct sim_setup setup = {
+		.seed = seed, .nodes = nodes, .actors = &probes, .dummy_crypto = true
+	};
 	struct sim *s = sim_new(&setup);
 
 	for (size_t i = 0; i < nodes; i++)
@@ -70,10 +72,7 @@ static struct sim *world(size_t nodes, uint64_t seed)
 	return s;
 }
 
-static struct probe *probe(struct sim *s, size_t i)
-{
-	return sim_actor(s, i);
-}
+static struct probe *probe(struct sim *s, size_t i) { return sim_actor(s, i); }
 
 static void say(struct sim *s, size_t from, const struct addr *to)
 {
@@ -204,7 +203,7 @@ static void test_packets_for_a_host_that_restarted_are_lost(void)
 
 /* --- boxes --- */
 
-/* Host 1 stands behind a box and has sent to host 0: who can reach it at the port that 0 saw, and is
+/* Host 1 stands behind a box and has sent to host 0: who reaches it at the port that 0 saw, and is
  * that the port that host 2 sees when 1 sends there? */
 static void box(enum sim_nat_kind kind, bool other_host, bool same_port)
 {
@@ -237,10 +236,7 @@ static void box(enum sim_nat_kind kind, bool other_host, bool same_port)
 	sim_free(s);
 }
 
-static void test_nat_full_lets_everybody_in(void)
-{
-	box(SIM_NAT_FULL, true, true);
-}
+static void test_nat_full_lets_everybody_in(void) { box(SIM_NAT_FULL, true, true); }
 
 static void test_nat_port_restricted_lets_in_who_was_sent_to(void)
 {
@@ -258,7 +254,8 @@ static void test_nat_restricted_does_not_ask_for_the_port(void)
 	struct sim_nat *by_address = sim_nat_new(SIM_NAT_RESTRICTED, SEC(30));
 	struct sim_nat *by_port = sim_nat_new(SIM_NAT_PORT, SEC(30));
 	uint64_t peer = 0x09000001ull << 16 | 500, other_port = peer + 1;
-	uint16_t a = sim_nat_out(by_address, peer, 1, SEC(1)), b = sim_nat_out(by_port, peer, 1, SEC(1));
+	uint16_t a = sim_nat_out(by_address, peer, 1, SEC(1)),
+		 b = sim_nat_out(by_port, peer, 1, SEC(1));
 
 	CHECK(sim_nat_in(by_address, other_port, a, SEC(2)));
 	CHECK(!sim_nat_in(by_port, other_port, b, SEC(2)));
@@ -315,7 +312,8 @@ static void test_an_earlier_deadline_replaces_a_later_one(void)
 	sim_run(s, began + SEC(6));
 	CHECK_EQ_INT(probe(s, 0)->ticks, 1);
 	CHECK_EQ_INT(probe(s, 0)->last, began + SEC(5));
-	probe(s, 0)->deadline = began + SEC(20); /* the item of second 10 is still there, and means nothing */
+	probe(s, 0)->deadline =
+		began + SEC(20); /* the item of second 10 is still there, and means nothing */
 	sim_touch(s, 0);
 	sim_run(s, began + SEC(19));
 	CHECK_EQ_INT(probe(s, 0)->ticks, 1);
@@ -359,6 +357,16 @@ static void test_hosts_are_found_by_their_keys(void)
 	sim_wipe(s, 7);
 	CHECK(sim_find(s, &old) == SIZE_MAX);
 	CHECK_EQ_INT(sim_find(s, &sim_host_key(sim_host(s, 7))->pub), 7);
+	for (size_t i = 0; i < 3000; i++) { /* more than there is room for */
+		size_t host = i % 50;
+
+		if (sim_actor(s, host))
+			sim_crash(s, host);
+		sim_wipe(s, host);
+		CHECK_EQ_INT(sim_find(s, &sim_host_key(sim_host(s, host))->pub), host);
+	}
+	for (size_t i = 0; i < 500; i++)
+		CHECK_EQ_INT(sim_find(s, &sim_host_key(sim_host(s, i))->pub), i);
 	for (size_t i = 0; sim_host_bootstrap(sim_host(s, 300), i, &key, &addr); i++) {
 		CHECK(sim_find(s, &key) < 300);
 		CHECK(i < 10);
@@ -371,7 +379,8 @@ static uint64_t trace_of(uint64_t seed, unsigned packets)
 	struct sim *s = world(4, seed);
 	uint64_t trace;
 
-	sim_set_net(s, &(struct sim_net){ .delay = MSEC(5), .jitter = MSEC(2), .loss = SIM_PERCENT });
+	sim_set_net(s,
+		    &(struct sim_net){ .delay = MSEC(5), .jitter = MSEC(2), .loss = SIM_PERCENT });
 	for (unsigned i = 0; i < packets; i++)
 		say_to(s, i % 4, (i + 1) % 4);
 	sim_run(s, sim_now(s) + SEC(1));

@@ -182,7 +182,8 @@ static void test_timer_that_is_always_due_cannot_hold_the_run_for_ever(void)
 static bool heap_is_sound(const struct timers *ts)
 {
 	for (size_t i = 1; i <= ts->count; i++) {
-		if (ts->heap[i]->place != i || ts->heap[i]->at < ts->heap[i > 1 ? i / 2 : 1]->at)
+		if (ts->heap[i].timer->place != i || ts->heap[i].at != ts->heap[i].timer->at ||
+		    ts->heap[i].at < ts->heap[i > 1 ? i / 2 : 1].at)
 			return false;
 	}
 	return true;
