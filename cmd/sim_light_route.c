@@ -146,6 +146,13 @@ static void deliver(struct light *l, const struct light_routed *m)
 	ring_traffic(l->ring, &m->source, l->now);
 }
 
+/* The answer comes back the way the question went: of that link we know that it lives. */
+static void leave_by(const struct light_link *k, struct light_routed *m)
+{
+	if (m->service != LIGHT_HANDSHAKE)
+		m->source_agent = k->id;
+}
+
 /* A handshake with a node must not depend on the keys it may have lost. */
 static const struct node_id *own_except(const struct light_routed *m)
 {
@@ -176,8 +183,7 @@ void light_route(struct light *l, struct light_routed *m)
 	}
 	if (!k)
 		return;
-	if (m->flags & LIGHT_NEAREST) /* the answer comes back the way the question went */
-		m->source_agent = k->id;
+	leave_by(k, m);
 	forward(l, k, m);
 }
 
@@ -236,6 +242,8 @@ static void go_on(struct light *l, struct light_routed *m)
 		deliver(l, m);
 	if (!k)
 		return;
+	if (own)
+		leave_by(k, m);
 	m->hops--;
 	forward(l, k, m);
 }

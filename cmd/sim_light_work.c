@@ -2,7 +2,9 @@
  *
  * A topic is a number: secret and body follow from it, so that whoever looks it up can judge what
  * comes back. A send is routed to the receiver's id and answered with the links it crossed; the
- * sender repeats it after 0.5, 1 and 2 s, and gives up 4 s after the last. Bounds: OPS_MAX. */
+ * sender repeats it after 0.5, 1 and 2 s, and gives up 4 s after the last; from the third time on by
+ * way of another link of its own, since a way that ends at a hole in the ring, or at somebody who
+ * drops, ends there each time. How many there are at once is the script's business. */
 #include "cmd/sim_light_impl.h"
 
 #include <errno.h>
@@ -108,13 +110,19 @@ static void transmit(struct light *l, struct sending *s)
 {
 	uint8_t body[SENT_LEN];
 	struct wr w = wr_of(body, sizeof(body));
+	struct light_routed m = { .service = LIGHT_SEND, .to = s->to, .body = body,
+				  .len = sizeof(body) };
+	const struct pubkey *agent = NULL;
 
 	wr_u64(&w, s->op);
 	wr_u16(&w, (uint16_t)s->attempt);
+	if (s->attempt > 1)
+		agent = ring_agent(l->ring, l->turn + s->attempt);
 	s->next = l->now + pauses[s->attempt++];
 	l->sends_at = usec_min(l->sends_at, s->next);
-	light_route_later(l, &(struct light_routed){ .service = LIGHT_SEND, .to = s->to,
-						     .body = body, .len = sizeof(body) });
+	if (agent)
+		m.agent = id_of(agent);
+	light_route_later(l, &m);
 }
 
 void light_send(struct light *l, uint64_t op, const struct pubkey *to)

@@ -1,8 +1,9 @@
 /* boot.c - bootstraps. docs/protocol.md 3.5 for those whose key is not known.
  *
  * Each is either being asked who it is (WHOIS to all its addresses, after 1 s doubling to 30 s) or
- * has a key and therefore a session that is kept, or being made (connect.c, same back-off). A leaf
- * tries them one after the other, until it has its one link. */
+ * has a key and therefore a session that is kept, or being made (connect.c, same back-off), until
+ * our place on the ring is sure; then bootstraps rest, and one at a time is looked at again about
+ * once an hour. A leaf tries them one after the other, until it has its one link. */
 #include "p2p/boot.h"
 
 #include <errno.h>
@@ -102,23 +103,42 @@ static void ask(struct p2p *p, struct boot *b, usec_t now)
 		transmit_to(p, 0, &b->addrs[i], pkt, sizeof(pkt));
 }
 
-/* A leaf has one link: while there is one, it looks for no other. */
-static bool has_uplink(const struct p2p *p)
+/* A leaf has one link: while there is one, it looks for no other. A node whose place on the ring is
+ * sure needs its bootstraps no more, but for a look now and then: they may know another ring. */
+static bool is_settled(const struct p2p *p)
 {
-	return p->cfg.leaf && ring_info(p->ring).links > 0;
+	struct ring_info ring = ring_info(p->ring);
+
+	return ring.links > 0 && (p->cfg.leaf || ring.sure);
+}
+
+static void rest(struct p2p *p, struct boot *b, usec_t now)
+{
+	struct session *s = session_find(p, &b->key);
+
+	b->resting = true;
+	b->next = p->cfg.leaf ? USEC_NEVER : now + BOOT_REST + p2p_random32(p) % BOOT_REST;
+	if (!s)
+		return;
+	s->bootstrap = false;
+	session_touch(s);
 }
 
 static void keep(struct p2p *p, struct boot *b, usec_t now)
 {
-	bool other = has_uplink(p) && ring_role(p->ring, &b->key) != RING_UPLINK;
-	struct session *s = other ? session_find(p, &b->key) : session_want(p, &b->key, now);
+	bool look = b->resting && !p->cfg.leaf && !ring_keeps(p->ring, &b->key);
+	struct session *s;
 
+	if (is_settled(p) && !look) {
+		rest(p, b, now);
+		return;
+	}
+	b->resting = false;
+	s = session_want(p, &b->key, now);
 	b->next = now + BOOT_GAP_MAX; /* boot_down is quicker */
 	if (!s)
 		return;
-	s->bootstrap = !other;
-	if (other)
-		return;
+	s->bootstrap = true;
 	for (size_t i = 0; i < b->addr_count; i++)
 		paths_add(&s->paths, &b->addrs[i], 0, true, now);
 	if (!s->up)
@@ -203,6 +223,10 @@ void boot_down(struct p2p *p, const struct session *s, usec_t now)
 
 	if (b)
 		b->next = now + boot_gap(0);
+	/* The last link is gone: nobody rests. A leaf asks one after the other. */
+	for (size_t i = 0; ring_info(p->ring).links == 0 && i < p->boots.count; i++)
+		if (p->boots.list[i].resting)
+			p->boots.list[i].next = now + (p->cfg.leaf ? SEC(i) : boot_gap(0));
 }
 
 void boot_unanswered(struct p2p *p, const struct session *s, unsigned tries)

@@ -9,6 +9,7 @@
 #define BOOTS_MAX 32
 #define BOOT_ADDRS 8
 #define BOOT_GAP_MAX SEC(30) /* WHOIS, and INIT, are tried again after 1 s, doubling up to this */
+#define BOOT_REST MINUTES(40)  /* and up to as much again: between two looks at one */
 #define BOOT_SILENT 4	     /* unanswered tries before WRONG_KEY is told */
 
 struct p2p;
@@ -21,6 +22,7 @@ struct boot {
 	uint8_t challenge[16];
 	unsigned tries;
 	bool told;
+	bool resting; /* the ring is well without it */
 	usec_t next;
 };
 

@@ -110,7 +110,7 @@ static void message(void *ctx, uint8_t service, const uint8_t *msg, size_t len)
 	struct later *l;
 
 	if (service != SERVICE_RING && service != SERVICE_ATTACH && service != SERVICE_ADDRESSES) {
-		s->used_at = s->p->now;
+		session_use(s, service, s->p->now);
 		p2p_emit(s->p, &(struct p2p_event){ .type = P2P_MESSAGE, .peer = s->peer,
 						    .session = s->handle, .service = service,
 						    .msg = msg, .len = len });

@@ -230,7 +230,7 @@ int p2p_send(struct p2p *p, const struct pubkey *peer, uint8_t service, const ui
 	if (!s || !s->up)
 		return -ENOTCONN;
 	r = channel_send(s->channel, service, msg, len, now);
-	s->used_at = now;
+	session_use(s, service, now);
 	session_touch(s);
 	session_settle(p, now);
 	return r;

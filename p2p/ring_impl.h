@@ -66,8 +66,8 @@ struct link {
 	uint8_t told_count;   /* how many links it told */
 	uint8_t drawn; /* a shortcut of ours: size of the ring it was drawn for, size_scale() */
 	bool direct : 1, doubt : 1;
-	bool ask : 1, fresh : 1, answer : 1; /* of the next STATUS: asks; is the first; is an answer */
-	bool stranger : 1;		     /* its ring may not be ours: FIND by way of it */
+	bool ask : 1, fresh : 1, answer : 1; /* next STATUS: asks; is the first; is an answer */
+	bool stranger : 1; /* its ring may not be ours: FIND by way of it */
 	bool shortcut : 1, accepted : 1;     /* ours; the peer's */
 	bool demand : 1, uplink : 1;
 	bool told_links : 1; /* has had LINKS */
@@ -106,8 +106,8 @@ struct table {
 	size_t count, size, max;
 };
 
-/* First 24 bits of the ids of our links and of what they told, each above the slot of the link whose
- * it is, rising; see ring_reach.c. */
+/* First 24 bits of the ids of our links and of what they told, each above the slot of the link
+ * whose it is, rising; see ring_reach.c. */
 struct reach {
 	uint32_t *entry;
 	struct link **slot;

@@ -95,8 +95,8 @@ static void move_away(struct ring *r, struct link *l, usec_t now)
 
 	table_take(&r->links, index);
 	reach_remove(r, l);
-	*l = (struct link){ .at = l->at, .serial = l->serial, .direct = l->direct, .doubt = l->doubt,
-			    .status_at = now, .status_sent = l->status_sent,
+	*l = (struct link){ .at = l->at, .serial = l->serial, .direct = l->direct,
+			    .doubt = l->doubt, .status_at = now, .status_sent = l->status_sent,
 			    .input_full = l->input_full, .leaf = true, .fresh = l->fresh };
 	table_add(&r->leaves, &l->at);
 	talk_link_down(r, index, now);

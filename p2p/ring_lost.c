@@ -1,12 +1,12 @@
 /* ring_lost.c - links that went down without a word.
  *
- * When an overlay breaks in two, each half closes its ring and soon gives up the other half's nodes.
- * So that they find each other, every node remembers the links that it lost and tries one of them
- * in turn, about every 12 s during the first hour after the latest loss, then every minute, for a
- * day: when the halves can reach each other again, nearly every node has a link across within
- * seconds, and the rest is ordinary repair. Most tries are in vain, so they are as cheap as can be:
- * by address only, once. A leaf keeps here whom else it could link with.
- * Bounds: LOST_MAX nodes, one try at a time; the oldest gives way. */
+ * When an overlay breaks in two, each half closes its ring and soon gives up the other half's
+ * nodes. So that they find each other, every node remembers the links that it lost and tries one
+ * of them in turn, about every 12 s during the first hour after the latest loss, then every
+ * minute, for a day: when the halves can reach each other again, nearly every node has a link
+ * across within seconds, and the rest is ordinary repair. Most tries are in vain, so they are as
+ * cheap as can be: by address only, once. A leaf keeps here whom else it could link with. Bounds:
+ * LOST_MAX nodes, one try at a time; the oldest gives way. */
 #include <assert.h>
 #include <stdlib.h>
 

@@ -1,16 +1,17 @@
 /* ring_reach.c - one hop of lookahead: what links say they are linked with, and next hops.
  *
- * LINKS tells the first 8 bytes of the ids of a node's links. We keep the first 24 bits of each, good
- * enough for a million nodes, in one sorted array together with those of our links themselves; below
- * each stands whose it is. So a next hop is a search in that array for the destination and a few
- * steps from there: the entries in order of their distance to it, until one belongs to a link that
- * may be taken. Every link that may be taken is strictly nearer to the destination than we are, by
- * the id that its session proves, and stands in the array itself, so the steps end at our own
- * distance. What peers told only chooses among such links: lies may make a way longer, never a circle.
+ * LINKS tells the first 8 bytes of the ids of a node's links. We keep the first 24 bits of each,
+ * good enough for a million nodes, in one sorted array together with those of our links
+ * themselves; below each stands whose it is. So a next hop is a search in that array for the
+ * destination and a few steps from there: the entries in order of their distance to it, until one
+ * belongs to a link that may be taken. Every link that may be taken is strictly nearer to the
+ * destination than we are, by the id that its session proves, and stands in the array itself, so
+ * the steps end at our own distance. What peers told only chooses among such links: lies may make
+ * a way longer, never a circle.
  *
- * Bounds: RING_TOLD_MAX ids of a link, REACH_MAX in all, of SLOTS links. A node with more links than
- * that looks up the others among its links, and what they tell is not kept. The memory is of exactly
- * the size in use. */
+ * Bounds: RING_TOLD_MAX ids of a link, REACH_MAX in all, of SLOTS links. A node with more links
+ * than that looks up the others among its links, and what they tell is not kept. The memory is of
+ * exactly the size in use. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -228,8 +229,8 @@ struct hops {
 	struct hop best, doubtful;
 };
 
-/* Is this link, which comes so near, better than what was found so far? Of equals the nearest itself.
- * Doubt does not count against the destination. */
+/* Is this link, which comes so near, better than what was found so far? Of equals the nearest
+ * itself. Doubt does not count against the destination. */
 static void offer(const struct aim *a, struct hops *found, const struct link *l, uint32_t reach)
 {
 	struct hop h = { l, reach, point_gap(point_top(&l->at.cw), a->at) }, *of;
@@ -248,7 +249,8 @@ static void search(const struct aim *a, struct hops *found)
 	size_t up = reach_position(h, a->id), down = up + h->count - 1;
 
 	for (size_t left = h->count; left > 0; left--) {
-		uint32_t u = entry_id(h->entry[up % h->count]), d = entry_id(h->entry[down % h->count]);
+		uint32_t u = entry_id(h->entry[up % h->count]);
+		uint32_t d = entry_id(h->entry[down % h->count]);
 		bool is_up = reach_gap(u, a->id) <= reach_gap(d, a->id);
 		uint32_t gap = reach_gap(is_up ? u : d, a->id);
 

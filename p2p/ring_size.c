@@ -1,12 +1,12 @@
 /* ring_size.c - how many nodes there seem to be, and what follows from it.
  *
- * Ids are spread evenly, so the room that 2 * RING_NEAR neighbours take up tells the density. We know
- * that room around ourselves (twice as many, with those that our neighbours told) and around every
- * far link that told its links, since those begin with its near ones. The mean of the middle half of
- * all these, our own counted twice, says how many we are: with ten far links within some 15 %, and
- * a few liars cannot move it far. Where the links together know everybody, nodes are counted: in a
- * ring of ten it matters whether there are nine or eleven. What hangs on it is sluggish by an eighth either way, so that
- * noise makes nobody draw links and drop them again. */
+ * Ids are spread evenly, so the room that 2 * RING_NEAR neighbours take up tells the density. We
+ * know that room around ourselves (twice as many, with those that our neighbours told) and around
+ * every far link that told its links, since those begin with its near ones. The mean of the middle
+ * half of all these, our own counted twice, says how many we are: with ten far links within some
+ * 15 %, and a few liars cannot move it far. Where the links together know everybody, nodes are
+ * counted: in a ring of ten it matters whether there are nine or eleven. What hangs on it is
+ * sluggish by an eighth either way, so that noise makes nobody draw links and drop them again. */
 #include <stdlib.h>
 
 #include "p2p/ring_impl.h"
@@ -42,7 +42,7 @@ static uint64_t own_gap(const struct ring *r)
 {
 	size_t n = r->links.count;
 	struct link *cw, *ccw;
-	uint64_t up, down, span;
+	uint64_t up, down, span, gaps;
 
 	if (n <= WINDOW)
 		return UINT64_MAX / (n + 1);
@@ -51,8 +51,8 @@ static uint64_t own_gap(const struct ring *r)
 	span = (point_top(&cw->at.cw) >> 32) + ((0 - point_top(&ccw->at.cw)) >> 32);
 	up = third(r, cw, true);
 	down = third(r, ccw, false);
-	return ((span + (up << 8) + (down << 8)) << 28) / (WINDOW + (up ? RING_NEAR : 0) + (down ? RING_NEAR : 0))
-	       << 4;
+	gaps = WINDOW + (up ? RING_NEAR : 0) + (down ? RING_NEAR : 0);
+	return ((span + (up << 8) + (down << 8)) << 28) / gaps << 4;
 }
 
 /* The same around a link far away. */

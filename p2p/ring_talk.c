@@ -1,18 +1,18 @@
 /* ring_talk.c - STATUS and FIND: when, and to whom; docs/protocol.md 5.1.
  *
  * STATUS: each link has its own time. Who comes up is told at once who stands around it, the two
- * nearest a side, or one when it is not near. Near links are told news within 100 ms of a change, but
- * not twice in a second, and until 30 s after it every 5 s, when there are any; then every 5 min a
- * short one that heals what was missed. After a loss those of that side are told everything and asked
- * for the same.
+ * nearest a side, or one when it is not near. Near links are told news within 100 ms of a change,
+ * but not twice in a second, and until 30 s after it every 5 s, when there are any; then every 5
+ * min a short one that heals what was missed. After a loss those of that side are told everything
+ * and asked for the same.
  *
  * FIND repairs what STATUS cannot: a joiner that knows one node, a side whose neighbours all died
- * at once, two rings that do not know of one another. Every other round asks for our own place through
- * some link, and, for each side that we are not sure of, for the middle between us and our neighbour of
- * that side, by way of that neighbour. Whoever stands nearest answers: a stranger is a nearer
- * neighbour, so each round halves the gap at least; the neighbour itself makes us sure, until a
- * nearer one comes up. Until both sides are sure rounds follow after 0.5, 0.5, 1, 2, 4 ... 30 s,
- * afterwards every 5 min, then with one side in turn and brief answers. */
+ * at once, two rings that do not know of one another. Every other round asks for our own place
+ * through some link, and, for each side that we are not sure of, for the middle between us and our
+ * neighbour of that side, by way of that neighbour. Whoever stands nearest answers: a stranger is
+ * a nearer neighbour, so each round halves the gap at least; the neighbour itself makes us sure,
+ * until a nearer one comes up. Until both sides are sure rounds follow after 0.5, 0.5, 1, 2, 4 ...
+ * 30 s, afterwards every 5 min, then with one side in turn and brief answers. */
 #include <assert.h>
 
 #include "p2p/ring_impl.h"

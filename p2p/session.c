@@ -126,10 +126,21 @@ void session_free(struct session *s)
 	free(s);
 }
 
+/* The DHT takes the sessions that there are, so it keeps none up. */
+void session_use(struct session *s, uint8_t service, usec_t now)
+{
+	if (service != SERVICE_DHT)
+		s->used_at = now;
+}
+
+static usec_t used_at(const struct session *s)
+{
+	return s->use.data > s->used_at ? s->use.data : s->used_at;
+}
+
 usec_t session_active_at(const struct session *s)
 {
-	usec_t at = s->use.data > s->used_at ? s->use.data : s->used_at;
-	usec_t since = s->up ? s->up_since : s->made;
+	usec_t at = used_at(s), since = s->up ? s->up_since : s->made;
 
 	return at > since ? at : since;
 }
@@ -140,12 +151,12 @@ bool session_is_ours(const struct session *s)
 	       (s->up && ring_keeps(s->p->ring, &s->peer));
 }
 
-
 bool session_is_wanted(const struct session *s, usec_t now)
 {
-	usec_t used = session_active_at(s);
+	usec_t used = used_at(s), since = s->up ? s->up_since : s->made;
 
-	return session_is_ours(s) || (used && now < used + SESSION_USE);
+	return session_is_ours(s) || (used && now < used + SESSION_USE) ||
+	       (since && now < since + (s->up ? SESSION_TRIAL : SESSION_USE));
 }
 
 /* --- handshakes done --- */
@@ -171,7 +182,7 @@ static void bring_up(struct session *s, const struct key_slot *k, usec_t now)
 	s->handle = ++s->p->last_handle;
 	s->asked = false;
 	s->up_since = now;
-	s->check = now + SESSION_USE;
+	s->check = now + SESSION_TRIAL;
 	s->use = (struct peer_use){ .marked = s->use.marked, .marked_next = s->use.marked_next };
 	keepalive_init(&s->keepalive, &s->use.marks, pair_of(s), jitter, now);
 	s->channel = control_channel(s);

@@ -21,6 +21,7 @@
 #define REKEY_CONTROL SEC(3600) /* since the key was made; view.h says when both end */
 #define REKEY_RESPONDER SEC(10) /* the responder waits this much longer: one rekey, not two */
 #define SESSION_USE MINUTES(10) /* unused so long and wanted by nobody: closed */
+#define SESSION_TRIAL SEC(90)	/* ... one that was never used */
 #define ANSWERED_KEPT SEC(20)	/* a responder's key that is never used */
 #define PREVIOUS_KEPT SEC(180)	/* after the key that followed it was made */
 #define CONTROL_PLAIN_MAX 1650	/* a control plaintext: ROUTED around a data packet */
@@ -110,6 +111,7 @@ void session_choose(struct session *s);
 /* Something of this session's was opened; it came by `w`, pkt_len bytes. */
 void session_heard(struct session *s, const struct way *w, size_t pkt_len, usec_t now);
 usec_t session_rtt(const struct session *s); /* while up; 0 = unknown */
+void session_use(struct session *s, uint8_t service, usec_t now); /* the owner used it */
 usec_t session_active_at(const struct session *s); /* last use by data or by the owner */
 
 struct key_slot *slot_new(struct session *s, usec_t now); /* with an index of its own */

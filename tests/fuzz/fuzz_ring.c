@@ -1,10 +1,10 @@
 /* fuzz_ring.c - a ring with three links against peers that say anything.
  *
  * Input: records of one operation byte, two length bytes and that many bytes. Bit 0 of the
- * operation: from a link or routed; bits 1 and 2: which peer; bit 3: a second passes (with bit 6: a
- * minute); bit 4: the peer's link goes down, or up again; bit 5: it is in doubt, and there was
- * traffic with it. The first byte's bit 7: we are a leaf. What must hold: contacts, wants and messages
- * stay bounded, and a next hop is nearer than we are. */
+ * operation: from a link or routed; bits 1 and 2: which peer; bit 3: a second passes (with bit 6:
+ * a minute); bit 4: the peer's link goes down, or up again; bit 5: it is in doubt, and there was
+ * traffic with it. The first byte's bit 7: we are a leaf. What must hold: contacts, wants and
+ * messages stay bounded, and a next hop is nearer than we are. */
 #include <assert.h>
 #include <sodium.h>
 

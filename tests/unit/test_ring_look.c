@@ -1,5 +1,5 @@
-/* test_ring_look.c - next hops by what links are told to have for links: the best way when they tell
- * the truth, an end when they lie. */
+/* test_ring_look.c - next hops by what links are told to have for links: the best way when they
+ * tell the truth, an end when they lie. */
 #include "p2p/ring.h"
 
 #include "tests/unit/ring_script.h"

@@ -1,5 +1,6 @@
-/* test_ring_sample.c - the distances of shortcuts, as a distribution: chi-square of their logarithm,
- * which must be even from 1/nodes to 1/2; and samplers with the mistakes that are easily made. */
+/* test_ring_sample.c - the distances of shortcuts, as a distribution: chi-square of their
+ * logarithm, which must be even from 1/nodes to 1/2; and samplers with the mistakes that are
+ * easily made. */
 #include "p2p/ring_sample.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
-/* test_ring_shortcut.c - far links of one ring against a script: drawn, accepted, refused, given up. */
+/* test_ring_shortcut.c - far links of one ring against a script: drawn, accepted, refused, given
+ * up. */
 #include "p2p/ring.h"
 
 #include "tests/unit/ring_script.h"
