@@ -1,5 +1,5 @@
 /* map.c - open addressing with linear probing and no gravestones: taking an item out moves the
- * rest of its run back. At most three quarters of the slots are in use, so runs stay short; fewer
+ * rest of its run back. At most seven eighths of the slots are in use, so runs stay short; fewer
  * than an eighth when an item comes, and the array shrinks. Taking out gives the array back only
  * with the last item, so that it is legal while iterating.
  *
@@ -86,7 +86,7 @@ static void fit(struct map *m)
 
 	if (!m->slots)
 		resize(m, SIZE_START);
-	else if (need * 4 > m->size * 3)
+	else if (need * 8 > m->size * 7)
 		resize(m, m->size * 2);
 	else if (need * 8 < m->size)
 		resize(m, m->size / 2);

@@ -2,7 +2,7 @@
  *
  * A slot has its key with it: finding the next one and sifting touch no timer but to tell it its
  * place. Every timer knows that, so moving and cancelling need no search. Timers belong to their
- * owners; an owner cancels before it frees. The heap grows by doubling and never shrinks. */
+ * owners; an owner cancels before it frees. The heap grows by a quarter and never shrinks. */
 #include "base/timer.h"
 
 #include <assert.h>
@@ -10,7 +10,7 @@
 
 #include "base/mem.h"
 
-#define HEAP_START 16
+#define HEAP_STEP 4
 #define EXTRA_FIRINGS 1000 /* in one timers_run, beyond those that were set at its start */
 
 static bool before(const struct timer_slot *a, const struct timer_slot *b)
@@ -81,7 +81,7 @@ void timer_cancel(struct timers *ts, struct timer *t)
 
 static void grow(struct timers *ts)
 {
-	ts->size = ts->size ? 2 * ts->size : HEAP_START;
+	ts->size += HEAP_STEP + ts->size / 4;
 	ts->heap = mem_resize(ts->heap, ts->size * sizeof(*ts->heap));
 	ts->heap[0] = (struct timer_slot){ 0 };
 }

@@ -11,8 +11,8 @@
 
 #include "cmd/node_internal.h"
 
-#define AGENTS_STEP 8 /* places made at a time, up to NODE_AGENTS */
-#define AGENT_LIFE SEC(60)
+#define AGENTS_STEP 4 /* places made at a time, up to NODE_AGENTS */
+#define AGENT_LIFE SEC(30)
 
 /* How to answer a routed question. */
 struct agent {
@@ -56,11 +56,9 @@ static void agents_tidy(struct overlay *o, usec_t now)
 /* A place for one more; the array is as long as it must be. */
 static struct agent *agent_place(struct overlay *o, usec_t now)
 {
-	if (o->agent_count % AGENTS_STEP == 0) {
-		agents_tidy(o, now);
-		o->agents = mem_resize(o->agents, (o->agent_count / AGENTS_STEP + 1) * AGENTS_STEP *
-							  sizeof(*o->agents));
-	}
+	agents_tidy(o, now);
+	o->agents = mem_resize(o->agents, (o->agent_count / AGENTS_STEP + 1) * AGENTS_STEP *
+						  sizeof(*o->agents));
 	return &o->agents[o->agent_count++];
 }
 

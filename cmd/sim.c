@@ -49,6 +49,15 @@ void sim_event_free(struct sim *s, struct sim_event *e)
 	s->free[e->size] = e;
 }
 
+void sim_trim(struct sim *s)
+{
+	for (size_t i = 0; i < SIM_CLASSES; i++)
+		for (struct sim_event *e = s->free[i], *next; (s->free[i] = e); e = next) {
+			next = e->next;
+			free(e);
+		}
+}
+
 void sim_event_push(struct sim *s, enum sim_kind kind, struct sim_event *e, usec_t delay)
 {
 	sim_heap_push(&s->heap, s->now + (delay ? delay : 1), kind, (uintptr_t)e);
@@ -284,13 +293,9 @@ void sim_free(struct sim *s)
 		if (sim_item_kind(&i) == SIM_PACKET || sim_item_kind(&i) == SIM_LATER)
 			free((struct sim_event *)(uintptr_t)i.what);
 	}
-	for (size_t i = 0; i < SIM_CLASSES; i++)
-		for (struct sim_event *e = s->free[i], *next; e; e = next) {
-			next = e->next;
-			free(e);
-		}
+	sim_trim(s);
 	sim_heap_fini(&s->heap);
-	free(s->results);
+	sim_results_free(s->results);
 	free(s->by_key);
 	free(s->hosts);
 	free(s);

@@ -60,6 +60,7 @@ struct sim_hooks {
 /* All hosts are down at first. */
 struct sim *sim_new(const struct sim_setup *setup);
 void sim_free(struct sim *s);
+void sim_trim(struct sim *s); /* gives back memory that was needed once */
 void sim_set_hooks(struct sim *s, const struct sim_hooks *hooks);
 void sim_set_net(struct sim *s, const struct sim_net *net);
 void sim_set_disk(struct sim *s, const struct sim_disk *disk);

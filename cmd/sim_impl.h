@@ -93,4 +93,7 @@ struct sim_store *sim_host_disk(struct sim_host *h);
 void sim_hosts_init(struct sim *s);
 void sim_hosts_fini(struct sim *s);
 
+/* sim_whole.c; NULL is legal */
+void sim_results_free(struct sim_results *results);
+
 #endif

@@ -119,7 +119,7 @@ static bool invite(struct sim *s, uint16_t uses, char token[TOKEN_LEN])
 	node_invite(sim_node(s, 0), op, NULL, &v, sim_now(s));
 	r = done(s, 0, op, SEC(20));
 	if (r)
-		memcpy(token, r->text, sizeof(r->text));
+		snprintf(token, TOKEN_LEN, "%s", r->text);
 	return r && r->result == NODE_OK;
 }
 

@@ -271,6 +271,7 @@ int sim_play(const struct sim_script *script, const struct sim_options *o)
 	sim_count_time(p);
 	sim_check_sample(p);
 	p->joined = count_joined(p);
+	sim_trim(p->s); /* events of livelier times are no part of any node */
 	for (size_t i = 0; i < script->expects_count; i++)
 		if (o->memory || script->expects[i].figure == SIM_MEMORY)
 			p->memory = (allocated() - before) / (double)script->nodes;

@@ -93,7 +93,7 @@ static const char *create(struct sim *s, char token[1700])
 	r = sim_result(s, op);
 	if (!r || r->result != NODE_OK)
 		return "invite did not end well";
-	memcpy(token, r->text, sizeof(r->text));
+	snprintf(token, 1700, "%s", r->text);
 	return NULL;
 }
 

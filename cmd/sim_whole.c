@@ -100,8 +100,9 @@ static void env_notice(void *ctx, const struct node_notice *n)
 	if (!s->results)
 		s->results = mem_new(sizeof(*s->results));
 	r = &s->results->r[s->results->at++ % SIM_RESULTS_MAX];
+	free(r->text);
 	*r = (struct sim_result){ .op = n->op, .result = n->result, .at = s->now, .rtt = n->rtt };
-	snprintf(r->text, sizeof(r->text), "%s", n->text);
+	r->text = mem_text(n->text ? n->text : "");
 }
 
 /* The scenario looks at what the node says, and ends it. */
@@ -308,6 +309,13 @@ struct node *sim_node(struct sim *s, size_t i)
 
 	assert(s->ops == &sim_whole);
 	return w ? w->node : NULL;
+}
+
+void sim_results_free(struct sim_results *results)
+{
+	for (size_t k = 0; results && k < SIM_RESULTS_MAX; k++)
+		free(results->r[k].text);
+	free(results);
 }
 
 const struct sim_result *sim_result(const struct sim *s, uint64_t op)

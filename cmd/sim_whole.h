@@ -14,7 +14,7 @@
 struct sim_result { /* of one verb */
 	uint64_t op;
 	enum node_result result;
-	char text[1700];
+	char *text;
 	usec_t at, rtt;
 };
 

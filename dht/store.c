@@ -1,7 +1,11 @@
-/* store.c - three views of the held records: by name, by signer, and one array of all.
+/* store.c - the held records by name, and one array of all.
+ *
+ * A record is one block: its place, and its bytes, which start with its name and end with its signer
+ * and signature; nothing of that is kept twice. The first under each name is in a map.
  *
  * Bounds: DHT_RECORDS_MAX in all, DHT_SIGNERS_MAX under one name, DHT_ORIGIN_MAX of one signer.
- * None of them refuses our own records. A full store keeps what lies near to us, where lookups
+ * None of them refuses our own records. Records are counted by signer only while there are so many
+ * that one signer's could be too many. A full store keeps what lies near to us, where lookups
  * come: of SAMPLE records drawn at random the farthest gives way to a nearer newcomer, so a flood
  * of strange keys cannot push out the keys this node is asked for, and a put stays cheap.
  * The caller checks form, dates and signature; here only numbers and places count. */
@@ -14,13 +18,8 @@
 #include "base/mem.h"
 
 #define SAMPLE 16
-#define ALL_START 16
-
-struct held_name {
-	struct record_name name;
-	struct held_record *first;
-	size_t count;
-};
+#define ALL_STEP 8 /* places made at a time, or an eighth of what there is */
+#define NAME_AT 1  /* in a record's bytes, after its version: kind and key, as record_name */
 
 struct held_origin {
 	struct pubkey signer;
@@ -29,8 +28,6 @@ struct held_origin {
 
 struct held_record {
 	struct held_record *next; /* under the same name */
-	struct held_name *name;
-	struct held_origin *origin;
 	uint64_t expires;
 	uint32_t place; /* in `all` */
 	uint16_t len;
@@ -40,34 +37,113 @@ struct held_record {
 _Static_assert(RECORD_LEN_MAX <= UINT16_MAX, "len");
 
 _Static_assert(sizeof(struct record_name) == 1 + ID_LEN, "a name is a map key without padding");
+_Static_assert(sizeof(struct pubkey) == KEY_LEN && _Alignof(struct pubkey) == 1, "a key in place");
 
 void dht_store_init(struct dht_store *s, const uint8_t seed[16])
 {
-	map_init(&s->names, offsetof(struct held_name, name), sizeof(struct record_name),
-		 DHT_RECORDS_MAX, seed);
+	map_init(&s->names, offsetof(struct held_record, bytes) + NAME_AT,
+		 sizeof(struct record_name), DHT_RECORDS_MAX, seed);
 	map_init(&s->origins, offsetof(struct held_origin, signer), KEY_LEN, DHT_RECORDS_MAX, seed);
 }
 
+static const struct record_name *name_of(const struct held_record *h)
+{
+	return (const struct record_name *)(h->bytes + NAME_AT);
+}
+
+static const struct pubkey *signer_of(const struct held_record *h)
+{
+	return (const struct pubkey *)(h->bytes + h->len - SIG_LEN - KEY_LEN);
+}
+
+static size_t count_under(const struct dht_store *s, const struct record_name *name)
+{
+	size_t count = 0;
+
+	for (const struct held_record *h = map_get(&s->names, name); h; h = h->next)
+		count++;
+	return count;
+}
+
+/* --- how many each signer has --- */
+
+static void origin_add(struct dht_store *s, const struct pubkey *signer)
+{
+	struct held_origin *o = map_get(&s->origins, signer);
+
+	if (!o) {
+		o = mem_new(sizeof(*o));
+		o->signer = *signer;
+		map_put(&s->origins, o);
+	}
+	o->count++;
+}
+
+static void origins_forget(struct dht_store *s)
+{
+	struct held_origin *o;
+	size_t at = 0;
+
+	while ((o = map_next(&s->origins, &at))) {
+		map_take_at(&s->origins, &at);
+		free(o);
+	}
+}
+
+/* One more is held: number DHT_ORIGIN_MAX lets the counting begin. */
+static void origins_held(struct dht_store *s, const struct held_record *h)
+{
+	if (s->origins.count)
+		origin_add(s, signer_of(h));
+	else if (s->count >= DHT_ORIGIN_MAX)
+		for (size_t i = 0; i < s->count; i++)
+			origin_add(s, signer_of(s->all[i]));
+}
+
+/* One is to go; far below what makes counting begin, it ends. */
+static void origins_dropped(struct dht_store *s, const struct held_record *h)
+{
+	struct held_origin *o = s->origins.count ? map_get(&s->origins, signer_of(h)) : NULL;
+
+	if (o && --o->count == 0) {
+		map_take(&s->origins, &o->signer);
+		free(o);
+	}
+	if (s->count <= DHT_ORIGIN_MAX / 2)
+		origins_forget(s);
+}
+
+static size_t count_of(const struct dht_store *s, const struct pubkey *signer)
+{
+	const struct held_origin *o = map_get(&s->origins, signer);
+
+	return o ? o->count : 0;
+}
+
+/* --- holding and dropping --- */
+
+/* A name's map entry is its first record, so that changes with it. */
 static void unlink_name(struct dht_store *s, struct held_record *h)
 {
-	struct held_record **at = &h->name->first;
+	struct held_record *first = map_take(&s->names, name_of(h)), **at = &first;
 
 	while (*at != h)
 		at = &(*at)->next;
 	*at = h->next;
-	if (--h->name->count == 0) {
-		map_take(&s->names, &h->name->name);
-		free(h->name);
-	}
+	if (first)
+		map_put(&s->names, first);
+}
+
+static void link_name(struct dht_store *s, struct held_record *h)
+{
+	h->next = map_take(&s->names, name_of(h));
+	map_put(&s->names, h);
 }
 
 static void drop(struct dht_store *s, struct held_record *h)
 {
 	unlink_name(s, h);
-	if (--h->origin->count == 0) {
-		map_take(&s->origins, &h->origin->signer);
-		free(h->origin);
-	}
+	origins_dropped(s, h);
 	s->all[h->place] = s->all[--s->count];
 	s->all[h->place]->place = h->place;
 	free(h);
@@ -99,10 +175,9 @@ static struct record record_of(const struct held_record *h)
 static struct held_record *find(const struct dht_store *s, const struct record_name *name,
 				const struct pubkey *signer)
 {
-	struct held_name *n = map_get(&s->names, name);
-	struct held_record *h = n ? n->first : NULL;
+	struct held_record *h = map_get(&s->names, name);
 
-	while (h && !key_equal(&h->origin->signer, signer))
+	while (h && !key_equal(signer_of(h), signer))
 		h = h->next;
 	return h;
 }
@@ -113,11 +188,11 @@ static bool is_own(const struct dht_store *s, const struct pubkey *signer)
 }
 
 /* One under the name that may go: expired, or, when `any`, not our own. */
-static struct held_record *goner(const struct dht_store *s, const struct held_name *n,
+static struct held_record *goner(const struct dht_store *s, const struct record_name *name,
 				 uint64_t wall, bool any)
 {
-	for (struct held_record *h = n->first; h; h = h->next)
-		if (h->expires <= wall || (any && !is_own(s, &h->origin->signer)))
+	for (struct held_record *h = map_get(&s->names, name); h; h = h->next)
+		if (h->expires <= wall || (any && !is_own(s, signer_of(h))))
 			return h;
 	return NULL;
 }
@@ -125,8 +200,6 @@ static struct held_record *goner(const struct dht_store *s, const struct held_na
 enum store_result dht_store_ask(const struct dht_store *s, const struct record *r, uint64_t wall)
 {
 	struct held_record *h = find(s, &r->name, &r->signer);
-	struct held_name *n = map_get(&s->names, &r->name);
-	struct held_origin *o = map_get(&s->origins, &r->signer);
 
 	if (h && h->len == r->len && memcmp(h->bytes, r->bytes, r->len) == 0)
 		return STORE_SAME;
@@ -134,9 +207,9 @@ enum store_result dht_store_ask(const struct dht_store *s, const struct record *
 		return STORE_OLDER;
 	if (h || is_own(s, &r->signer))
 		return STORE_NEW;
-	if (o && o->count >= DHT_ORIGIN_MAX)
+	if (count_of(s, &r->signer) >= DHT_ORIGIN_MAX)
 		return STORE_QUOTA;
-	if (n && n->count >= DHT_SIGNERS_MAX && !goner(s, n, wall, false))
+	if (count_under(s, &r->name) >= DHT_SIGNERS_MAX && !goner(s, &r->name, wall, false))
 		return STORE_FULL;
 	return STORE_NEW;
 }
@@ -155,80 +228,50 @@ static bool make_room(struct dht_store *s, const struct record *r, uint64_t wall
 
 		s->random(s->ctx, &n, sizeof(n));
 		h = s->all[n % s->count];
-		if (is_own(s, &h->origin->signer))
+		if (is_own(s, signer_of(h)))
 			continue;
 		if (h->expires <= wall) {
 			drop(s, h);
 			return true;
 		}
-		if (!worst || id_xor_compare(&self, &h->name->name.key, &worst->name->name.key) > 0)
+		if (!worst || id_xor_compare(&self, &name_of(h)->key, &name_of(worst)->key) > 0)
 			worst = h;
 	}
 	if (!worst ||
-	    (!is_own(s, &r->signer) && id_xor_compare(&self, &r->name.key, &worst->name->name.key) >= 0))
+	    (!is_own(s, &r->signer) && id_xor_compare(&self, &r->name.key, &name_of(worst)->key) >= 0))
 		return false;
 	drop(s, worst);
 	return true;
 }
 
-static struct held_name *name_of(struct dht_store *s, const struct record *r)
-{
-	struct held_name *n = map_get(&s->names, &r->name);
-
-	if (!n) {
-		n = mem_new(sizeof(*n));
-		n->name = r->name;
-		map_put(&s->names, n);
-	}
-	return n;
-}
-
-static struct held_origin *origin_of(struct dht_store *s, const struct record *r)
-{
-	struct held_origin *o = map_get(&s->origins, &r->signer);
-
-	if (!o) {
-		o = mem_new(sizeof(*o));
-		o->signer = r->signer;
-		map_put(&s->origins, o);
-	}
-	return o;
-}
-
 static void hold(struct dht_store *s, const struct record *r)
 {
-	struct held_record *h = mem_new(sizeof(*h) + r->len);
+	struct held_record *h = mem_new(offsetof(struct held_record, bytes) + r->len);
 
 	memcpy(h->bytes, r->bytes, r->len);
 	h->len = (uint16_t)r->len;
 	h->expires = r->expires;
-	h->name = name_of(s, r);
-	h->origin = origin_of(s, r);
-	h->next = h->name->first;
-	h->name->first = h;
-	h->name->count++;
-	h->origin->count++;
+	link_name(s, h);
 	if (s->count == s->size) {
-		s->size = s->size ? 2 * s->size : ALL_START;
+		s->size += ALL_STEP + s->size / 8;
 		s->all = mem_resize(s->all, s->size * sizeof(*s->all));
 	}
 	h->place = (uint32_t)s->count;
 	s->all[s->count++] = h;
+	origins_held(s, h);
 }
 
 enum store_result dht_store_put(struct dht_store *s, const struct record *r, uint64_t wall)
 {
 	enum store_result result = dht_store_ask(s, r, wall);
 	struct held_record *h = find(s, &r->name, &r->signer);
-	struct held_name *n;
 
 	if (result != STORE_NEW)
 		return result;
 	if (h)
 		drop(s, h);
-	n = map_get(&s->names, &r->name);
-	if (n && n->count >= DHT_SIGNERS_MAX)
-		drop(s, goner(s, n, wall, is_own(s, &r->signer)));
+	if (count_under(s, &r->name) >= DHT_SIGNERS_MAX)
+		drop(s, goner(s, &r->name, wall, is_own(s, &r->signer)));
 	if (!make_room(s, r, wall))
 		return STORE_FULL;
 	hold(s, r);
@@ -238,10 +281,9 @@ enum store_result dht_store_put(struct dht_store *s, const struct record *r, uin
 size_t dht_store_get(const struct dht_store *s, const struct record_name *name, uint64_t wall,
 		     struct record out[], size_t max)
 {
-	struct held_name *n = map_get(&s->names, name);
 	size_t count = 0;
 
-	for (struct held_record *h = n ? n->first : NULL; h && count < max; h = h->next)
+	for (struct held_record *h = map_get(&s->names, name); h && count < max; h = h->next)
 		if (h->expires > wall)
 			out[count++] = record_of(h);
 	return count;
@@ -284,7 +326,6 @@ size_t dht_store_size(const struct dht_store *s)
 	size_t size = (s->size + s->names.size + s->origins.size) * sizeof(void *);
 
 	for (size_t i = 0; i < s->count; i++)
-		size += sizeof(struct held_record) + s->all[i]->len;
-	return size + s->names.count * sizeof(struct held_name) +
-	       s->origins.count * sizeof(struct held_origin);
+		size += offsetof(struct held_record, bytes) + s->all[i]->len;
+	return size + s->origins.count * sizeof(struct held_origin);
 }

@@ -8,8 +8,8 @@
 struct held_record;
 
 struct dht_store {
-	struct map names;   /* struct held_name by record_name */
-	struct map origins; /* struct held_origin by signer */
+	struct map names;   /* the first struct held_record of each record_name */
+	struct map origins; /* struct held_origin by signer; empty while none can have too many */
 	struct held_record **all;
 	size_t count, size; /* of all */
 	struct pubkey self; /* whose records no quota refuses */

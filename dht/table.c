@@ -19,7 +19,7 @@
 #include "base/wire.h"
 
 #define NEAREST_MAX 64
-#define GROW 4
+#define GROW 2
 
 struct kbucket {
 	uint8_t count, size;

@@ -8,7 +8,7 @@
 #include "base/time.h"
 #include "dht/dht.h"
 
-#define TABLE_BUCKETS 64
+#define TABLE_BUCKETS 32 /* more than any network has levels */
 #define TABLE_FAR_MAX 8          /* contacts without a session in a bucket that is not near */
 #define TABLE_POOR 4
 #define TABLE_FAILS_MAX 2        /* requests in a row without an answer: forgotten */

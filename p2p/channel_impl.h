@@ -19,7 +19,8 @@
 #define RTT_MAX SEC(60)
 #define BACKOFF_MAX 16
 
-#define RTO_MIN MSEC(50)
+#define ACK_DELAY MSEC(80)
+#define ACK_EVERY 4 /* segments */
 #define RTO_START MSEC(250)
 #define RTO_MAX SEC(3)
 
@@ -86,6 +87,7 @@ struct channel_rx {
 	struct joining *whole;	  /* NULL between messages */
 	uint32_t next;
 	uint32_t held; /* bytes in slots */
+	uint8_t owed;  /* segments not acknowledged yet */
 	usec_t ack_at;
 };
 

@@ -6,7 +6,8 @@
  * CHANNEL_MESSAGE_MAX, and is freed with the message. Flags, service and length are judged when a
  * segment's turn comes: one that does not fit is as if it had never come, so its sender repeats it
  * in vain and loses its session. At most 64 segments and one message are held.
- * One acknowledgement is owed from the first segment on and leaves with the next tick. */
+ * One acknowledgement is owed from the first segment on. It waits ACK_DELAY for others to share it,
+ * but not for more than ACK_EVERY, nor when it tells of a loss. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -132,6 +133,7 @@ bool channel_segment(struct channel *c, struct rd *r, usec_t now)
 	struct channel_rx *x = &c->rx;
 	struct in_segment s;
 	uint32_t seq, ahead;
+	bool urgent = x->held;
 
 	if (!segment_read(r, &s, &seq))
 		return false;
@@ -146,7 +148,9 @@ bool channel_segment(struct channel *c, struct rd *r, usec_t now)
 	} else if ((int32_t)ahead > 0) {
 		hold(x, seq, &s);
 	}
-	x->ack_at = usec_min(x->ack_at, now);
+	x->owed++;
+	urgent |= ahead || x->owed >= ACK_EVERY;
+	x->ack_at = usec_min(x->ack_at, urgent ? now : now + ACK_DELAY);
 	return true;
 }
 
@@ -160,6 +164,7 @@ void channel_rx_tick(struct channel *c, usec_t now)
 	if (x->ack_at > now)
 		return;
 	x->ack_at = USEC_NEVER;
+	x->owed = 0;
 	assert(!x->slots || !slot_of(x, x->next)->bytes);
 	for (uint32_t i = 0; x->slots && i + 1 < CHANNEL_IN_FLIGHT; i++)
 		if (slot_of(x, x->next + 1 + i)->bytes)

@@ -75,9 +75,7 @@ static usec_t timeout(const struct channel_tx *t)
 	usec_t rto = RTO_START;
 
 	if (t->srtt)
-		rto = t->srtt + 4 * (usec_t)t->rttvar;
-	if (rto < RTO_MIN)
-		rto = RTO_MIN;
+		rto = t->srtt + 4 * (usec_t)t->rttvar + ACK_DELAY;
 	for (unsigned i = 0; i < t->backoff && rto < RTO_MAX; i++)
 		rto *= 2;
 	return usec_min(rto, RTO_MAX);

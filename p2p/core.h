@@ -93,6 +93,8 @@ uint32_t p2p_random32(const struct p2p *p);
 void p2p_emit(struct p2p *p, const struct p2p_event *e);
 struct handshake_offer p2p_offer(const struct p2p *p, uint64_t instance);
 /* A packet of any type, from a socket or out of ROUTED; may be changed in place. dispatch.c */
+/* Each call into p2p begins with it. Sessions may go. */
+void p2p_enter(struct p2p *p, usec_t now);
 void p2p_packet(struct p2p *p, const struct way *w, uint8_t *pkt, size_t len, usec_t now);
 
 #endif

@@ -162,7 +162,7 @@ void p2p_input(struct p2p *p, uint8_t socket, const struct addr *from, uint8_t *
 {
 	struct way w = { .socket = socket, .from = *from };
 
-	p->now = now;
+	p2p_enter(p, now);
 	p2p_packet(p, &w, pkt, len, now);
 	session_settle(p, now);
 }

@@ -47,7 +47,7 @@ void index_put(struct index *x, uint32_t number, void *item)
 	assert(number && item);
 	if (!x->slots)
 		resize(x, SIZE_START);
-	else if ((x->count + 1) * 4 > x->size * 3)
+	else if ((x->count + 1) * 8 > x->size * 7)
 		resize(x, x->size * 2);
 	i = find(x, number);
 	assert(!x->slots[i].number);

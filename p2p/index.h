@@ -1,8 +1,9 @@
 /* index.h - 32-bit number to object, for the two look-ups on a frame's way.
  *
  * The numbers are ours (random receiver indices, counted session handles), so nobody outside can
- * choose collisions and the low bits serve as the hash. Linear probing, at most three quarters
- * full, no gravestones; no slots while empty. Bounded by its users: P2P_SESSIONS_MAX handles, four indices a session. */
+ * choose collisions and the low bits serve as the hash. Linear probing, at most seven eighths
+ * full, no gravestones; no slots while empty, and fewer again with fewer items. Bounded by its
+ * users: P2P_SESSIONS_MAX handles, four indices a session. */
 #ifndef P2P_INDEX_H
 #define P2P_INDEX_H
 

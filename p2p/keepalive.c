@@ -21,7 +21,7 @@ void keepalive_init(struct keepalive *k, struct keepalive_marks *m, enum keepali
 	usec_t idle = pair == KEEPALIVE_FULL ? KEEPALIVE_IDLE : KEEPALIVE_IDLE_LEAF;
 	unsigned misses = pair == KEEPALIVE_PEER_IS_LEAF ? KEEPALIVE_LEAF_MISSES : 1;
 
-	*k = (struct keepalive){ .idle = idle - jitter % (idle / 10),
+	*k = (struct keepalive){ .idle = (uint32_t)(idle - jitter % (idle / 10)),
 				 .silent = (uint8_t)((misses * idle + KEEPALIVE_LATE) / SEC(1)) };
 	*m = (struct keepalive_marks){ .sent = now, .heard = now };
 }

@@ -40,11 +40,10 @@ struct keepalive_marks {
 };
 
 struct keepalive {
-	usec_t probed, switched;
-	usec_t idle;   /* between keepalives: the interval less the session's own jitter */
+	usec_t probed, switched, told;
+	uint32_t idle;	/* us between keepalives: the interval less the session's own jitter */
 	uint8_t silent; /* s; nothing heard for so long: probe */
 	bool tells; /* our keepalives say something (revocation numbers): busy sessions too */
-	usec_t told;
 };
 
 static inline void keepalive_sent(struct keepalive_marks *m, enum keepalive_asks asks, usec_t now)

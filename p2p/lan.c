@@ -97,7 +97,7 @@ bool p2p_lan_input(struct p2p *p, const struct addr *from, const uint8_t *pkt, s
 	struct addr at = { .ip = from->ip, .scope = from->scope };
 	struct beacon b;
 
-	p->now = now;
+	p2p_enter(p, now);
 	if (!p->beacons)
 		return false;
 	if (!beacons_admit(p->beacons, &from->ip, now)) {

@@ -139,24 +139,31 @@ static void poll_lane(struct p2p *p, usec_t now)
 }
 
 /* The process was stopped, or the machine slept. */
-static void mind_sleep(struct p2p *p, usec_t now)
+static void wake(struct p2p *p, usec_t then, usec_t now)
 {
-	usec_t then = p2p_deadline(p);
 	struct session *s;
 	size_t at = 0;
 
-	if (now < SLEPT || then >= now - SLEPT)
-		return;
 	log_info(p->cfg.log, "p2p: %u s late", (unsigned)((now - then) / SEC(1)));
 	while ((s = map_next(&p->sessions, &at)))
 		session_wake(s, then, now);
 	session_settle(p, now);
 }
 
+/* Only who was not called at all for so long can have slept: a deadline alone may be an old one of
+ * something that was at rest. Packets may have waited for us, so not only ticks look. */
+void p2p_enter(struct p2p *p, usec_t now)
+{
+	usec_t then = now > p->now + SLEPT ? p2p_deadline(p) : now;
+
+	p->now = now;
+	if (then + SLEPT < now)
+		wake(p, then, now);
+}
+
 void p2p_tick(struct p2p *p, usec_t now)
 {
-	p->now = now;
-	mind_sleep(p, now);
+	p2p_enter(p, now);
 	poll_lane(p, now);
 	boot_tick(p, now);
 	lan_tick(p, now);
@@ -181,7 +188,7 @@ usec_t p2p_deadline(const struct p2p *p)
 
 void p2p_set_addresses(struct p2p *p, const struct addr *addrs, size_t count, usec_t now)
 {
-	p->now = now;
+	p2p_enter(p, now);
 	p->address_count = count < P2P_ADDRESSES_MAX ? count : P2P_ADDRESSES_MAX;
 	memcpy(p->addresses, addrs, p->address_count * sizeof(*addrs));
 	addresses_tell_all(p, now);
@@ -209,7 +216,7 @@ int p2p_connect(struct p2p *p, const struct pubkey *peer, usec_t now)
 {
 	struct session *s;
 
-	p->now = now;
+	p2p_enter(p, now);
 	s = ask_for(p, peer, now);
 	if (!s)
 		return -ENOSPC;
@@ -223,10 +230,11 @@ int p2p_connect(struct p2p *p, const struct pubkey *peer, usec_t now)
 int p2p_send(struct p2p *p, const struct pubkey *peer, uint8_t service, const uint8_t *msg,
 	     size_t len, usec_t now)
 {
-	struct session *s = session_find(p, peer);
+	struct session *s;
 	int r;
 
-	p->now = now;
+	p2p_enter(p, now);
+	s = session_find(p, peer);
 	if (!s || !s->up)
 		return -ENOTCONN;
 	r = channel_send(s->channel, service, msg, len, now);
@@ -249,7 +257,7 @@ static int route_message(struct p2p *p, struct routed *m, usec_t now)
 
 	if (m->len == 0 || m->len > P2P_ROUTED_MAX)
 		return -EMSGSIZE;
-	p->now = now;
+	p2p_enter(p, now);
 	r = route_send(p, m, now);
 	session_settle(p, now);
 	return r;
@@ -277,11 +285,12 @@ int p2p_route_nearest(struct p2p *p, const struct node_id *target, uint8_t servi
 int p2p_locate(struct p2p *p, const struct pubkey *peer, const struct addr *addrs, size_t count,
 	       const struct node_id *agent, usec_t now)
 {
-	struct session *s = session_want(p, peer, now);
+	struct session *s;
 
+	p2p_enter(p, now);
+	s = session_want(p, peer, now);
 	if (!s)
 		return -ENOSPC;
-	p->now = now;
 	for (size_t i = 0; i < count && i < P2P_ADDRESSES_MAX; i++)
 		if (addresses_usable(&addrs[i]))
 			paths_add(&s->paths, &addrs[i], 0, true, now);
@@ -338,7 +347,7 @@ void p2p_namespace_del(struct p2p *p, uint16_t ns, usec_t now)
 
 	if (ns >= p->ns_count)
 		return;
-	p->now = now;
+	p2p_enter(p, now);
 	while ((s = map_next(&p->sessions, &at)))
 		attach_drop(s, ns, now);
 	sodium_memzero(&p->ns[ns], sizeof(p->ns[ns]));
@@ -367,7 +376,7 @@ int p2p_attach(struct p2p *p, uint16_t ns, const struct pubkey *peer, usec_t now
 
 	if (ns >= p->ns_count || !p->ns[ns].set)
 		return -EINVAL;
-	p->now = now;
+	p2p_enter(p, now);
 	s = ask_for(p, peer, now);
 	if (!s)
 		return -ENOSPC;
@@ -378,9 +387,10 @@ int p2p_attach(struct p2p *p, uint16_t ns, const struct pubkey *peer, usec_t now
 
 void p2p_detach(struct p2p *p, uint16_t ns, const struct pubkey *peer, usec_t now)
 {
-	struct session *s = session_find(p, peer);
+	struct session *s;
 
-	p->now = now;
+	p2p_enter(p, now);
+	s = session_find(p, peer);
 	if (s)
 		attach_drop(s, ns, now);
 	session_settle(p, now);
@@ -388,9 +398,10 @@ void p2p_detach(struct p2p *p, uint16_t ns, const struct pubkey *peer, usec_t no
 
 void p2p_send_routed(struct p2p *p, const struct frame *f, usec_t now)
 {
-	const struct peer_view *v = index_get(&p->view.peers, f->session);
+	const struct peer_view *v;
 
-	p->now = now;
+	p2p_enter(p, now);
+	v = index_get(&p->view.peers, f->session);
 	if (v && v->send)
 		transmit_packet(v->send->session, f->data, f->len, now);
 	else
@@ -405,7 +416,7 @@ void p2p_drop_keys(struct p2p *p, usec_t now)
 	struct session *s;
 	size_t at = 0;
 
-	p->now = now;
+	p2p_enter(p, now);
 	while ((s = map_next(&p->sessions, &at))) {
 		bool was_up = s->up;
 

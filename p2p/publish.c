@@ -23,7 +23,8 @@ static struct peer_view *make(struct session *s)
 	size_t up = attached(as);
 	const struct paths *ps = &s->paths;
 	size_t known = (size_t)ps->count * sizeof(struct known_view);
-	struct peer_view *v = mem_new(offsetof(struct peer_view, known) + known + up * sizeof(struct tag_view));
+	struct peer_view *v = mem_new(offsetof(struct peer_view, known) + known +
+				      up * sizeof(struct tag_view));
 	struct tag_view *tag;
 
 	v->handle = s->handle;

@@ -3,6 +3,7 @@
  *	(nothing) --want, INIT received--> known, not up --first proof of a common key--> up
  *	up --silence, CLOSE, dead channel, expired keys, new instance of the peer--> known, not up
  *	known --not wanted by anybody for SESSION_USE--> (nothing)
+ *	known --closed and never used--> (nothing), at once
  *
  * Keys: a responder's new key waits in `next` until something arrives under it; then, and for an
  * initiator at once, it becomes `current` and the old one `previous`, under which packets that
@@ -73,6 +74,18 @@ void session_down(struct session *s, usec_t now)
 	p2p_random(s->p, &s->instance, sizeof(s->instance));
 }
 
+static usec_t used_at(const struct session *s)
+{
+	return s->use.data > s->used_at ? s->use.data : s->used_at;
+}
+
+/* Closed in good order, and nobody ever used it: its addresses are not worth their memory. */
+static void forget_unused(struct session *s)
+{
+	if (!used_at(s))
+		s->made = 0;
+}
+
 /* A CLOSE from the peer's process of old does not end what its successor is just beginning. */
 void session_closed(struct session *s, usec_t now)
 {
@@ -81,6 +94,7 @@ void session_closed(struct session *s, usec_t now)
 
 	if (!next || next->remote_instance == s->remote_instance) {
 		session_down(s, now);
+		forget_unused(s);
 		return;
 	}
 	s->next = NULL;
@@ -96,6 +110,7 @@ void session_close(struct session *s, usec_t now)
 	if (s->up)
 		transmit_control(s, plain, sizeof(plain), ASKS_NOTHING, now);
 	session_down(s, now);
+	forget_unused(s);
 }
 
 static void leave_lane(struct session *s)
@@ -131,11 +146,6 @@ void session_use(struct session *s, uint8_t service, usec_t now)
 {
 	if (service != SERVICE_DHT)
 		s->used_at = now;
-}
-
-static usec_t used_at(const struct session *s)
-{
-	return s->use.data > s->used_at ? s->use.data : s->used_at;
 }
 
 usec_t session_active_at(const struct session *s)

@@ -15,11 +15,9 @@
 #include "p2p/keepalive.h"
 #include "p2p/path.h"
 #include "p2p/replay.h"
+#include "p2p/slot.h"
 #include "p2p/view.h"
 
-#define REKEY_DATA SEC(120) /* since the key's first non-control packet */
-#define REKEY_CONTROL SEC(3600) /* since the key was made; view.h says when both end */
-#define REKEY_RESPONDER SEC(10) /* the responder waits this much longer: one rekey, not two */
 #define SESSION_USE MINUTES(10) /* unused so long and wanted by nobody: closed */
 #define SESSION_TRIAL SEC(90)	/* ... one that was never used */
 #define ANSWERED_KEPT SEC(20)	/* a responder's key that is never used */
@@ -47,6 +45,9 @@ struct attempt {
 struct session {
 	struct pubkey peer;
 	struct node_id id;
+	bool up, initiator; /* initiator: we made it, so we close it when it is not used */
+	bool bootstrap;
+	bool asked; /* by p2p_connect or p2p_attach: UNREACHABLE is owed */
 	struct p2p *p;
 	struct timer timer;
 	struct list dirty; /* in p->dirty: deadlines to be computed again at the end of the call */
@@ -65,9 +66,6 @@ struct session {
 	bool is_dirty, stale_view;
 	bool ring_direct, ring_doubt; /* what the ring was told last */
 	bool peer_is_leaf;
-	bool up, initiator; /* initiator: we made it, so we close it when it is not used */
-	bool bootstrap;
-	bool asked; /* by p2p_connect or p2p_attach: UNREACHABLE is owed */
 
 	struct keepalive keepalive;
 	struct peer_use use; /* lane 0's marks */
@@ -113,11 +111,5 @@ void session_heard(struct session *s, const struct way *w, size_t pkt_len, usec_
 usec_t session_rtt(const struct session *s); /* while up; 0 = unknown */
 void session_use(struct session *s, uint8_t service, usec_t now); /* the owner used it */
 usec_t session_active_at(const struct session *s); /* last use by data or by the owner */
-
-struct key_slot *slot_new(struct session *s, usec_t now); /* with an index of its own */
-void slot_set_keys(struct key_slot *k, const struct handshake_result *r);
-void slot_free(struct key_slot *k); /* NULL is legal */
-usec_t slot_rekey_at(const struct key_slot *k);
-bool slot_wants_rekey(const struct key_slot *k, usec_t now);
 
 #endif

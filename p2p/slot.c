@@ -1,4 +1,6 @@
-/* slot.c - key slots: one pair of transport keys each, found by the receiver index we chose. */
+/* slot.c - see slot.h. One pair of transport keys each. */
+#include "p2p/slot.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

@@ -6,15 +6,15 @@
 #include "base/mem.h"
 
 struct stamp {
-	struct pubkey key;
-	struct list order;
+	struct node_id id; /* of the key: as good, and shorter */
 	uint32_t counter;
 	uint64_t boottime;
+	struct list order;
 };
 
 void stamps_init(struct stamps *st, const uint8_t seed[16])
 {
-	map_init(&st->map, offsetof(struct stamp, key), sizeof(struct pubkey), STAMPS_MAX, seed);
+	map_init(&st->map, offsetof(struct stamp, id), sizeof(struct node_id), STAMPS_MAX, seed);
 	list_init(&st->oldest);
 }
 
@@ -30,25 +30,27 @@ void stamps_fini(struct stamps *st)
 bool stamps_is_new(const struct stamps *st, const struct pubkey *key, uint32_t counter,
 		   uint64_t boottime)
 {
-	const struct stamp *s = map_get(&st->map, key);
+	struct node_id id = id_of(key);
+	const struct stamp *s = map_get(&st->map, &id);
 
 	return !s || counter > s->counter || (counter == s->counter && boottime > s->boottime);
 }
 
 void stamps_put(struct stamps *st, const struct pubkey *key, uint32_t counter, uint64_t boottime)
 {
-	struct stamp *s = map_get(&st->map, key);
+	struct node_id id = id_of(key);
+	struct stamp *s = map_get(&st->map, &id);
 
 	if (!s && st->map.count == STAMPS_MAX) {
 		s = container_of(st->oldest.next, struct stamp, order);
-		map_take(&st->map, &s->key);
+		map_take(&st->map, &s->id);
 		list_del(&s->order);
 		free(s);
 		s = NULL;
 	}
 	if (!s) {
 		s = mem_new(sizeof(*s));
-		s->key = *key;
+		s->id = id;
 		list_init(&s->order);
 		map_put(&st->map, s);
 	}

@@ -74,10 +74,9 @@ struct peer_view {
 	uint32_t handle;
 	uint8_t kind; /* enum p2p_path_kind */
 	int8_t used; /* place in known, -1 = none */
+	uint8_t known_count, tag_count;
 	const struct key_slot *send; /* NULL = no key to send under */
 	struct peer_use *use;
-	uint16_t tag_count;
-	uint8_t known_count;
 	struct known_view known[]; /* then the tags: view_tags */
 };
 

@@ -75,9 +75,16 @@ others() {
 		has $part && echo "* 20 % $part: lookups $(figure $part .lookup_success) %, sends (answer included) $(figure $part .send_success) %, $(figure $part .packets_rate) packets/s a node."
 	done
 	for part in grow-100 grow-1000 grow-10000 size-100000; do
-		has $part && echo "* N = $(figure $part .nodes): joined $(figure $part .joined), $(figure $part .links) links a node, lookups $(figure $part .lookup_success) % p50 $(figure $part '.lookup_p50 * 1000') ms p99 $(figure $part '.lookup_p99 * 1000') ms, idle $(figure $part "$(expect bytes)") B/s a light node, one ring $(figure $part "$(ring_after crash)") s after 10 % vanished, $(figure $part .cpu) s of a core, memory $(figure $part '.memory / 1024') KiB a light node."
+		has $part && echo "* N = $(figure $part .nodes): $(figure $part .links) links a node, lookups $(figure $part .lookup_success) % p50 $(figure $part '.lookup_p50 * 1000') ms p99 $(figure $part '.lookup_p99 * 1000') ms, idle $(figure $part "$(expect bytes)") B/s a light node, one ring $(figure $part "$(ring_after crash)") s after 10 % vanished, $(figure $part .cpu) s of a core."
 	done
 	:
+}
+
+missing() {
+	for part in grow-100 grow-1000 grow-10000 size-100000 lookup partition churn restart idle whole junk drops \
+		misroutes lies; do
+		has $part || printf ' %s' "$part"
+	done
 }
 
 markdown() {
@@ -86,11 +93,13 @@ markdown() {
 
 	Command: `make scale` (`bench/scale/run.sh`; `QUICK=1` for the short parts), which writes this page, `scale.jsonl` beside it (one line a part: everything vpnsim says at its end, seed, commit and the processor's seconds) and the plots. Scenarios: `bench/scale/*.sim`. Virtual time, so figures depend on seed and commit only, but for the processor's seconds.
 	"Light" nodes are a ring and a DHT with stand-ins for sessions, every packet counted with the bytes of the real one (`cmd/sim_light.c`); "whole" nodes are what vpnd runs, with `--crypto dummy`. Links: 20 ms one way, +-80 % by host. Nodes join one after another through real joins, with a few earlier ones as contacts.
+	"Delivered" counts questions that were answered, of senders that ask again after 0.5, 1 and 2 s; light senders give the link they send by as source agent, and ask the third and fourth time by way of another link of their own. Without these two rules, which whole nodes need not follow, 99.5 % (N = 10 000) and 99.7 % (N = 1000) were answered.
 
 	TEXT
 	jq -rs 'group_by(.commit)[] | "Commit \(.[0].commit), seeds \(map(.seed) | unique | join(", ")): \(map(.part) | join(", ")).  "' "$results"
 	echo
 	rows
+	[ -z "$(missing)" ] || printf '\n**Not run yet, so nothing is claimed:**%s.\n' "$(missing)"
 	echo
 	others
 	echo

@@ -182,7 +182,7 @@ static void test_store_removing_leaves_the_others_under_the_name(void)
 	dht_store_remove(&s, &r.name, &r.signer);
 	CHECK_EQ_INT(get(&s, 1, WALL, NULL), 2);
 	CHECK_EQ_INT(s.count, 2);
-	CHECK_EQ_INT(s.origins.count, 2);
+	CHECK_EQ_INT(s.names.count, 1);
 	dht_store_fini(&s);
 }
 

@@ -203,6 +203,52 @@ static void test_map_order_depends_on_the_seed_and_not_on_pointers(void)
 	CHECK(memcmp(a, c, 64) != 0);
 }
 
+static void test_map_that_was_large_shrinks_with_the_next_puts_and_loses_nothing(void)
+{
+	static struct item items[ITEMS];
+	size_t large, kept = 20;
+	struct map m;
+
+	items_make(items, ITEMS);
+	map_make(&m, ITEMS);
+	for (size_t i = 0; i < ITEMS; i++)
+		CHECK_EQ_INT(map_put(&m, &items[i]), 0);
+	large = m.size;
+	for (size_t i = kept; i < ITEMS; i++)
+		CHECK(map_take(&m, items[i].key) == &items[i]);
+	CHECK_EQ_INT(m.size, large); /* taking out is legal in a walk: the slots stay */
+	for (unsigned i = 0; i < 10; i++) {
+		CHECK_EQ_INT(map_put(&m, &items[kept]), 0);
+		for (size_t k = 0; k <= kept; k++)
+			CHECK(map_get(&m, items[k].key) == &items[k]);
+		CHECK(map_take(&m, items[kept].key) == &items[kept]);
+	}
+	CHECK(m.size <= 8 * (kept + 1));
+	CHECK_EQ_INT(m.count, kept);
+	map_fini(&m);
+}
+
+static void test_map_has_no_slots_before_the_first_item_and_after_the_last(void)
+{
+	struct item a = { .key = "abc" };
+	size_t at = 0;
+	struct map m;
+
+	map_make(&m, 4);
+	for (unsigned i = 0; i < 3; i++) {
+		CHECK(m.slots == NULL && m.size == 0);
+		CHECK(map_get(&m, "abc") == NULL);
+		CHECK_EQ_INT(map_put(&m, &a), 0);
+		CHECK(m.slots != NULL && map_get(&m, "abc") == &a);
+		CHECK(map_take(&m, "abc") == &a);
+	}
+	CHECK_EQ_INT(map_put(&m, &a), 0);
+	CHECK(map_next(&m, &at) == &a);
+	map_take_at(&m, &at);
+	CHECK(m.slots == NULL && map_next(&m, &at) == NULL);
+	map_fini(&m);
+}
+
 static const struct test tests[] = {
 	TEST(test_map_gives_back_what_was_put_under_its_key),
 	TEST(test_map_refuses_a_second_item_with_the_same_key),
@@ -213,6 +259,8 @@ static const struct test tests[] = {
 	TEST(test_map_walk_without_taking_meets_every_item_once),
 	TEST(test_map_walk_of_an_empty_map_ends_at_once),
 	TEST(test_map_order_depends_on_the_seed_and_not_on_pointers),
+	TEST(test_map_that_was_large_shrinks_with_the_next_puts_and_loses_nothing),
+	TEST(test_map_has_no_slots_before_the_first_item_and_after_the_last),
 };
 
 int main(void) { return run_tests(tests, ARRAY_LEN(tests)); }

@@ -114,7 +114,25 @@ static void test_p2p_what_nobody_wanted_is_not_made_anew_after_sleep(void)
 	net_free(n);
 }
 
+/* Of a session that comes up again after a while, for one. */
+static void test_p2p_a_deadline_long_past_is_no_sleep_while_we_are_called(void)
+{
+	struct net *n = attached(false);
+	struct session *s = net_session(n, 1, 0);
+	uint32_t key;
+
+	net_run(n, MINUTES(1));
+	key = s->current->index;
+	net_run(n, SEC(2)); /* keepalives only: nothing was heard at this moment */
+	timer_set(&n->nodes[1].p->timers, &s->timer, n->now - SEC(50));
+	net_run(n, MSEC(500));
+	CHECK(s->current->index == key);
+	CHECK(s->use.marks.waiting == 0);
+	net_free(n);
+}
+
 static const struct test tests[] = {
+	TEST(test_p2p_a_deadline_long_past_is_no_sleep_while_we_are_called),
 	TEST(test_p2p_after_ten_minutes_asleep_data_is_through_in_half_a_second),
 	TEST(test_p2p_leaf_that_slept_for_a_minute_is_still_attached),
 	TEST(test_p2p_a_late_tick_makes_no_handshakes_unless_it_is_very_late),
