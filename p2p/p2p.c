@@ -296,6 +296,8 @@ int p2p_locate(struct p2p *p, const struct pubkey *peer, const struct addr *addr
 			paths_add(&s->paths, &addrs[i], 0, true, now);
 	if (agent)
 		s->agent = *agent;
+	if (!s->up)
+		s->made = now; /* remembered for what the owner is about to ask */
 	session_settle(p, now);
 	return 0;
 }

@@ -237,7 +237,8 @@ int route_send(struct p2p *p, struct routed *m, usec_t now)
 		if (s)
 			m->agent = s->id;
 	}
-	if (s && m->flags & ROUTED_NEAREST) /* the answer comes back the way the question went */
+	/* The answer comes back the way the question went. */
+	if (s && is_message(m->service) && !id_equal(&s->id, &m->to))
 		m->source_agent = s->id;
 	return s ? forward(s, m, now) : -ENETUNREACH;
 }

@@ -250,11 +250,34 @@ static void test_a_repeated_segment_is_acknowledged_but_not_delivered_again(void
 
 	probe_open(&p);
 	CHECK(segment(&p, 3, 1, 0, 5));
-	channel_tick(p.ch, SEC(1));
+	channel_tick(p.ch, SEC(2)); /* the first was not urgent */
 	CHECK(segment(&p, 3, 1, 0, 5));
 	channel_tick(p.ch, SEC(1));
 	CHECK_EQ_INT(p.acks, 2);
 	CHECK_EQ_INT(p.messages, 1);
+	channel_free(p.ch);
+}
+
+static void test_an_acknowledgement_waits_for_three_more_or_80_ms(void)
+{
+	struct probe p;
+	usec_t owed;
+
+	probe_open(&p);
+	CHECK(segment(&p, 3, 1, 0, 5));
+	owed = channel_deadline(p.ch);
+	channel_tick(p.ch, owed - 1);
+	CHECK_EQ_INT(p.acks, 0);
+	for (uint32_t seq = 1; seq < 3; seq++)
+		CHECK(segment(&p, 3, 1, seq, 5));
+	CHECK_EQ_INT(channel_deadline(p.ch), owed);
+	CHECK(segment(&p, 3, 1, 3, 5));
+	CHECK_EQ_INT(channel_deadline(p.ch), owed - MSEC(80));
+	channel_tick(p.ch, owed - MSEC(80));
+	CHECK_EQ_INT(p.acks, 1);
+	CHECK_EQ_INT(p.ack_next, 4);
+	CHECK(segment(&p, 3, 1, 4, 5)); /* counts anew */
+	CHECK_EQ_INT(channel_deadline(p.ch), owed);
 	channel_free(p.ch);
 }
 
@@ -291,12 +314,13 @@ static void test_the_timer_follows_the_measured_rtt_within_its_bounds(void)
 	channel_set_rtt_hint(p.ch, MSEC(200));
 	CHECK_EQ_INT(channel_rtt(p.ch), MSEC(200));
 	CHECK_EQ_INT(channel_send(p.ch, 1, (const uint8_t *)"a", 1, 0), 0);
-	CHECK_EQ_INT(channel_deadline(p.ch), MSEC(600)); /* srtt + 4 * srtt / 2 */
+	CHECK_EQ_INT(channel_deadline(p.ch), MSEC(680)); /* srtt + 4 * srtt / 2, and its wait */
 	for (uint32_t i = 1; i < 60; i++) {
 		CHECK(ack(&p, i, 0, i * SEC(1) - SEC(1) + MSEC(2)));
 		CHECK_EQ_INT(channel_send(p.ch, 1, (const uint8_t *)"a", 1, i * SEC(1)), 0);
 	}
-	CHECK_EQ_INT(channel_deadline(p.ch) - SEC(59), MSEC(50));
+	CHECK(channel_deadline(p.ch) - SEC(59) > MSEC(80));
+	CHECK(channel_deadline(p.ch) - SEC(59) < MSEC(85));
 	channel_free(p.ch);
 }
 
@@ -325,6 +349,7 @@ static const struct test tests[] = {
 	TEST(test_a_message_that_never_ends_is_stopped_at_the_bound),
 	TEST(test_a_full_window_out_of_order_is_held_and_delivered),
 	TEST(test_a_repeated_segment_is_acknowledged_but_not_delivered_again),
+	TEST(test_an_acknowledgement_waits_for_three_more_or_80_ms),
 	TEST(test_a_silent_peer_is_dead_after_ten_tries_with_doubling_pauses),
 	TEST(test_the_timer_follows_the_measured_rtt_within_its_bounds),
 	TEST(test_an_answer_to_a_repeated_segment_is_no_sample),

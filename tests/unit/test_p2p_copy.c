@@ -41,6 +41,7 @@ static void test_p2p_process_that_we_called_ourselves_is_not_taken_for_its_prede
 	n->nodes[1].p = NULL;
 	net_run(n, SEC(1));
 	net_start(n, 1, net_overlay);
+	p2p_locate(n->nodes[0].p, &n->nodes[1].key.pub, &n->nodes[1].addr, 1, NULL, n->now);
 	p2p_connect(n->nodes[0].p, &n->nodes[1].key.pub, n->now);
 	net_run(n, SEC(5));
 	CHECK(net_up(n, 1, 0));
