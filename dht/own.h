@@ -4,7 +4,7 @@
 
 #include "dht/publish.h"
 
-#define OWN_REPLICAS_MAX 14 /* holders remembered */
+#define OWN_REPLICAS_MAX 18 /* holders remembered */
 
 struct own_record {
 	struct publisher *all;

@@ -147,8 +147,10 @@ static void test_p2p_direct_path_takes_over_within_a_few_round_trips(void)
 	net_run(n, MINUTES(3));
 	p2p_drop_keys(n->nodes[0].p, n->now);
 	p2p_drop_keys(n->nodes[2].p, n->now);
-	session_find(n->nodes[2].p, &n->nodes[0].key.pub)->paths = (struct paths){ .used = -1 };
-	session_find(n->nodes[0].p, &n->nodes[2].key.pub)->paths = (struct paths){ .used = -1 };
+	paths_fini(&session_find(n->nodes[2].p, &n->nodes[0].key.pub)->paths);
+	paths_init(&session_find(n->nodes[2].p, &n->nodes[0].key.pub)->paths);
+	paths_fini(&session_find(n->nodes[0].p, &n->nodes[2].key.pub)->paths);
+	paths_init(&session_find(n->nodes[0].p, &n->nodes[2].key.pub)->paths);
 	net_run(n, MSEC(200));
 	n->cut[0][2] = n->cut[2][0] = false;
 	p2p_connect(n->nodes[2].p, &n->nodes[0].key.pub, n->now);
