@@ -32,8 +32,8 @@
 #define PUMP_WAIT MSEC(50)
 #define CONFLICT_WAIT SEC(10) /* between two looks at a holder's higher sequence number */
 #define LIFE_MIN 4            /* seconds; shorter lives are rounded up */
-#define WANTED 4              /* of the paths of a round's lookup */
-#define CONFIRM 2
+#define WANTED 5              /* of the paths of a round's lookup */
+#define CONFIRM 3
 #define WANTED_CAREFUL 10     /* of both after a round in which most puts failed */
 
 static void pump(struct publisher *p, usec_t now);
