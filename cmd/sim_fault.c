@@ -74,6 +74,12 @@ static void wipe(struct sim_play *p, size_t host)
 		sim_gather_forget(p, host);
 }
 
+/* Host 0 is the one keeper of the first namespace: without its disk nobody could join any more. */
+static bool loses_disk(const struct sim_play *p, const struct sim_step *st, size_t host)
+{
+	return st->lost && !(p->gather && host == 0);
+}
+
 static void do_crash(struct sim_play *p, const struct sim_step *st)
 {
 	size_t n = choose(p, st, true);
@@ -81,7 +87,7 @@ static void do_crash(struct sim_play *p, const struct sim_step *st)
 	for (size_t i = 0; i < n; i++) {
 		sim_crash(p->s, p->chosen[i]);
 		p->fallen[p->chosen[i]] = true;
-		if (st->lost)
+		if (loses_disk(p, st, p->chosen[i]))
 			wipe(p, p->chosen[i]);
 	}
 	if (st->lost)
