@@ -106,6 +106,7 @@ static void enter(struct light *l, usec_t now)
 
 static void settle(struct light *l)
 {
+	light_work_settle(l);
 	light_route_run(l);
 	if (l->stirred)
 		l->parts_at = usec_min(ring_deadline(l->ring), dht_deadline(l->dht));

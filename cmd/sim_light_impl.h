@@ -141,6 +141,7 @@ void light_route_input(struct light *l, struct light_link *from, struct rd r);
 void light_publish(struct light *l, uint64_t op, uint64_t topic);
 void light_lookup(struct light *l, uint64_t op, uint64_t topic);
 void light_send(struct light *l, uint64_t op, const struct pubkey *to);
+void light_work_settle(struct light *l);
 void light_work_event(struct light *l, const struct dht_event *e);
 void light_work_delivered(struct light *l, const struct light_routed *m);
 void light_work_answered(struct light *l, const struct light_routed *m);

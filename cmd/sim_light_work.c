@@ -106,6 +106,24 @@ void light_work_event(struct light *l, const struct dht_event *e)
 	}
 }
 
+/* Who has what it looked for asks no further, as a node does. */
+void light_work_settle(struct light *l)
+{
+	struct list *i = l->lookups.next, *next;
+
+	for (; i != &l->lookups; i = next) {
+		struct lookup *u = container_of(i, struct lookup, list);
+
+		next = i->next;
+		if (!u->found)
+			continue;
+		dht_cancel(l->dht, u->op);
+		l->stirred = true;
+		list_del(&u->list);
+		free(u);
+	}
+}
+
 static void transmit(struct light *l, struct sending *s)
 {
 	uint8_t body[SENT_LEN];
