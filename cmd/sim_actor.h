@@ -34,7 +34,8 @@ struct sim_actor_ops {
 	void (*tick)(void *actor, usec_t now);
 	usec_t (*deadline)(const void *actor);
 	void (*facts)(const void *actor, struct sim_facts *out, usec_t now);
-	/* Workload. Each ends in sim_host_done(op): publish once enough holders have it; lookup with
+	/* Workload. Each ends in sim_host_done(op): publish once the node took it (that others
+	 * hold it is for lookups to show); lookup with
 	 * whether the record was found; send with whether `to` got it, and over how many links. */
 	void (*publish)(void *actor, uint64_t op, uint64_t topic, usec_t now);
 	void (*lookup)(void *actor, uint64_t op, uint64_t topic, usec_t now);

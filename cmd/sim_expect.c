@@ -15,7 +15,6 @@ const struct sim_figure_name sim_figure_names[SIM_FIGURES] = {
 	[SIM_SEND_SUCCESS] = { "send success", SIM_SHARE, false },
 	[SIM_SEND_P50] = { "send p50", SIM_TIME, false },
 	[SIM_SEND_P99] = { "send p99", SIM_TIME, false },
-	[SIM_PUBLISH_SUCCESS] = { "publish success", SIM_SHARE, false },
 	[SIM_HOPS_MEAN] = { "hops mean", SIM_NUMBER, false },
 	[SIM_HOPS_P99] = { "hops p99", SIM_NUMBER, false },
 	[SIM_HOPS_MAX] = { "hops max", SIM_NUMBER, false },

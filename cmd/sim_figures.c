@@ -124,8 +124,6 @@ double sim_figure(enum sim_figure f, const struct sim_tally *a, const struct sim
 		return sim_hist_share(sends, sends_b, 0.5);
 	case SIM_SEND_P99:
 		return sim_hist_share(sends, sends_b, 0.99);
-	case SIM_PUBLISH_SUCCESS:
-		return success(SIM_DO_PUBLISH, a, b);
 	case SIM_HOPS_MEAN:
 		return hops;
 	case SIM_HOPS_P99:
