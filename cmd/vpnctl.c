@@ -50,7 +50,7 @@ static const struct command {
 	{ "namespaces", "", "one line each", false, "", print_namespaces },
 	{ "peers", "", "nodes with a session, and how they are reached", false, "", print_peers },
 	{ "paths", "", "every path to every peer", false, "", print_paths },
-	{ "ring", "", "links this node keeps for the ring, and how large the ring is", false, "",
+	{ "ring", "", "how large the ring is, and how many links this node keeps for it", false, "",
 	  print_rings },
 	{ "addresses", "", "what this node owns, and for how long", false, "", print_addresses },
 	{ "flows", "", "resolved addresses in use", false, "", print_flows },

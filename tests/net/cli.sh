@@ -107,6 +107,8 @@ done <<-END
 	root add-admin beta
 	invite demo
 	ping beta
+	ring
+	trace beta
 	resolve beta
 	wait --timeout 3s
 	log-level debug
@@ -117,6 +119,9 @@ done <<-END
 END
 t "a refusal in JSON has an error and status 1" says 1 '"error"' ctl alpha --json member revoke nobody
 t "ping by name" says 0 "ms|us" ctl alpha ping beta
+t "ring says how large it is and how many links this node keeps" says 0 "^2 +yes +1 " ctl alpha ring
+t "trace tells over how many links a host is reached" says 0 "1 link" ctl alpha trace beta
+t "trace of a host that nobody knows" says 1 "no host" ctl alpha trace nobody
 t "resolve" says 0 "$address" ctl alpha resolve beta
 t "resolve of nobody is a no" says 1 "no host" ctl alpha resolve nobody
 t "human status names the namespace" says 0 "demo" ctl alpha status
