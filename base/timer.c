@@ -2,7 +2,8 @@
  *
  * A slot has its key with it: finding the next one and sifting touch no timer but to tell it its
  * place. Every timer knows that, so moving and cancelling need no search. Timers belong to their
- * owners; an owner cancels before it frees. The heap grows by a quarter and never shrinks. */
+ * owners; an owner cancels before it frees. The heap grows by a quarter, and shrinks when it is less than half
+ * full: what is busy while a node joins has few timers afterwards. */
 #include "base/timer.h"
 
 #include <assert.h>
@@ -11,6 +12,7 @@
 #include "base/mem.h"
 
 #define HEAP_STEP 4
+#define HEAP_SPARE 16 /* empty slots that are no reason to shrink */
 #define EXTRA_FIRINGS 1000 /* in one timers_run, beyond those that were set at its start */
 
 static bool before(const struct timer_slot *a, const struct timer_slot *b)
@@ -66,6 +68,13 @@ void timer_init(struct timer *t, void (*fire)(struct timer *t, usec_t now))
 	*t = (struct timer){ .fire = fire };
 }
 
+static void resize(struct timers *ts, size_t size)
+{
+	ts->size = size;
+	ts->heap = mem_resize(ts->heap, size * sizeof(*ts->heap));
+	ts->heap[0] = (struct timer_slot){ 0 };
+}
+
 void timer_cancel(struct timers *ts, struct timer *t)
 {
 	size_t i = t->place;
@@ -77,13 +86,8 @@ void timer_cancel(struct timers *ts, struct timer *t)
 	ts->count--;
 	if (i <= ts->count)
 		sift(ts, ts->heap[ts->count + 1], i);
-}
-
-static void grow(struct timers *ts)
-{
-	ts->size += HEAP_STEP + ts->size / 4;
-	ts->heap = mem_resize(ts->heap, ts->size * sizeof(*ts->heap));
-	ts->heap[0] = (struct timer_slot){ 0 };
+	if (2 * ts->count + HEAP_SPARE < ts->size)
+		resize(ts, ts->count + 1 + HEAP_STEP + ts->count / 4);
 }
 
 void timer_set(struct timers *ts, struct timer *t, usec_t at)
@@ -102,7 +106,7 @@ void timer_set(struct timers *ts, struct timer *t, usec_t at)
 		return;
 	}
 	if (ts->count + 1 >= ts->size)
-		grow(ts);
+		resize(ts, ts->size + HEAP_STEP + ts->size / 4);
 	sift_up(ts, slot, ++ts->count);
 }
 

@@ -73,7 +73,7 @@ static usec_t still_joining(struct ns *s, usec_t now)
 		ns_query(s, QUERY_KEEPERS, 0, NULL, NULL, now);
 	if (!s->joining_since)
 		s->joining_since = now;
-	else if (now - s->joining_since >= JOIN_PATIENCE && !s->trouble[0])
+	else if (now - s->joining_since >= JOIN_PATIENCE && !s->trouble)
 		ns_trouble(s, "%s", ns_no_keeper);
 	return now + JOIN_LOOK;
 }
@@ -88,14 +88,14 @@ void ns_finish_waits(struct ns *s, usec_t now)
 		char v4[IP_TEXT_LEN];
 
 		ip_text(v4, &s->v4);
-		n.text = s->state == NODE_NS_READY ? v4 : s->trouble;
+		n.text = s->state == NODE_NS_READY ? v4 : s->trouble ? s->trouble : "";
 		n.result = s->state == NODE_NS_READY ? NODE_OK : NODE_NO;
 		if (s->state == NODE_NS_READY || s->state == NODE_NS_REFUSED ||
 		    s->state == NODE_NS_OUT)
 			s->n->env.notice(s->n->env.ctx, &n);
 		else if (now >= w->until)
 			node_notice(s->n, w->op, NODE_TIMEOUT, "%s",
-				    s->trouble[0] ? s->trouble :
+				    s->trouble ? s->trouble :
 						    "not ready in time; see `vpnctl status`");
 		else
 			s->waits[kept++] = *w;

@@ -114,8 +114,8 @@ struct ns {
 	struct key_pair root_key;
 	char name[33]; /* from the settings; "" before they are known */
 	char host[64], ifname[16];
-	char trouble[200];
-	char refused[208]; /* the last wanted address or name that somebody else owns */
+	char *trouble; /* what is wrong and what to do; NULL = nothing */
+	char *refused; /* the last wanted address or name that somebody else owns; NULL = none */
 	bool has_ask;
 	struct ip ask;
 	bool enrolling;
@@ -282,6 +282,7 @@ void ns_regs_event(struct ns *s, const struct regs_event *e, usec_t now);
 void ns_settings_changed(struct ns *s, usec_t now);
 void ns_shut(struct ns *s, const char *why, usec_t now); /* out of it for good */
 void ns_check_ready(struct ns *s, usec_t now);
+void ns_no_trouble(struct ns *s);
 void ns_trouble(struct ns *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 struct ns *ns_of_id(struct node *n, const uint8_t nsid[NSID_LEN], const struct overlay *o);
 /* node_endpoints.c */

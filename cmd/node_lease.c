@@ -6,8 +6,10 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "cmd/node_internal.h"
 
 static struct ip address_of(const struct reg_name *name)
@@ -30,7 +32,7 @@ static void publish_grant(struct ns *s, const struct lease_event *e, usec_t now)
 
 static void lease_renewed(struct ns *s, const struct lease_event *e, usec_t now)
 {
-	s->trouble[0] = 0;
+	ns_no_trouble(s);
 	publish_grant(s, e, now);
 }
 
@@ -111,14 +113,15 @@ static void tell_refusal(struct ns *s, const struct lease_event *e, char *out, s
 /* The lease goes on with the next candidate by itself; one more name does not. */
 static void lease_refused(struct ns *s, const struct lease_event *e, usec_t now)
 {
-	char text[sizeof(s->refused)];
+	char text[NODE_REFUSED_MAX];
 
 	(void)now;
 	tell_refusal(s, e, text, sizeof(text));
 	end_naming(s, &e->name, NODE_NO, text);
 	if (e->more)
 		return;
-	memcpy(s->refused, text, sizeof(text));
+	free(s->refused);
+	s->refused = mem_text(text);
 	log_warn(s->n->cfg.log, "%s: %s; taking another", s->name, text);
 }
 

@@ -13,19 +13,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "cmd/node_internal.h"
 
 #define KEEPER_READS 20 /* lookups a second that may go on to a keeper */
 
 void ns_trouble(struct ns *s, const char *fmt, ...)
 {
+	char text[NODE_TROUBLE_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(s->trouble, sizeof(s->trouble), fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	if (s->trouble[0])
-		log_warn(s->n->cfg.log, "%s: %s", s->name[0] ? s->name : "namespace", s->trouble);
+	ns_no_trouble(s);
+	s->trouble = mem_text(text);
+	log_warn(s->n->cfg.log, "%s: %s", s->name[0] ? s->name : "namespace", text);
+}
+
+void ns_no_trouble(struct ns *s)
+{
+	free(s->trouble);
+	s->trouble = NULL;
 }
 
 struct ns *ns_of_id(struct node *n, const uint8_t nsid[NSID_LEN], const struct overlay *o)
@@ -106,6 +115,8 @@ void ns_free(struct ns *s, usec_t now)
 	free_items(&s->attached);
 	free_items(&s->queries);
 	free_items(&s->verbs);
+	ns_no_trouble(s);
+	free(s->refused);
 	sodium_memzero(s, sizeof(*s));
 	free(s);
 }
@@ -233,7 +244,7 @@ void ns_check_ready(struct ns *s, usec_t now)
 {
 	if (s->state == NODE_NS_ENROLLED && s->port_up && s->v4.len && s->held_host[0]) {
 		s->state = NODE_NS_READY;
-		s->trouble[0] = 0;
+		ns_no_trouble(s);
 	} else if (s->state == NODE_NS_READY && !s->v4.len) {
 		s->state = NODE_NS_ENROLLED;
 	}
@@ -275,7 +286,7 @@ static void on_enrolled(struct ns *s, const struct regs_event *e, usec_t now)
 	if (e->status == REG_OK) {
 		s->enrolling = false;
 		sodium_memzero(s->token_seed, sizeof(s->token_seed));
-		s->trouble[0] = 0;
+		ns_no_trouble(s);
 		state_save_ns(s);
 		ns_settings_changed(s, now);
 		return;

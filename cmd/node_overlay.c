@@ -73,25 +73,28 @@ static void env_dht_event(void *ctx, const struct dht_event *e)
 	q->e.dht.body = q->bytes;
 }
 
-static void env_dht_send(void *ctx, const struct pubkey *to, const uint8_t *msg, size_t len)
+static void env_dht_send(void *ctx, const struct pubkey *to, const uint8_t *msg, size_t len,
+			 unsigned way)
 {
 	struct overlay *o = ctx;
-	struct node_id id;
+	struct node_id id, link;
 
 	if (p2p_has_session(o->p2p, to)) {
 		p2p_send(o->p2p, to, SERVICE_DHT, msg, len, o->n->now);
 		return;
 	}
 	id = id_of(to);
-	p2p_route(o->p2p, &id, overlay_agent(o, to), ROUTED_DHT, msg, len, o->n->now);
+	link = p2p_link(o->p2p, way);
+	p2p_route(o->p2p, &id, way ? &link : overlay_agent(o, to), ROUTED_DHT, msg, len, o->n->now);
 }
 
 static void env_dht_send_nearest(void *ctx, const struct node_id *target, const uint8_t *msg,
-				 size_t len)
+				 size_t len, unsigned way)
 {
 	struct overlay *o = ctx;
+	struct node_id link = p2p_link(o->p2p, way);
 
-	p2p_route_nearest(o->p2p, target, ROUTED_DHT, msg, len, o->n->now);
+	p2p_route_nearest(o->p2p, target, way ? &link : NULL, ROUTED_DHT, msg, len, o->n->now);
 }
 
 struct overlay *overlay_find(struct node *n, const uint8_t id[16])

@@ -80,8 +80,8 @@ bool node_ns_next(const struct node *n, size_t *at, struct node_ns_info *out, us
 	memcpy(out->name, s->name, sizeof(out->name));
 	memcpy(out->ifname, s->ifname, sizeof(out->ifname));
 	memcpy(out->host, s->held_host, sizeof(out->host));
-	memcpy(out->trouble, s->trouble, sizeof(out->trouble));
-	memcpy(out->refused, s->refused, sizeof(out->refused));
+	snprintf(out->trouble, sizeof(out->trouble), "%s", s->trouble ? s->trouble : "");
+	snprintf(out->refused, sizeof(out->refused), "%s", s->refused ? s->refused : "");
 	if (st) {
 		out->subnet = st->subnet;
 		snprintf(out->zone, sizeof(out->zone), "%s.%s", st->name,
@@ -218,6 +218,18 @@ bool node_ring_next(const struct node *n, size_t *at, struct node_ring *out, use
 				   .leaf = n->cfg.leaf };
 	neighbours(n, o, out, now);
 	return true;
+}
+
+void node_sent(const struct node *n, struct p2p_sent *sum)
+{
+	for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++) {
+		const struct overlay *o = n->overlays[i];
+
+		for (size_t k = 0; o && o->p2p && k < P2P_SENT_KINDS; k++) {
+			sum->packets[k] += p2p_sent(o->p2p)->packets[k];
+			sum->bytes[k] += p2p_sent(o->p2p)->bytes[k];
+		}
+	}
 }
 
 static void count_overlay(const struct overlay *o, struct node_counts *c, usec_t now)

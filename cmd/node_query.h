@@ -5,13 +5,16 @@
 #include "cmd/node.h"
 #include "p2p/ring.h"
 
+#define NODE_TROUBLE_MAX 200 /* bytes of a text, with its end */
+#define NODE_REFUSED_MAX 208
+
 /* Questions, answered at once. Numbers of namespaces: 0..NODE_NAMESPACES_MAX-1, gaps possible. */
 enum node_ns_state { NODE_NS_JOINING, NODE_NS_ENROLLED, NODE_NS_READY, NODE_NS_REFUSED, NODE_NS_OUT };
 struct node_ns_info {
 	uint16_t ns;
 	char name[33], zone[100], ifname[16], host[64];
-	char trouble[200]; /* what is wrong and what to do; "" = nothing */
-	char refused[208]; /* a wanted address or name that somebody else owns; "" = none */
+	char trouble[NODE_TROUBLE_MAX]; /* what is wrong and what to do; "" = nothing */
+	char refused[NODE_REFUSED_MAX]; /* a wanted address or name that somebody else owns; "" = none */
 	enum node_ns_state state;
 	bool creator, keeper;
 	struct pubkey root;
@@ -64,6 +67,8 @@ struct node_counts {
 };
 struct node_counts node_counts(const struct node *n, usec_t now);
 void node_drops(const struct node *n, struct drops *out);
+/* Adds what p2p sent, over all overlays. */
+void node_sent(const struct node *n, struct p2p_sent *sum);
 const struct pubkey *node_key(const struct node *n);
 
 #endif

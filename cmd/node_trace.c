@@ -2,7 +2,7 @@
  *
  * TRACE is a service of ROUTED (docs/protocol.md 5.3): a question is answered by the node it is
  * for, with the number of links it came over. Who asks repeats it, so that one lost packet says
- * nothing; four unanswered ones end it. Answers go to the claimed source and are no longer than
+ * nothing, and by other ways, so that one dead link does not; four unanswered ones end it. Answers go to the claimed source and are no longer than
  * questions; they are given at a bounded rate. */
 #include "cmd/node.h"
 
@@ -17,6 +17,7 @@ enum { TRACE_QUESTION = 1, TRACE_ANSWER = 2 };
 #define TRACE_LEN 11
 #define TRACES_MAX 256
 #define TRIES 4
+#define TRIES_USUAL 2 /* by the usual way; then by links of ours that need not be on it */
 #define ANSWERS_A_SECOND 100
 
 static const usec_t waits[TRIES] = { MSEC(500), SEC(1), SEC(2), MSEC(500) };
@@ -57,10 +58,12 @@ static void ask(struct trace *t, usec_t now)
 {
 	uint8_t msg[TRACE_LEN];
 	size_t len = trace_write(msg, TRACE_QUESTION, t->id, t->tries, 0);
-	struct node_id to = id_of(&t->key);
+	struct node_id to = id_of(&t->key), link = p2p_link(t->o->p2p, (unsigned)t->id + t->tries);
+	const struct node_id *agent = t->has_agent ? &t->agent : overlay_agent(t->o, &t->key);
 
-	p2p_route(t->o->p2p, &to, t->has_agent ? &t->agent : overlay_agent(t->o, &t->key),
-		  ROUTED_TRACE, msg, len, now);
+	if (!t->has_agent && t->tries >= TRIES_USUAL)
+		agent = &link;
+	p2p_route(t->o->p2p, &to, agent, ROUTED_TRACE, msg, len, now);
 	t->sent[t->tries] = now;
 	timer_set(&t->n->timers, &t->timer, now + waits[t->tries++]);
 }

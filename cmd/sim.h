@@ -113,5 +113,7 @@ struct sim_stats {
 	bool spinning; /* a host woke again and again while time stood still */
 };
 struct sim_stats sim_stats(const struct sim *s);
+/* What was sent by kind, bytes of IP; the rest of sim_stats is of none (a node's last words). */
+void sim_sent(const struct sim *s, struct p2p_sent *out);
 
 #endif

@@ -10,7 +10,7 @@
 #include "base/addr.h"
 #include "base/key.h"
 #include "base/time.h"
-#include "p2p/ring.h"
+#include "p2p/status.h"
 
 struct sim_host;
 
@@ -42,6 +42,8 @@ struct sim_actor_ops {
 	void (*send)(void *actor, uint64_t op, const struct pubkey *to, usec_t now);
 	/* What sim_host_later (cmd/sim_impl.h) put off; NULL where nothing is. */
 	void (*later)(void *actor, uint64_t tag, uint8_t *bytes, size_t len, usec_t now);
+	/* Adds what it sent since its start, by kind. NULL: it tells sim_host_count at once. */
+	void (*sent)(const void *actor, struct p2p_sent *sum);
 	/* Its wall clock was set: sim_host_wall tells another time now. NULL = it does not care. */
 	void (*clock)(void *actor, usec_t now);
 };
@@ -62,6 +64,8 @@ void sim_host_random(struct sim_host *h, void *out, size_t len);
 /* A datagram; `overhead` bytes of headers and seal that the actor does not model are only counted. */
 void sim_host_send(struct sim_host *h, uint8_t socket, const struct addr *to, const uint8_t *bytes,
 		   size_t len, size_t overhead);
+/* A packet of that kind was sent, of so many bytes with IP and UDP headers. */
+void sim_host_count(struct sim_host *h, enum p2p_sent_kind kind, size_t bytes);
 /* How this host misbehaves, as the script says: bits of enum sim_fault. */
 enum sim_fault { SIM_JUNK = 1 /* answers lookups with junk */, SIM_DROPS = 2 /* forwards nothing */,
 		 SIM_MISROUTES = 4 /* forwards anywhere */, SIM_LIES = 8 /* about who is near */ };

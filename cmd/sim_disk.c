@@ -1,137 +1,159 @@
-/* sim_disk.c - the durable map: pairs in an array, writes under way in a list, in order.
+/* sim_disk.c - the durable map: pairs in one block of bytes, writes under way in a list, in order.
  *
- * Like the real journal: writes reach the disk in the order in which they were begun. */
+ * Like the real journal: writes reach the disk in the order in which they were begun. Thousands of
+ * disks lie in memory and are hardly ever written to, so each is as long as what is on it. */
 #include "cmd/sim_disk.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/list.h"
 #include "base/mem.h"
 
-struct pair {
-	uint64_t op;
+struct head { /* of a pair on the disk; then the key, then the value */
 	uint32_t key_len, len;
-	uint8_t *bytes; /* the key, then the value */
 };
 
-struct pairs { /* no memory while empty */
-	struct pair *at;
-	size_t count, size;
+struct pair { /* a copy of the head, and where its key and value are */
+	struct head head;
+	const uint8_t *key, *value;
+};
+
+struct write { /* under way */
+	struct list list;
+	uint64_t op;
+	struct head head;
+	uint8_t bytes[]; /* the key, then the value */
 };
 
 struct sim_store {
-	struct pairs live, under_way;
+	uint8_t *bytes; /* the pairs */
+	size_t len;
+	struct list under_way;
 };
 
-struct sim_store *sim_store_new(void) { return mem_new(sizeof(struct sim_store)); }
-
-static void pairs_free(struct pairs *ps)
+struct sim_store *sim_store_new(void)
 {
-	for (size_t i = 0; i < ps->count; i++)
-		free(ps->at[i].bytes);
-	free(ps->at);
-	*ps = (struct pairs){ 0 };
+	struct sim_store *d = mem_new(sizeof(*d));
+
+	list_init(&d->under_way);
+	return d;
+}
+
+static void writes_forget(struct sim_store *d)
+{
+	struct list *l;
+
+	while ((l = list_take(&d->under_way)))
+		free(container_of(l, struct write, list));
 }
 
 void sim_store_free(struct sim_store *d)
 {
-	pairs_free(&d->live);
-	pairs_free(&d->under_way);
+	writes_forget(d);
+	free(d->bytes);
 	free(d);
 }
 
-static void append(struct pairs *ps, const struct pair *p)
+static size_t size_of(const struct head *h) { return sizeof(*h) + h->key_len + h->len; }
+
+/* The pair at *at, which is then behind it; false at the end. */
+static bool next(const struct sim_store *d, size_t *at, struct pair *p)
 {
-	if (ps->count == ps->size) {
-		ps->size = ps->size ? 2 * ps->size : 4;
-		ps->at = mem_resize(ps->at, ps->size * sizeof(*ps->at));
+	if (*at == d->len)
+		return false;
+	memcpy(&p->head, d->bytes + *at, sizeof(p->head));
+	p->key = d->bytes + *at + sizeof(p->head);
+	p->value = p->key + p->head.key_len;
+	*at += size_of(&p->head);
+	return true;
+}
+
+static void remove_key(struct sim_store *d, const struct write *w)
+{
+	struct pair p;
+
+	for (size_t at = 0, from = 0; next(d, &at, &p); from = at) {
+		if (p.head.key_len != w->head.key_len ||
+		    memcmp(p.key, w->bytes, p.head.key_len) != 0)
+			continue;
+		memmove(d->bytes + from, d->bytes + at, d->len - at);
+		d->len -= at - from;
+		return;
 	}
-	ps->at[ps->count++] = *p;
 }
 
-static void remove_at(struct pairs *ps, size_t i)
+static void apply(struct sim_store *d, struct write *w)
 {
-	memmove(&ps->at[i], &ps->at[i + 1], (--ps->count - i) * sizeof(*ps->at));
-	if (!ps->count)
-		pairs_free(ps);
-}
+	size_t size = w->head.key_len + w->head.len;
 
-static bool same_key(const struct pair *a, const struct pair *b)
-{
-	return a->key_len == b->key_len && memcmp(a->bytes, b->bytes, a->key_len) == 0;
-}
-
-/* Takes the pair over. */
-static void apply(struct sim_store *d, struct pair *p)
-{
-	for (size_t i = 0; i < d->live.count; i++)
-		if (same_key(&d->live.at[i], p)) {
-			free(d->live.at[i].bytes);
-			remove_at(&d->live, i);
-			break;
-		}
-	if (p->len)
-		append(&d->live, p);
-	else
-		free(p->bytes);
+	remove_key(d, w);
+	if (w->head.len) {
+		d->bytes = mem_resize(d->bytes, d->len + size_of(&w->head));
+		memcpy(d->bytes + d->len, &w->head, sizeof(w->head));
+		memcpy(d->bytes + d->len + sizeof(w->head), w->bytes, size);
+		d->len += size_of(&w->head);
+	}
+	free(w);
 }
 
 struct sim_store *sim_store_copy(const struct sim_store *d)
 {
 	struct sim_store *to = sim_store_new();
 
-	for (size_t i = 0; i < d->live.count; i++) {
-		const struct pair *p = &d->live.at[i];
-
-		append(&to->live, &(struct pair){ p->op, p->key_len, p->len,
-						  mem_copy(p->bytes, p->key_len + p->len) });
-	}
+	if (d->len)
+		to->bytes = mem_copy(d->bytes, d->len);
+	to->len = d->len;
 	return to;
 }
 
 void sim_store_begin(struct sim_store *d, uint64_t op, const uint8_t *key, size_t key_len,
 		     const uint8_t *value, size_t len)
 {
-	uint8_t *bytes = mem_new(key_len + len);
+	struct write *w = mem_new(sizeof(*w) + key_len + len);
 
-	memcpy(bytes, key, key_len);
+	w->op = op;
+	w->head = (struct head){ (uint32_t)key_len, (uint32_t)len };
+	memcpy(w->bytes, key, key_len);
 	if (len)
-		memcpy(bytes + key_len, value, len);
-	append(&d->under_way, &(struct pair){ op, (uint32_t)key_len, (uint32_t)len, bytes });
+		memcpy(w->bytes + key_len, value, len);
+	list_add_tail(&d->under_way, &w->list);
+}
+
+static struct write *take_first(struct sim_store *d)
+{
+	return container_of(list_take(&d->under_way), struct write, list);
 }
 
 void sim_store_end(struct sim_store *d, uint64_t op)
 {
 	bool known = false;
 
-	for (size_t i = 0; i < d->under_way.count; i++)
-		known |= d->under_way.at[i].op == op;
+	for (struct list *l = d->under_way.next; l != &d->under_way; l = l->next)
+		known |= container_of(l, struct write, list)->op == op;
 	while (known) {
-		struct pair p = d->under_way.at[0];
+		struct write *w = take_first(d);
 
-		remove_at(&d->under_way, 0);
-		known = p.op != op;
-		apply(d, &p);
+		known = w->op != op;
+		apply(d, w);
 	}
 }
 
 void sim_store_crash(struct sim_store *d, uint64_t luck)
 {
-	size_t keep = d->under_way.count ? luck % (d->under_way.count + 1) : 0;
+	size_t count = 0;
 
-	for (size_t i = 0; i < keep; i++) {
-		struct pair p = d->under_way.at[0];
-
-		remove_at(&d->under_way, 0);
-		apply(d, &p);
-	}
-	pairs_free(&d->under_way);
+	for (struct list *l = d->under_way.next; l != &d->under_way; l = l->next)
+		count++;
+	for (size_t keep = count ? luck % (count + 1) : 0; keep; keep--)
+		apply(d, take_first(d));
+	writes_forget(d);
 }
 
 static size_t place(const char *order, const struct pair *p)
 {
-	const char *at = strchr(order, p->bytes[0]);
+	const char *at = strchr(order, p->key[0]);
 
 	return at ? (size_t)(at - order) : strlen(order);
 }
@@ -143,9 +165,9 @@ static bool comes_before(const char *order, const struct pair *a, const struct p
 
 	if (x != y)
 		return x < y;
-	n = a->key_len < b->key_len ? a->key_len : b->key_len;
-	c = memcmp(a->bytes, b->bytes, n);
-	return c ? c < 0 : a->key_len < b->key_len;
+	n = a->head.key_len < b->head.key_len ? a->head.key_len : b->head.key_len;
+	c = memcmp(a->key, b->key, n);
+	return c ? c < 0 : a->head.key_len < b->head.key_len;
 }
 
 void sim_store_each(struct sim_store *d, const char *order,
@@ -153,16 +175,18 @@ void sim_store_each(struct sim_store *d, const char *order,
 				 const uint8_t *value, size_t len),
 		    void *ctx)
 {
-	struct pairs *ps = &d->live;
+	struct pair *sorted = mem_new(d->len / sizeof(struct head) * sizeof(*sorted)), p;
+	size_t count = 0;
 
-	for (size_t i = 1; i < ps->count; i++)
-		for (size_t j = i; j && comes_before(order, &ps->at[j], &ps->at[j - 1]); j--) {
-			struct pair t = ps->at[j];
+	for (size_t at = 0; next(d, &at, &p); count++) {
+		size_t i = count;
 
-			ps->at[j] = ps->at[j - 1];
-			ps->at[j - 1] = t;
-		}
-	for (size_t i = 0; i < ps->count; i++)
-		each(ctx, ps->at[i].bytes, ps->at[i].key_len, ps->at[i].bytes + ps->at[i].key_len,
-		     ps->at[i].len);
+		for (; i && comes_before(order, &p, &sorted[i - 1]); i--)
+			sorted[i] = sorted[i - 1];
+		sorted[i] = p;
+	}
+	for (size_t i = 0; i < count; i++)
+		each(ctx, sorted[i].key, sorted[i].head.key_len, sorted[i].value,
+		     sorted[i].head.len);
+	free(sorted);
 }

@@ -9,8 +9,8 @@
 #include "base/mem.h"
 #include "cmd/sim_crypto.h"
 
-#define BOOTSTRAPS 5  /* earlier hosts, and host 0 */
-#define LATER_HOSTS 8 /* the first ones may also start from those */
+#define BOOTSTRAPS 6  /* earlier hosts */
+#define LATER_HOSTS 8 /* the first ones may also start from later ones, and from host 0 */
 
 /* --- identities --- */
 
@@ -132,6 +132,7 @@ static void stop(struct sim *s, size_t i, bool graceful)
 
 	if (!actor)
 		return;
+	sim_sent_add(s, h, &s->sent);
 	h->mute = !graceful;
 	h->actor = NULL;
 	h->life++;
@@ -141,6 +142,26 @@ static void stop(struct sim *s, size_t i, bool graceful)
 		sim_store_crash(h->disk, sim_rng_next(&s->rng));
 	if (s->hooks.fell)
 		s->hooks.fell(s->hooks.ctx, i);
+}
+
+void sim_sent_add(const struct sim *s, const struct sim_host *h, struct p2p_sent *sum)
+{
+	struct p2p_sent own = { 0 };
+
+	if (!h->actor || !s->ops->sent)
+		return;
+	s->ops->sent(h->actor, &own);
+	for (size_t k = 0; k < P2P_SENT_KINDS; k++) {
+		sum->packets[k] += own.packets[k];
+		sum->bytes[k] += own.bytes[k] + own.packets[k] * SIM_IP_UDP;
+	}
+}
+
+void sim_sent(const struct sim *s, struct p2p_sent *out)
+{
+	*out = s->sent;
+	for (size_t i = 0; i < s->nodes; i++)
+		sim_sent_add(s, &s->hosts[i], out);
 }
 
 void sim_crash(struct sim *s, size_t i) { stop(s, i, false); }
@@ -219,18 +240,19 @@ uint64_t sim_host_wall(const struct sim_host *h)
 	return (uint64_t)((int64_t)(SIM_WALL + up / SEC(1)) + h->wall_ahead);
 }
 
-/* Earlier hosts, as an invitation's contacts would be: whoever starts in order finds one that runs.
- * The same ones at every start. */
+/* Earlier hosts, as the names of a well-kept list or an invitation's contacts would be: whoever starts
+ * in order finds one that runs. The same ones at every start. Drawn from all, so that nobody is
+ * everybody's, but for a few at the very beginning. */
 bool sim_host_bootstrap(const struct sim_host *h, size_t i, struct pubkey *key, struct addr *addr)
 {
 	const struct sim *s = h->s;
-	size_t from = h->index < LATER_HOSTS ? s->nodes : h->index;
+	bool first = h->index < LATER_HOSTS;
 	const struct sim_host *b = &s->hosts[0];
 
-	if (i > BOOTSTRAPS)
+	if (i > BOOTSTRAPS || (i == BOOTSTRAPS && !first))
 		return false;
 	if (i < BOOTSTRAPS)
-		b = &s->hosts[sim_mix(sim_mix(0, h->index), i) % from];
+		b = &s->hosts[sim_mix(sim_mix(0, h->index), i) % (first ? s->nodes : h->index)];
 	if (b == h || b->nat)
 		b = &s->hosts[h->index ? 0 : s->nodes - 1];
 	*key = b->key.pub;
@@ -241,6 +263,12 @@ bool sim_host_bootstrap(const struct sim_host *h, size_t i, struct pubkey *key, 
 void sim_host_random(struct sim_host *h, void *out, size_t len)
 {
 	sim_rng_fill(&h->s->rng, out, len);
+}
+
+void sim_host_count(struct sim_host *h, enum p2p_sent_kind kind, size_t bytes)
+{
+	h->s->sent.packets[kind] += !h->mute;
+	h->s->sent.bytes[kind] += h->mute ? 0 : bytes;
 }
 
 unsigned sim_host_faults(const struct sim_host *h) { return h->faults; }

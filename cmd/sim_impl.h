@@ -10,6 +10,7 @@
 
 #define SIM_CLASSES 6 /* of event objects: 64 bytes, and twice as many each */
 #define SIM_CLASS_LEAST 64
+#define SIM_IP_UDP 28 /* bytes of headers */
 
 enum sim_kind { SIM_PACKET, SIM_LATER, SIM_WAKE, SIM_CALL };
 
@@ -63,6 +64,7 @@ struct sim {
 	struct sim_net net;
 	struct sim_disk disk;
 	struct sim_stats stats;
+	struct p2p_sent sent; /* bytes of IP; without what actors that run count themselves */
 	struct sim_results *results; /* sim_whole.c; NULL before there is one */
 };
 
@@ -90,6 +92,7 @@ void sim_net_nat(struct sim_host *h, enum sim_nat_kind kind, usec_t expiry);
 void sim_host_later(struct sim_host *h, usec_t delay, uint64_t tag, const void *bytes, size_t len);
 struct sim_store *sim_host_disk(struct sim_host *h);
 /* sim_host.c */
+void sim_sent_add(const struct sim *s, const struct sim_host *h, struct p2p_sent *sum);
 void sim_hosts_init(struct sim *s);
 void sim_hosts_fini(struct sim *s);
 

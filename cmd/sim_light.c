@@ -41,6 +41,18 @@ static void env_ring_send(void *ctx, const struct pubkey *to, const uint8_t *msg
 	light_link_message(l, k, LIGHT_RING, msg, len);
 }
 
+static void env_ring_tell(void *ctx, const struct pubkey *to, const uint8_t *msg, size_t len)
+{
+	struct light *l = ctx;
+	struct light_link *k = link_that_is_up(l, to);
+	uint8_t lie[LIGHT_LIE_MAX];
+
+	if (!k)
+		return;
+	msg = light_fault_ring(l, msg, &len, lie);
+	light_link_tell(l, k, msg, len);
+}
+
 static void env_ring_route(void *ctx, const struct node_id *to, const struct node_id *agent,
 			   bool nearest, const uint8_t *msg, size_t len)
 {
@@ -71,7 +83,15 @@ static size_t env_ring_addresses(void *ctx, const struct pubkey *peer, struct ad
 	return 1;
 }
 
-void light_dht_send(void *ctx, const struct pubkey *to, const uint8_t *msg, size_t len)
+static void set_agent(struct light *l, struct light_routed *m, unsigned way)
+{
+	const struct pubkey *agent = ring_agent(l->ring, l->turn + way);
+
+	if (way && agent)
+		m->agent = id_of(agent);
+}
+
+void light_dht_send(void *ctx, const struct pubkey *to, const uint8_t *msg, size_t len, unsigned way)
 {
 	struct light *l = ctx;
 	struct light_link *k = link_that_is_up(l, to);
@@ -85,13 +105,18 @@ void light_dht_send(void *ctx, const struct pubkey *to, const uint8_t *msg, size
 	for (size_t i = 0; i < LIGHT_AGENTS; i++)
 		if (key_equal(&l->agents[i].key, to))
 			m.agent = l->agents[i].agent;
+	set_agent(l, &m, way);
 	light_route_later(l, &m);
 }
 
-static void env_dht_send_nearest(void *ctx, const struct node_id *to, const uint8_t *msg, size_t len)
+static void env_dht_send_nearest(void *ctx, const struct node_id *to, const uint8_t *msg, size_t len,
+				 unsigned way)
 {
-	light_route_later(ctx, &(struct light_routed){ .flags = LIGHT_NEAREST, .service = LIGHT_DHT,
-						       .to = *to, .body = msg, .len = len });
+	struct light_routed m = { .flags = LIGHT_NEAREST, .service = LIGHT_DHT, .to = *to,
+				  .body = msg, .len = len };
+
+	set_agent(ctx, &m, way);
+	light_route_later(ctx, &m);
 }
 
 static void env_dht_event(void *ctx, const struct dht_event *e)
@@ -117,7 +142,7 @@ static void make_parts(struct light *l)
 {
 	struct ring_env ring = { .ctx = l, .random = env_random, .send = env_ring_send,
 				 .route = env_ring_route, .want = env_ring_want,
-				 .addresses = env_ring_addresses,
+				 .addresses = env_ring_addresses, .tell = env_ring_tell,
 				 .key_valid = sim_host_crypto(l->host)->key_valid };
 	struct dht_env dht = { .ctx = l, .random = env_random, .send = light_dht_send,
 			       .send_nearest = env_dht_send_nearest, .event = env_dht_event };
@@ -192,7 +217,7 @@ static void light_input(void *actor, uint8_t socket, const struct addr *from, ui
 	if (type == LIGHT_REQUEST || type == LIGHT_ACCEPT) {
 		light_link_shake(l, from, r);
 	} else if ((k = light_link_input(l, from, &r))) {
-		if (type == LIGHT_MESSAGE)
+		if (type == LIGHT_MESSAGE || type == LIGHT_TOLD)
 			message_input(l, k, r);
 		else if (type == LIGHT_ROUTED)
 			light_route_input(l, k, r);

@@ -1,7 +1,7 @@
 /* sim_light_fault.c - hosts that misbehave, as the script says.
  *
  *   junk       answers FIND and GET with keys that nobody has and records with a wrong signature,
- *              PUT with "stored"
+ *              PUT with "I have it already" and keys that nobody has
  *   drops      forwards no routed packet
  *   misroutes  forwards over any link
  *   lies       all nodes and links that it tells of in RING messages are nobody's, at addresses
@@ -48,6 +48,7 @@ static void forge_record(struct light *l, struct wr *w, const uint8_t name[1 + I
 bool light_fault_dht(struct light *l, const struct pubkey *from, const uint8_t *msg, size_t len)
 {
 	enum { FIND = 3, NODES, GET, VALUES, PUT, STORED };
+	enum { HELD = 4 };
 	struct rd r = rd_of(msg, len);
 	uint8_t out[JUNK_MAX], type = rd_u8(&r) & 0x7f, name[1 + ID_LEN];
 	struct wr w = wr_of(out, sizeof(out));
@@ -61,15 +62,17 @@ bool light_fault_dht(struct light *l, const struct pubkey *from, const uint8_t *
 		wr_u8(&w, 1);
 		forge_record(l, &w, name);
 	}
-	wr_u8(&w, type == PUT ? 0 : DHT_K);
-	for (size_t i = 0; type != PUT && i < DHT_K; i++) {
+	if (type == PUT)
+		wr_u8(&w, HELD);
+	wr_u8(&w, DHT_K);
+	for (size_t i = 0; i < DHT_K; i++) {
 		struct pubkey key;
 
 		random_key(l, &key);
 		wr_copy(&w, key.b, KEY_LEN);
 	}
 	assert(wr_ok(&w));
-	light_dht_send(l, from, out, wr_len(&w));
+	light_dht_send(l, from, out, wr_len(&w), 0);
 	return true;
 }
 

@@ -34,29 +34,29 @@
 #define REAL_SEGMENT (REAL_SEALED + 7)	  /* and the bytes */
 #define REAL_SEGMENT_BYTES 1100
 #define REAL_ROUTED (REAL_SEALED + 97)	  /* and the bytes */
-#define REAL_ADDRESSES (REAL_SEGMENT + 9 + REAL_ACK) /* one side of a new session tells its address */
+#define REAL_TOLD (REAL_SEALED + 3)	  /* and the bytes: not acknowledged */
 
 enum light_type { LIGHT_REQUEST = 1, LIGHT_ACCEPT, LIGHT_KEEPALIVE, LIGHT_MESSAGE, LIGHT_ROUTED,
-		  LIGHT_CLOSE };
+		  LIGHT_CLOSE, LIGHT_TOLD /* a message that may be lost */ };
 enum light_service { LIGHT_HANDSHAKE = 1, LIGHT_DHT = 3, LIGHT_RING, LIGHT_SEND, LIGHT_SENT };
 enum { LIGHT_NEAREST = 1 };
 
 enum light_state { LINK_ASKING, LINK_ANSWERED, LINK_UP };
 
-struct light_link {
+struct light_link { /* what every packet needs lies together */
 	struct pubkey key;
-	struct node_id id;
-	struct addr addr;
-	struct node_id agent; /* asking: by way of whom */
-	struct limit routed;
 	uint32_t index, peer_index; /* in packets to us and to it */
 	enum light_state state;
 	bool initiator, has_addr, by_ring, once, doubt, keeps, peer_keeps;
 	uint8_t tries, copies_count;
-	struct light_copy *copies; /* of routed packets given to it, until it is heard */
 	uint32_t rtt, idle; /* microseconds */
-	usec_t begun, next, again; /* asking: since when; next step; next REQUEST */
+	struct light_copy *copies; /* of routed packets given to it, until it is heard */
 	usec_t heard, sent, asked, waiting, kept;
+	struct addr addr;
+	struct limit routed;
+	struct node_id id;
+	struct node_id agent; /* asking: by way of whom */
+	usec_t begun, next, again; /* asking: since when; next step; next REQUEST */
 };
 
 struct light_slot { /* looked through often: one cache line holds four */
@@ -112,6 +112,8 @@ void light_link_send(struct light *l, struct light_link *k, enum light_type type
 		     size_t len, size_t real);
 void light_link_message(struct light *l, struct light_link *k, enum light_service service,
 			const uint8_t *msg, size_t len);
+/* A RING message that asks for no acknowledgement. */
+void light_link_tell(struct light *l, struct light_link *k, const uint8_t *msg, size_t len);
 void light_link_lost(struct light *l, struct light_link *k);
 void light_link_tick(struct light *l);
 void light_link_clear(struct light *l, bool graceful);
@@ -155,6 +157,7 @@ const uint8_t *light_fault_ring(struct light *l, const uint8_t *msg, size_t *len
 				uint8_t lie[LIGHT_LIE_MAX]);
 struct light_link *light_fault_hop(struct light *l, struct light_link *right);
 /* A DHT message to a key: over the link there is, else along the ring. */
-void light_dht_send(void *ctx, const struct pubkey *to, const uint8_t *msg, size_t len);
+void light_dht_send(void *ctx, const struct pubkey *to, const uint8_t *msg, size_t len,
+		    unsigned way);
 
 #endif

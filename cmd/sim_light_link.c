@@ -43,11 +43,44 @@ uint32_t light_random(struct light *l, uint32_t bound)
 	return v % bound;
 }
 
+/* By what was asked of whom, as whole nodes count it. Segments, acknowledgements and probes that are
+ * no packets of their own here are bytes of the packet that stands for them. */
+static enum p2p_sent_kind kind_of(const uint8_t *pkt, size_t len, size_t real)
+{
+	static const enum p2p_sent_kind messages[] = { [LIGHT_DHT] = P2P_SENT_MESSAGE + SERVICE_DHT,
+						       [LIGHT_RING] = P2P_SENT_MESSAGE + SERVICE_RING };
+	static const enum p2p_sent_kind routed[] = {
+		[LIGHT_HANDSHAKE] = P2P_SENT_ROUTED + ROUTED_HANDSHAKE,
+		[LIGHT_DHT] = P2P_SENT_ROUTED + ROUTED_DHT,
+		[LIGHT_RING] = P2P_SENT_ROUTED + ROUTED_RING,
+		[LIGHT_SEND] = P2P_SENT_ROUTED + ROUTED_TRACE,
+		[LIGHT_SENT] = P2P_SENT_ROUTED + ROUTED_TRACE,
+	};
+
+	switch (pkt[0]) {
+	case LIGHT_MESSAGE:
+	case LIGHT_TOLD:
+		return messages[pkt[LIGHT_HEAD]];
+	case LIGHT_ROUTED:
+		return routed[pkt[LIGHT_HEAD + 2]];
+	case LIGHT_KEEPALIVE:
+		return real == REAL_ACK	    ? P2P_SENT_ACK
+		       : real == REAL_PROBE ? P2P_SENT_PROBE
+					    : P2P_SENT_KEEPALIVE;
+	case LIGHT_CLOSE:
+		return P2P_SENT_CLOSE;
+	default:
+		assert(len > 0);
+		return P2P_SENT_HANDSHAKE;
+	}
+}
+
 void light_transmit(struct light *l, const struct addr *to, const uint8_t *pkt, size_t len,
 		    size_t real)
 {
 	size_t counted = len + REAL_IP;
 
+	sim_host_count(l->host, kind_of(pkt, len, real), real > counted ? real : counted);
 	sim_host_send(l->host, 0, to, pkt, len, real > counted ? real - counted : 0);
 }
 
@@ -204,6 +237,19 @@ void light_link_message(struct light *l, struct light_link *k, enum light_servic
 			segments * REAL_SEGMENT + len + (segments - 1) * REAL_ACK);
 }
 
+void light_link_tell(struct light *l, struct light_link *k, const uint8_t *msg, size_t len)
+{
+	uint8_t pkt[LIGHT_HEAD + 1 + REAL_SEGMENT_BYTES];
+
+	if (len > REAL_SEGMENT_BYTES) {
+		light_link_message(l, k, LIGHT_RING, msg, len);
+		return;
+	}
+	pkt[LIGHT_HEAD] = LIGHT_RING;
+	memcpy(pkt + LIGHT_HEAD + 1, msg, len);
+	light_link_send(l, k, LIGHT_TOLD, pkt, LIGHT_HEAD + 1 + len, REAL_TOLD + len);
+}
+
 /* ---- hearing ---- */
 
 void light_link_answered(struct light *l, struct light_link *k)
@@ -246,22 +292,14 @@ static usec_t deadline(const struct light_link *k)
 	return usec_min(usec_min(doubt_at(k), probe_at(k)), usec_min(k->sent + k->idle, down_at(k)));
 }
 
-static void find_first(struct light *l)
-{
-	l->links_at = USEC_NEVER;
-	for (uint32_t i = 0; i < l->slots; i++)
-		l->links_at = usec_min(l->links_at, l->slot[i].at);
-}
-
-/* What was heard moves the deadline on: no needless tick for it. */
+/* What was heard moves the deadline on. Who is first now is found when the old first's time has come:
+ * one look over the links then instead of one at every packet. */
 static void put_off(struct light *l, const struct light_link *k)
 {
 	struct light_slot *s = &l->slot[k->index & 0xffff];
-	usec_t before = s->at;
 
 	s->at = deadline(k);
-	if (before <= l->links_at || s->at < l->links_at)
-		find_first(l);
+	l->links_at = usec_min(l->links_at, s->at);
 }
 
 struct light_link *light_link_input(struct light *l, const struct addr *from, struct rd *r)
@@ -360,16 +398,17 @@ void light_link_tick(struct light *l)
 {
 	if (l->links_at > l->now)
 		return;
+	l->links_at = USEC_NEVER; /* light_link_wake lowers it meanwhile */
 	for (uint32_t i = 0; i < l->slots; i++) {
-		if (l->slot[i].at > l->now)
-			continue;
-		l->slot[i].at = deadline(l->slot[i].link);
 		if (l->slot[i].at <= l->now)
-			link_tick(l, l->slot[i].link);
-		if (l->slot[i].link)
 			l->slot[i].at = deadline(l->slot[i].link);
+		if (l->slot[i].at <= l->now) {
+			link_tick(l, l->slot[i].link);
+			if (l->slot[i].link)
+				l->slot[i].at = deadline(l->slot[i].link);
+		}
+		l->links_at = usec_min(l->links_at, l->slot[i].at);
 	}
-	find_first(l);
 }
 
 void light_link_clear(struct light *l, bool graceful)

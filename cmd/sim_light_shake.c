@@ -93,7 +93,7 @@ static void send_accept(struct light *l, struct light_link *k)
 	wr_u32(&w, k->peer_index);
 	wr_u32(&w, k->index);
 	k->asked = l->now;
-	light_transmit(l, &k->addr, pkt, sizeof(pkt), REAL_ACCEPT + REAL_ADDRESSES);
+	light_transmit(l, &k->addr, pkt, sizeof(pkt), REAL_ACCEPT);
 }
 
 static void requested(struct light *l, const struct addr *from, struct rd r)
@@ -138,7 +138,7 @@ static void accepted(struct light *l, const struct addr *from, struct rd r)
 	k->peer_index = peer_index;
 	light_link_answered(l, k);
 	light_link_up(l, k);
-	light_link_bare(l, k, 0, REAL_KEEPALIVE + REAL_ADDRESSES);
+	light_link_bare(l, k, 0, REAL_KEEPALIVE);
 }
 
 void light_link_shake(struct light *l, const struct addr *from, struct rd r)

@@ -8,7 +8,6 @@
 
 #define PUBLIC (9u << 24 | 1)
 #define PRIVATE (172u << 24 | 16u << 16 | 1)
-#define IP_UDP 28        /* bytes of headers */
 #define ACCESS_MAX 65535 /* of sim_host.access */
 
 static struct addr public_addr(const struct sim_host *h)
@@ -91,7 +90,7 @@ void sim_host_send(struct sim_host *h, uint8_t socket, const struct addr *to, co
 	if (h->mute)
 		return;
 	s->stats.sent++;
-	s->stats.bytes += len + overhead + IP_UDP;
+	s->stats.bytes += len + overhead + SIM_IP_UDP;
 	source = to->ip.len == 4 ? source_of(h, to) : 0; /* the box opens even if nobody is there */
 	if (!dest || !dest->actor || dest->side != h->side || sim_chance(s, s->net.loss)) {
 		s->stats.lost++;

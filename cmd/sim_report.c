@@ -2,12 +2,20 @@
  * people, and the verdict on everything that was expected. The schema's version is the member
  * "vpnsim". */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/list.h"
 #include "cmd/sim_play.h"
 
 #define SCHEMA 1
+
+#define KINDS_IN_LINE 5
+
+struct kind_sum {
+	const char *name;
+	uint64_t packets, bytes; /* of IP */
+};
 
 static const char *const work_names[SIM_WORKS] = { "publish", "lookup", "send" };
 
@@ -213,6 +221,64 @@ static void print_nodes(const struct sim_play *p)
 		printf("memory    %.0f bytes a node\n", p->memory);
 }
 
+/* What was sent, by kind: the rest of the sum is of no kind. */
+static size_t all_kinds(const struct sim_play *p, struct kind_sum out[P2P_SENT_KINDS + 1])
+{
+	struct sim_stats st = sim_stats(p->s);
+	struct kind_sum other = { "other", st.sent, st.bytes };
+	struct p2p_sent sent;
+	size_t count = 0;
+
+	sim_sent(p->s, &sent);
+	for (unsigned k = 0; k < P2P_SENT_KINDS; k++) {
+		if (!sent.packets[k])
+			continue;
+		out[count++] = (struct kind_sum){ p2p_sent_text((enum p2p_sent_kind)k),
+						      sent.packets[k], sent.bytes[k] };
+		other.packets -= sent.packets[k];
+		other.bytes -= sent.bytes[k];
+	}
+	if (other.packets)
+		out[count++] = other;
+	return count;
+}
+
+static int more_bytes(const void *a, const void *b)
+{
+	const struct kind_sum *x = a, *y = b;
+
+	if (x->bytes != y->bytes)
+		return x->bytes > y->bytes ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+static void print_kinds(const struct sim_play *p)
+{
+	struct kind_sum kinds[P2P_SENT_KINDS + 1];
+	size_t count = all_kinds(p, kinds);
+	double nodes = (double)sim_count(p->s);
+
+	qsort(kinds, count, sizeof(*kinds), more_bytes);
+	for (size_t i = 0; i < count; i++)
+		printf("%s%s %.1f (%.0f B)%s", i % KINDS_IN_LINE ? " | " : i ? "          " : "sent      ",
+		       kinds[i].name, (double)kinds[i].packets / nodes,
+		       (double)kinds[i].bytes / nodes,
+		       i + 1 == count || i % KINDS_IN_LINE == KINDS_IN_LINE - 1 ? "\n" : "");
+}
+
+static void put_kinds(const struct sim_play *p)
+{
+	struct kind_sum kinds[P2P_SENT_KINDS + 1];
+	size_t count = all_kinds(p, kinds);
+
+	fputs(",\"kinds\":{", p->json);
+	for (size_t i = 0; i < count; i++)
+		fprintf(p->json, "%s\"%s\":{\"packets\":%llu,\"bytes\":%llu}", i ? "," : "",
+			kinds[i].name, (unsigned long long)kinds[i].packets,
+			(unsigned long long)kinds[i].bytes);
+	fputc('}', p->json);
+}
+
 static void print_faults(const struct sim_play *p)
 {
 	for (size_t i = 0; i < p->monitors_count; i++) {
@@ -267,6 +333,7 @@ static void print_json_end(const struct sim_play *p, const struct sim_options *o
 		(unsigned long long)p->tally.packets, (unsigned long long)p->tally.bytes,
 		(unsigned long long)p->tally.events);
 	put(f, "memory", p->memory);
+	put_kinds(p);
 	fputs(",\"faults\":[", f);
 	for (size_t i = 0; i < p->monitors_count; i++) {
 		const struct sim_monitor *m = &p->monitors[i];
@@ -306,6 +373,7 @@ bool sim_report_end(struct sim_play *p, const struct sim_options *o)
 	for (unsigned w = 0; w < SIM_WORKS; w++)
 		print_work(p, (enum sim_work)w);
 	print_hops(p);
+	print_kinds(p);
 	print_faults(p);
 	ok = print_checks(p);
 	print_json_end(p, o, ok);

@@ -227,6 +227,13 @@ static usec_t whole_deadline(const void *actor)
 	return node_deadline(w->node);
 }
 
+static void whole_sent(const void *actor, struct p2p_sent *sum)
+{
+	const struct whole *w = actor;
+
+	node_sent(w->node, sum);
+}
+
 static void whole_clock(void *actor, usec_t now)
 {
 	struct whole *w = actor;
@@ -301,6 +308,7 @@ const struct sim_actor_ops sim_whole = {
 	.send = whole_send,
 	.later = whole_later,
 	.clock = whole_clock,
+	.sent = whole_sent,
 };
 
 struct node *sim_node(struct sim *s, size_t i)

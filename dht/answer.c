@@ -20,14 +20,15 @@ static void answer(struct dht *d, const struct request *q, struct dht_msg *m)
 	uint8_t out[DHT_MSG_MAX];
 
 	m->id = q->m->id;
-	d->env.send(d->env.ctx, q->from, out, dht_msg_write(out, sizeof(out), m));
+	d->env.send(d->env.ctx, q->from, out, dht_msg_write(out, sizeof(out), m), 0);
 }
 
-/* The nearest contacts to the asked key, as many as fit into `room` bytes, the asker left out. */
-static void answer_keys(struct dht *d, const struct request *q, struct dht_msg *m, size_t room)
+/* The nearest contacts to the target, as many as fit into `room` bytes, the asker left out. */
+static void answer_keys(struct dht *d, const struct request *q, const struct node_id *target,
+			struct dht_msg *m, size_t room)
 {
 	const struct contact *c[DHT_K + 1];
-	size_t n = dht_table_nearest(&d->table, place_of_id(&q->m->name.key), c, DHT_K + 1);
+	size_t n = dht_table_nearest(&d->table, place_of_id(target), c, DHT_K + 1);
 	size_t max = room / KEY_LEN < DHT_K ? room / KEY_LEN : DHT_K;
 
 	for (size_t i = 0; i < n && m->keys < max; i++)
@@ -48,7 +49,7 @@ static void find_handle(struct dht *d, const struct request *q, usec_t now)
 	struct dht_msg m = { .type = DHT_MSG_NODES };
 
 	(void)now;
-	answer_keys(d, q, &m, DHT_K * KEY_LEN);
+	answer_keys(d, q, &q->m->name.key, &m, DHT_K * KEY_LEN);
 	answer(d, q, &m);
 }
 
@@ -72,12 +73,13 @@ static void get_handle(struct dht *d, const struct request *q, usec_t now)
 		room -= 2 + r->len;
 	}
 	m.more = m.records < n;
-	answer_keys(d, q, &m, room);
+	answer_keys(d, q, &q->m->name.key, &m, room);
 	answer(d, q, &m);
 }
 
 /* Cheap checks first, the signature last. */
-static enum drop put_judge(struct dht *d, const struct request *q, struct record *r, usec_t now)
+static enum drop put_judge(struct dht *d, const struct request *q, struct record *r, bool *held,
+			   usec_t now)
 {
 	static const enum drop why_not[] = {
 		[STORE_NEW] = DROP_NONE,  [STORE_SAME] = DROP_NONE,   [STORE_OLDER] = DROP_STALE,
@@ -93,6 +95,7 @@ static enum drop put_judge(struct dht *d, const struct request *q, struct record
 	if (why)
 		return why;
 	result = dht_store_ask(&d->store, r, wall);
+	*held = result == STORE_SAME;
 	if (result != STORE_NEW)
 		return why_not[result];
 	if (!q->proven && !limit_take(&d->routed_checks, now))
@@ -101,21 +104,53 @@ static enum drop put_judge(struct dht *d, const struct request *q, struct record
 	return why ? why : why_not[dht_store_put(&d->store, r, wall)];
 }
 
+static uint8_t status_of(enum drop why, bool held)
+{
+	if (!why)
+		return held ? DHT_STORED_HELD : DHT_STORED_OK;
+	if (why == DROP_STALE)
+		return DHT_STORED_OLDER;
+	return why == DROP_FULL || why == DROP_QUOTA || why == DROP_RATE ? DHT_STORED_FULL :
+									   DHT_STORED_REFUSED;
+}
+
+/* To the other replicas, as far as we know them: they do not answer, the owner asks some. */
+static void spread(struct dht *d, const struct request *q, const struct record *r,
+		   struct dht_msg *told)
+{
+	struct dht_msg m = { .type = DHT_MSG_PUT, .records = 1, .wish = DHT_WISH_SILENCE };
+	uint8_t out[DHT_PUT_MAX];
+	size_t len;
+
+	m.record[0] = (struct dht_bytes){ r->bytes, r->len };
+	len = dht_msg_write(out, sizeof(out), &m);
+	answer_keys(d, q, &r->name.key, told, (DHT_REPLICAS - 1) * KEY_LEN);
+	for (size_t i = 0; i < told->keys; i++)
+		d->env.send(d->env.ctx, &told->key[i], out, len, 0);
+}
+
+static void put_answer(struct dht *d, const struct request *q, const struct record *r,
+		       struct dht_msg *m, usec_t now)
+{
+	if (dht_msg_has(m) && q->m->wish == DHT_WISH_KEYS)
+		answer_keys(d, q, &r->name.key, m, DHT_K * KEY_LEN);
+	else if (dht_msg_has(m) && q->m->wish == DHT_WISH_SPREAD && limit_take(&d->spreads, now))
+		spread(d, q, r, m);
+	if (q->m->wish != DHT_WISH_SILENCE)
+		answer(d, q, m);
+}
+
 static void put_handle(struct dht *d, const struct request *q, usec_t now)
 {
-	struct dht_msg m = { .type = DHT_MSG_STORED, .status = DHT_STORED_REFUSED };
+	struct dht_msg m = { .type = DHT_MSG_STORED };
 	struct record r;
-	enum drop why = put_judge(d, q, &r, now);
+	bool held = false;
+	enum drop why = put_judge(d, q, &r, &held, now);
 
 	if (why)
 		drop_add(&d->drops, why);
-	if (!why)
-		m.status = DHT_STORED_OK;
-	else if (why == DROP_STALE)
-		m.status = DHT_STORED_OLDER;
-	else if (why == DROP_FULL || why == DROP_QUOTA || why == DROP_RATE)
-		m.status = DHT_STORED_FULL;
-	answer(d, q, &m);
+	m.status = status_of(why, held);
+	put_answer(d, q, &r, &m, now);
 	if (!why && key_equal(&r.signer, &d->cfg.self.pub))
 		publish_seen(&d->publisher, &r, now);
 }

@@ -8,8 +8,10 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 
 #include "base/list.h"
+#include "base/mem.h"
 
 #define TRIES_MAX 5
 #define RETRY MSEC(500)
@@ -32,7 +34,7 @@ static void end(struct regs *r, enum reg_status status, usec_t now)
 
 static void ask(struct regs *r, usec_t now)
 {
-	struct create *c = &r->create;
+	struct create *c = r->create;
 	struct member_payload p = { .rights = ALL_RIGHTS }; /* dates and serial are the keeper's */
 	uint8_t payload[REG_PAYLOAD_MAX];
 	struct wr w = wr_of(payload, sizeof(payload));
@@ -56,18 +58,18 @@ static void fire(struct timer *t, usec_t now)
 {
 	struct create *c = container_of(t, struct create, timer);
 
-	create_settle(container_of(c, struct regs, create), now);
+	create_settle(c->of, now);
 }
 
 void create_settle(struct regs *r, usec_t now)
 {
-	struct create *c = &r->create;
+	struct create *c = r->create;
 
-	if (c->active && r->keeper && keeper_key_failed(r->keeper)) {
+	if (c && r->keeper && keeper_key_failed(r->keeper)) {
 		end(r, REG_REFUSED, now); /* without an epoch key on the disk there is no keeper */
 		return;
 	}
-	if (!c->active || !facts_durable(r))
+	if (!c || !facts_durable(r))
 		return;
 	if (r->facts.membership)
 		end(r, REG_OK, now);
@@ -78,9 +80,9 @@ void create_settle(struct regs *r, usec_t now)
 void create_result(struct regs *r, enum reg_status status, const uint8_t *grant, size_t len,
 		   usec_t now)
 {
-	struct create *c = &r->create;
+	struct create *c = r->create;
 
-	if (!c->active)
+	if (!c)
 		return;
 	c->asked = false;
 	if (status == REG_OK && (facts_take_membership(r, grant, len) || r->facts.membership))
@@ -105,13 +107,13 @@ static void first_secret(struct regs *r, usec_t now)
 int regs_create(struct regs *r, const struct key_pair *root, const struct settings *s,
 		const char *host, usec_t now)
 {
-	struct create *c = &r->create;
+	struct create *c;
 	uint8_t bytes[SETTINGS_MAX];
 	struct config cf;
 	size_t n;
 
 	r->now = now;
-	if (c->active || !key_equal(&root->pub, &r->cfg.root) || strlen(host) > MEMBER_HOST_MAX)
+	if (r->create || !key_equal(&root->pub, &r->cfg.root) || strlen(host) > MEMBER_HOST_MAX)
 		return -EINVAL;
 	if (r->facts.config && config_member(r->facts.config, &r->cfg.self.pub) < 0)
 		return -EEXIST;
@@ -125,22 +127,23 @@ int regs_create(struct regs *r, const struct key_pair *root, const struct settin
 			       r->facts.config ? r->facts.config->era + 1 : 0, &cf, now);
 		facts_own_config(r, &cf);
 	}
-	c->active = true;
+	c = r->create = mem_new(sizeof(*c));
+	c->of = r;
+	timer_init(&c->timer, fire);
 	c->root = *root;
-	memset(c->host, 0, sizeof(c->host));
 	memcpy(c->host, host, strlen(host));
 	regs_settle(r, now);
 	return 0;
 }
 
-void create_init(struct regs *r) { timer_init(&r->create.timer, fire); }
-
 void create_fini(struct regs *r)
 {
-	struct create *c = &r->create;
+	struct create *c = r->create;
 
+	if (!c)
+		return;
+	r->create = NULL;
 	timer_cancel(&r->timers, &c->timer);
-	sodium_memzero(&c->root, sizeof(c->root));
-	c->active = c->asked = false;
-	c->tries = 0;
+	sodium_memzero(c, sizeof(*c));
+	free(c);
 }

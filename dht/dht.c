@@ -6,6 +6,7 @@
  *   publish  our records, kept alive     get      lookups of the owner
  *   answer   requests of others          senders  how often each key may ask
  *   tend     the table kept useful       repair   held records for newcomers
+ *   shed     what others hold by now
  *
  * A key becomes a contact when it answered a request of ours or has a session.
  * A client (cfg.client) asks and publishes: it answers nothing, holds nothing of others, tends
@@ -23,6 +24,9 @@
 
 #define STRANGERS_RATE 1       /* pings a second to near keys that we know by requests alone */
 #define ROUTED_CHECKS_RATE 200 /* signatures a second checked for senders without a session */
+#define SPREADS_RATE 8		 /* records a second passed on for their owners, */
+#define SPREADS_BURST 64
+#define KNOWN_FOR MINUTES(1)   /* after its last answer a contact has not forgotten its records */
 #define SWEEP_TIME SEC(60)     /* between two searches for expired records and idle senders */
 
 uint64_t dht_wall(const struct dht *d, usec_t now) { return wall_seconds(d->cfg.wall, now); }
@@ -86,8 +90,12 @@ static void contact_failed(void *ctx, const struct pubkey *key, usec_t now)
 
 void dht_contact_up(struct dht *d, const struct pubkey *key, usec_t now)
 {
+	const struct contact *c = dht_table_get(&d->table, key);
+	bool is_known = c && !c->live && !c->fails && SEC((usec_t)c->seen) + KNOWN_FOR > now;
+
 	dht_contact_seen(d, key, true, now);
-	repair_newcomer(d, key, now);
+	if (!is_known)
+		repair_newcomer(d, key, now);
 }
 
 void dht_contact_down(struct dht *d, const struct pubkey *key, usec_t now)
@@ -105,6 +113,7 @@ static void sweep_fire(struct timer *t, usec_t now)
 
 	idle &= senders_sweep(&d->routed, now);
 	dht_store_sweep(&d->store, dht_wall(d, now));
+	shed_strays(d, now);
 	if (d->store.count || !idle)
 		timer_set(&d->timers, &d->sweep, now + SWEEP_TIME);
 }
@@ -231,6 +240,7 @@ struct dht *dht_new(const struct dht_config *cfg, const struct dht_env *env, use
 	senders_init(&d->routed, seed);
 	limit_init(&d->strangers, STRANGERS_RATE, STRANGERS_RATE);
 	limit_init(&d->routed_checks, ROUTED_CHECKS_RATE, ROUTED_CHECKS_RATE);
+	limit_init(&d->spreads, SPREADS_RATE, SPREADS_BURST);
 	gets_init(&d->gets);
 	tend_init(d);
 	repair_init(d);

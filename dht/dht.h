@@ -60,13 +60,15 @@ struct dht_event {
 struct dht_env {
 	void *ctx;
 	void (*random)(void *ctx, void *out, size_t len);
-	/* Best effort, to a key: over the session there is, else along the ring. */
-	void (*send)(void *ctx, const struct pubkey *to, const uint8_t *msg, size_t len);
+	/* Best effort, to a key: over the session there is, else along the ring. `way` 0: the usual
+	 * one; else that one failed, and another is to be taken, which differs with the number. */
+	void (*send)(void *ctx, const struct pubkey *to, const uint8_t *msg, size_t len,
+		     unsigned way);
 	void (*event)(void *ctx, const struct dht_event *e); /* copies, never calls back in */
 	/* Best effort, along the ring to whoever stands nearest to `target`, ourselves left out. NULL:
 	 * there is no ring. */
 	void (*send_nearest)(void *ctx, const struct node_id *target, const uint8_t *msg,
-			     size_t len);
+			     size_t len, unsigned way);
 };
 
 struct dht_config {

@@ -46,7 +46,8 @@ bool facts_set_membership(struct regs *r, const struct grant *g, const uint8_t *
 
 	if (len > GRANT_MAX || !member_payload_read(&p, g->payload, g->payload_len))
 		return false;
-	f->member = p;
+	f->member_serial = p.serial;
+	f->member_revoked = p.revoked;
 	f->membership_ballot = g->ballot;
 	keep(&f->membership, &f->membership_len, b, len);
 	return true;
@@ -171,6 +172,6 @@ struct member_held facts_held(const struct regs *r)
 		.revocations = f->revoked ? f->revoked->number : 0,
 		.era = f->config ? f->config->era : 0,
 		.epoch = f->config ? f->config->epoch : 0,
-		.serial = f->membership ? f->member.serial : 0,
+		.serial = f->membership ? f->member_serial : 0,
 	};
 }

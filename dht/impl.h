@@ -1,4 +1,4 @@
-/* impl.h - the inside of struct dht: shared by dht.c, answer.c, tend.c and repair.c only. */
+/* impl.h - the inside of struct dht: shared by dht.c, answer.c, tend.c, repair.c and shed.c only. */
 #ifndef DHT_IMPL_H
 #define DHT_IMPL_H
 
@@ -51,7 +51,7 @@ struct dht {
 	struct lookups lookups;
 	struct publisher publisher;
 	struct senders proven, routed;
-	struct limit strangers, routed_checks;
+	struct limit strangers, routed_checks, spreads;
 	struct gets gets;
 	struct tend tend;
 	struct repair repair;
@@ -84,5 +84,8 @@ void repair_init(struct dht *d);
 void repair_fini(struct dht *d);
 /* A node came lately, or has a new session and may have forgotten everything. */
 void repair_newcomer(struct dht *d, const struct pubkey *key, usec_t now);
+
+/* shed.c: drops what others hold well enough. */
+void shed_strays(struct dht *d, usec_t now);
 
 #endif

@@ -21,15 +21,17 @@
  * second beside a ring; SINGLE_TIMES as many of a single path, and of the second when the first
  * ended with fewer); or, of a GET, LOOKUP_AGREE givers told nothing new, were complete and came
  * from two paths, or one path is over.
- * Records are checked here once, and their owner hears of each signer's highest only.
+ * Keys that nobody has cost time: a path on which one stayed silent is asked by DHT_ALPHA again, and
+ * what a liar told is dropped (path.c).
  * Bounds: LOOKUP_TIME, PATH_MAX_CANDIDATES a path, LOOKUP_ASKED_MAX keys asked, LOOKUP_CHECKS_MAX
- * signatures: nothing that nodes answer makes a lookup grow. */
+ * signatures (found.c): nothing that nodes answer makes a lookup grow. */
 #include "dht/lookup.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "dht/found.h"
 
 #define HEAD_START_MAX MSEC(400)
 #define GRACE MSEC(5)
@@ -133,109 +135,35 @@ static void seed(struct lookup *l, size_t path, size_t first, size_t every)
 
 	for (size_t i = first; i < n; i += every)
 		if (is_new(l, &c[i]->key))
-			path_add(&l->path[path], &c[i]->key, l->target ^ c[i]->place);
-}
-
-/* --- records --- */
-
-static struct found_record *found_of(struct lookup *l, const struct pubkey *signer)
-{
-	for (size_t i = 0; i < l->founds; i++)
-		if (key_equal(&l->found[i].signer, signer))
-			return &l->found[i];
-	return NULL;
-}
-
-static bool is_told(struct lookup *l, const struct record *r)
-{
-	const struct found_record *f = found_of(l, &r->signer);
-
-	return f ? f->seq >= r->seq : l->founds == LOOKUP_RECORDS_MAX;
-}
-
-static void told(struct lookup *l, const struct record *r)
-{
-	struct found_record *f = found_of(l, &r->signer);
-
-	if (!f)
-		f = &l->found[l->founds++];
-	assert(l->founds <= LOOKUP_RECORDS_MAX);
-	*f = (struct found_record){ r->signer, r->seq };
-}
-
-/* Opening is cheap and needs the secret: what does not open costs no signature check. */
-static enum drop record_judge(struct lookup *l, const struct record *r, usec_t now)
-{
-	enum drop why = record_check_dates(r, wall_seconds(l->all->wall, now));
-
-	if (why)
-		return why;
-	if (!l->ops->opens(l->ops->ctx, l, r))
-		return DROP_SEAL;
-	if (l->checks == LOOKUP_CHECKS_MAX)
-		return DROP_QUOTA;
-	l->checks++;
-	return record_check_signature(r, l->all->crypto);
-}
-
-bool lookup_record(struct lookup *l, const struct record *r, usec_t now)
-{
-	enum drop why;
-
-	if (is_told(l, r))
-		return false;
-	why = record_judge(l, r, now);
-	if (why) {
-		drop_add(l->all->drops, why);
-		return false;
-	}
-	told(l, r);
-	l->ops->found(l->ops->ctx, l, r);
-	return true;
-}
-
-/* A giver of what is known agrees; one with news, or who holds more than fits, begins anew. */
-static void agree(struct lookup *l, size_t path, bool news)
-{
-	if (news) {
-		l->agree = 0;
-		for (size_t p = 0; p < l->paths; p++)
-			l->path[p].gave = false;
-	}
-	l->agree++;
-	l->path[path].gave = true;
-}
-
-/* What an answer gave: true when there was a good record. */
-static bool records_take(struct lookup *l, const struct dht_msg *m, size_t path, usec_t now)
-{
-	bool gave = false, news = false;
-
-	for (size_t i = 0; i < m->records; i++) {
-		const struct found_record *f;
-		struct record r;
-
-		if (!l->name.kind || !record_read(&r, m->record[i].p, m->record[i].len) ||
-		    !record_name_equal(&r.name, &l->name)) {
-			drop_add(l->all->drops, DROP_MALFORMED);
-			continue;
-		}
-		news |= lookup_record(l, &r, now);
-		f = found_of(l, &r.signer);
-		gave |= f && f->seq == r.seq;
-	}
-	if (gave && !m->more)
-		agree(l, path, news);
-	return gave;
+			path_add(&l->path[path], &c[i]->key, l->target ^ c[i]->place,
+				 PATH_TOLD_OFTEN);
 }
 
 /* --- answers --- */
 
 static void keys_take(struct lookup *l, const struct dht_msg *m, size_t path)
 {
-	for (size_t i = 0; i < m->keys; i++)
-		if (is_new(l, &m->key[i]))
-			path_add(&l->path[path], &m->key[i], l->target ^ place_of(&m->key[i]));
+	uint8_t teller = m->keys ? path_teller(&l->path[path]) : PATH_TOLD_OFTEN;
+	struct candidate *c;
+	size_t of;
+
+	for (size_t i = 0; i < m->keys; i++) {
+		if (key_equal(&m->key[i], &l->all->self))
+			continue;
+		c = candidate_of(l, &m->key[i], &of);
+		if (!c)
+			path_add(&l->path[path], &m->key[i], l->target ^ place_of(&m->key[i]),
+				 teller);
+		else if (of == path)
+			path_told_again(c, teller);
+	}
+}
+
+/* A candidate is silent: perhaps nobody has its key. */
+static void silent(struct lookup *l, struct candidate *c, size_t path)
+{
+	l->is_astray[path] = true;
+	path_judge(&l->path[path], c, false);
 }
 
 /* Goes on now, or after the owner had its moment. */
@@ -263,11 +191,13 @@ static void answered(void *ctx, const struct rpc *r, const struct dht_msg *m, us
 		return;
 	candidate_done(l, c, m ? CANDIDATE_ANSWERED : CANDIDATE_FAILED);
 	if (m) {
-		bool gave = records_take(l, m, path, now);
+		bool gave = found_take(l, m, path, now);
 
+		path_judge(&l->path[path], c, true);
 		keys_take(l, m, path);
 		proceed(l, gave, now);
 	} else {
+		silent(l, c, path);
 		step(l, now);
 	}
 }
@@ -278,10 +208,13 @@ static void slowed(void *ctx, const struct rpc *r, usec_t now)
 	size_t path;
 	struct candidate *c = l ? candidate_of(l, &r->to, &path) : NULL;
 
-	if (!c || l->slow == LOOKUP_SLOW_MAX)
+	if (!c || c->state != CANDIDATE_ASKED)
 		return;
-	c->state = CANDIDATE_SLOW;
-	l->slow++;
+	if (l->slow < LOOKUP_SLOW_MAX) {
+		c->state = CANDIDATE_SLOW;
+		l->slow++;
+	}
+	silent(l, c, path);
 	step(l, now);
 }
 
@@ -305,12 +238,12 @@ static void ring_answered(void *ctx, const struct rpc *r, const struct dht_msg *
 	}
 	l->ring = r->to;
 	if (is_new(l, &r->to))
-		path_add(&l->path[0], &r->to, l->target ^ place_of(&r->to));
+		path_add(&l->path[0], &r->to, l->target ^ place_of(&r->to), PATH_TOLD_OFTEN);
 	c = candidate_of(l, &r->to, &path);
 	if (c && c->state == CANDIDATE_ANSWERED)
 		gave = false;
 	else
-		gave = records_take(l, m, path, now);
+		gave = found_take(l, m, path, now);
 	if (c)
 		candidate_done(l, c, CANDIDATE_ANSWERED);
 	keys_take(l, m, 0);
@@ -372,7 +305,7 @@ static size_t alpha_of(const struct lookup *l, size_t path)
 {
 	bool confirms = l->founds || (path > 0 && !l->name.kind && !key_is_zero(&l->ring));
 
-	return confirms ? 1 : DHT_ALPHA;
+	return confirms && !l->is_astray[path] ? 1 : DHT_ALPHA;
 }
 
 /* Asks on one path as far as it may: true when the path is over. */

@@ -52,6 +52,7 @@ struct lookup {
 	bool has_ring;        /* the first path began at the ring's nearest, */
 	bool ring_waits;      /* or still waits for it */
 	bool is_thin;         /* it ended with fewer than wanted */
+	bool is_astray[LOOKUP_PATHS]; /* a key there did not answer */
 	struct pubkey ring;   /* who that was; zero = nobody yet */
 	size_t paths, asked, slow, agree, checks;
 	struct lookup_path path[LOOKUP_PATHS];

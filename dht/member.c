@@ -37,7 +37,7 @@ void member_check_revoked(struct regs *r, bool told)
 	struct regs_event e = { .type = REGS_REVOKED_SELF, .status = REG_REVOKED };
 	struct facts *f = &r->facts;
 
-	if (f->told_revoked || !(told || (f->membership && f->member.revoked) ||
+	if (f->told_revoked || !(told || (f->membership && f->member_revoked) ||
 				 regs_is_revoked(r, &r->cfg.self.pub)))
 		return;
 	f->told_revoked = true;

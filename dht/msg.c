@@ -83,16 +83,27 @@ static void put_read(struct rd *r, struct dht_msg *m)
 {
 	m->records = 1;
 	record_bytes_read(r, &m->record[0]);
+	m->wish = rd_u8(r);
 }
 
 static void put_write(struct wr *w, const struct dht_msg *m)
 {
 	assert(m->records == 1);
 	wr_block(w, m->record[0].p, m->record[0].len);
+	wr_u8(w, m->wish);
 }
 
-static void stored_read(struct rd *r, struct dht_msg *m) { m->status = rd_u8(r); }
-static void stored_write(struct wr *w, const struct dht_msg *m) { wr_u8(w, m->status); }
+static void stored_read(struct rd *r, struct dht_msg *m)
+{
+	m->status = rd_u8(r);
+	keys_read(r, m);
+}
+
+static void stored_write(struct wr *w, const struct dht_msg *m)
+{
+	wr_u8(w, m->status);
+	keys_write(w, m);
+}
 
 static const struct {
 	const char *name;
@@ -106,8 +117,8 @@ static const struct {
 	[DHT_MSG_NODES] = { "nodes", 1, keys_read, keys_write },
 	[DHT_MSG_GET] = { "get", 1 + ID_LEN, get_read, get_write },
 	[DHT_MSG_VALUES] = { "values", 2, values_read, values_write },
-	[DHT_MSG_PUT] = { "put", 2, put_read, put_write },
-	[DHT_MSG_STORED] = { "stored", 1, stored_read, stored_write },
+	[DHT_MSG_PUT] = { "put", 3, put_read, put_write },
+	[DHT_MSG_STORED] = { "stored", 2, stored_read, stored_write },
 };
 _Static_assert(ARRAY_LEN(msgs) == DHT_MSG_TYPES, "every message type has a row");
 
@@ -144,6 +155,12 @@ size_t dht_msg_write(uint8_t *out, size_t size, const struct dht_msg *m)
 }
 
 bool dht_msg_is_request(enum dht_msg_type type) { return type % 2 == 1; }
+
+bool dht_msg_has(const struct dht_msg *m)
+{
+	return m->type == DHT_MSG_STORED &&
+	       (m->status == DHT_STORED_OK || m->status == DHT_STORED_HELD);
+}
 
 const char *dht_msg_name(enum dht_msg_type type)
 {

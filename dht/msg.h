@@ -12,6 +12,8 @@
 /* The largest message: VALUES with everything. */
 #define DHT_MSG_MAX \
 	(DHT_MSG_HEAD_LEN + 2 + DHT_MSG_RECORDS_MAX * (2 + RECORD_LEN_MAX) + DHT_K * KEY_LEN)
+/* The largest PUT, the longest request. */
+#define DHT_PUT_MAX (DHT_MSG_HEAD_LEN + 2 + RECORD_LEN_MAX + 1)
 /* The largest answer to a requester that has not proven its key. */
 #define DHT_ANSWER_ROUTED_MAX 1300
 
@@ -35,6 +37,15 @@ enum dht_stored {
 	DHT_STORED_OLDER = 1, /* than the one held */
 	DHT_STORED_REFUSED = 2,
 	DHT_STORED_FULL = 3,
+	DHT_STORED_HELD = 4, /* these very bytes, before */
+};
+
+/* What comes with a PUT. */
+enum dht_wish {
+	DHT_WISH_NOTHING = 0,
+	DHT_WISH_KEYS = 1,   /* tell the nearest to the record's key */
+	DHT_WISH_SPREAD = 2, /* pass it on to the other replicas, and tell these */
+	DHT_WISH_SILENCE = 3, /* no answer */
 };
 
 struct dht_bytes {
@@ -49,10 +60,11 @@ struct dht_msg {
 	bool more;               /* VALUES: more records are held than told */
 	uint64_t id;             /* of the request, repeated by the answer */
 	struct record_name name; /* FIND: key alone; GET */
+	uint8_t wish;            /* PUT: enum dht_wish */
 	uint8_t status;          /* STORED: enum dht_stored */
 	size_t records, keys;
 	struct dht_bytes record[DHT_MSG_RECORDS_MAX]; /* VALUES; PUT: the first */
-	struct pubkey key[DHT_K];                     /* NODES, VALUES */
+	struct pubkey key[DHT_K];                     /* NODES, VALUES, STORED */
 };
 
 /* DROP_NONE, DROP_UNKNOWN (type), DROP_SHORT, DROP_MALFORMED. */
@@ -60,6 +72,8 @@ enum drop dht_msg_read(struct dht_msg *m, const uint8_t *bytes, size_t len);
 /* The length written; the message must fit (DHT_MSG_MAX always does). */
 size_t dht_msg_write(uint8_t *out, size_t size, const struct dht_msg *m);
 bool dht_msg_is_request(enum dht_msg_type type);
+/* A STORED that says that the record is there. */
+bool dht_msg_has(const struct dht_msg *m);
 const char *dht_msg_name(enum dht_msg_type type);
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "dht/spread.h"
 
 #define SEQ_SHIFT 20 /* signatures a second before the number runs ahead of the clock */
 
@@ -27,10 +28,18 @@ struct own_record *own_new(struct publisher *p, const struct dht_topic *t,
 	return o;
 }
 
+/* What was signed anew has another round. */
+static void spread_end(struct own_record *o)
+{
+	o->all->looking -= o->spread != NULL;
+	spread_cancel(o);
+}
+
 void own_free(struct own_record *o)
 {
 	struct publisher *p = o->all;
 
+	spread_end(o);
 	if (o->lookup) {
 		lookup_cancel(o->lookup);
 		p->looking--;
@@ -104,6 +113,7 @@ void own_sign(struct own_record *o, usec_t now)
 	struct record r;
 	bool ok;
 
+	spread_end(o);
 	if (dht_store_find(p->store, &o->name, &p->cfg->self.pub, &r))
 		own_raise_seq(p, r.seq);
 	own_raise_seq(p, (wall << SEQ_SHIFT) - 1);

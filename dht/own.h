@@ -1,4 +1,4 @@
-/* own.h - one record of ours. Private to publish.c. */
+/* own.h - one record of ours. Private to publish.c, put.c and spread.c. */
 #ifndef DHT_OWN_H
 #define DHT_OWN_H
 
@@ -17,7 +17,8 @@ struct own_record {
 	uint32_t lifetime; /* seconds */
 	uint64_t seq;
 	usec_t signed_at, round_at, retry, conflict_after;
-	struct lookup *lookup;
+	struct lookup *lookup; /* a round is under way: this, or a */
+	struct spread *spread;
 	bool withdrawn;
 	bool seeded; /* it was put to the ring's nearest */
 	uint8_t replicas, puts, gone; /* holders; puts of the last round; holders lost since */
@@ -40,5 +41,10 @@ bool own_replica_remove(struct own_record *o, uint64_t place);
 void own_replica_add(struct own_record *o, uint64_t place);
 /* A quarter of those the last round put it to is gone. */
 bool own_is_thin(const struct own_record *o);
+
+/* publish.c, for put.c and spread.c. */
+usec_t publish_jitter(struct publisher *p, usec_t span); /* less than span */
+void publish_due_no_later(struct own_record *o, usec_t at); /* a round */
+void publish_again(struct own_record *o, usec_t now);	    /* a round as soon as may be */
 
 #endif

@@ -1,7 +1,8 @@
 /* publish.c - a record of ours lives in rounds.
  *
- * A round finds the nodes nearest to the record's key and puts it there; the puts tell which of
- * those that were only heard of exist. Rounds follow a change of body, a new signature at about
+ * A round has the record passed on by its nearest holder and checks that it was (spread.c). Without a
+ * ring, when that fails, and after a round most of whose puts did, it finds the nodes nearest to the
+ * key and puts it there. Rounds follow a change of body, a new signature at about
  * half the lifetime, and the loss of a quarter of the holders, as far as we hear of it, at most
  * every PUBLISH_REPAIR (puts that failed: sooner, backing off). In between the holders themselves
  * care for newcomers (repair.c), but while there are fewer contacts than DHT_REPLICAS every
@@ -11,9 +12,7 @@
  * PUBLISH_SPREAD.
  * Withdrawing = one last round with an empty body and a short life.
  *
- * Rounds wait in one queue and are started at PUBLISH_RATE, PUBLISH_LOOKUPS_MAX at a time. A
- * holder that has a higher one of ours (from before the
- * clock was set back) is asked for it, and we sign above it.
+ * Rounds wait in one queue and are started at PUBLISH_RATE, PUBLISH_LOOKUPS_MAX at a time.
  * Without contacts the record is held here and nothing else happens. */
 #include "dht/publish.h"
 
@@ -23,14 +22,14 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "dht/own.h"
+#include "dht/put.h"
+#include "dht/spread.h"
 
 #define LOST_WAIT SEC(2)   /* and up to as much again, after holders were lost */
 #define SEED_WAIT SEC(4)   /* and up to as much again: a new node's put to the ring's nearest */
 #define GREET_WAIT SEC(2)  /* and up to as much again, after a contact came up */
 #define GREET_MORE MSEC(250)
 #define PUMP_WAIT MSEC(50)
-#define CONFLICT_WAIT SEC(10) /* between two looks at a holder's higher sequence number */
 #define LIFE_MIN 4            /* seconds; shorter lives are rounded up */
 #define WANTED 5              /* of the paths of a round's lookup */
 #define CONFIRM 3
@@ -39,8 +38,9 @@
 static void pump(struct publisher *p, usec_t now);
 static void greet_fire(struct timer *t, usec_t now);
 static void round_done(void *ctx, struct lookup *l, usec_t now);
+static void spread_over(struct own_record *o, bool ok, usec_t now);
 
-static usec_t jitter(struct publisher *p, usec_t span)
+usec_t publish_jitter(struct publisher *p, usec_t span)
 {
 	uint32_t r;
 
@@ -66,6 +66,7 @@ void publish_init(struct publisher *p, const uint8_t seed[16])
 	limit_init(&p->pace, PUBLISH_RATE, PUBLISH_RATE);
 	p->settled = USEC_NEVER;
 	p->ops = (struct lookup_ops){ .done = round_done, .ctx = p };
+	p->spread_over = spread_over;
 }
 
 void publish_fini(struct publisher *p)
@@ -81,7 +82,7 @@ void publish_fini(struct publisher *p)
 	map_fini(&p->by_seq);
 }
 
-static void due_no_later(struct own_record *o, usec_t at)
+void publish_due_no_later(struct own_record *o, usec_t at)
 {
 	if (list_is_empty(&o->in_due) && (!timer_is_set(&o->timer) || o->timer.at > at))
 		timer_set(o->all->timers, &o->timer, at);
@@ -94,14 +95,10 @@ static void enqueue(struct own_record *o)
 		list_add_tail(&o->all->due, &o->in_due);
 }
 
-static void replica_lost(struct own_record *o, uint64_t place, usec_t at)
+void publish_again(struct own_record *o, usec_t now)
 {
-	if (!own_replica_remove(o, place))
-		return;
-	if (o->gone < UINT8_MAX)
-		o->gone++;
-	if (own_is_thin(o))
-		due_no_later(o, at);
+	enqueue(o);
+	pump(o->all, now);
 }
 
 void publish_seen(struct publisher *p, const struct record *r, usec_t now)
@@ -116,116 +113,61 @@ void publish_seen(struct publisher *p, const struct record *r, usec_t now)
 	pump(p, now);
 }
 
-/* --- putting --- */
-
-static void conflict_done(void *ctx, const struct rpc *r, const struct dht_msg *m, usec_t now)
-{
-	struct publisher *p = ctx;
-	struct own_record *o = map_get(&p->by_seq, &r->owner.tag);
-
-	for (size_t i = 0; o && m && i < m->records; i++) {
-		struct record held;
-
-		if (!record_read(&held, m->record[i].p, m->record[i].len) ||
-		    !record_name_equal(&held.name, &o->name) || held.seq < o->seq ||
-		    !key_equal(&held.signer, &p->cfg->self.pub) ||
-		    record_check_signature(&held, p->cfg->crypto))
-			continue;
-		own_raise_seq(p, held.seq);
-		own_sign(o, now);
-		enqueue(o);
-		pump(p, now);
-		break;
-	}
-}
-
-static void conflict(struct own_record *o, const struct pubkey *holder, usec_t now)
-{
-	struct rpc_owner owner = { .done = conflict_done, .ctx = o->all, .tag = o->seq };
-	struct dht_msg m = { .type = DHT_MSG_GET, .name = o->name };
-
-	if (now < o->conflict_after)
-		return;
-	o->conflict_after = now + CONFLICT_WAIT;
-	rpc_call(o->all->rpcs, holder, &m, &owner, now);
-}
-
-static void put_failed(struct own_record *o, uint64_t place, usec_t now)
-{
-	replica_lost(o, place, now + o->retry + jitter(o->all, o->retry));
-}
-
-/* Whom the ring took for the nearest may just have died: a record must not wait for its first round
- * for that. */
-static void seed_again(struct own_record *o, usec_t now)
-{
-	o->seeded = false;
-	due_no_later(o, now + SEED_WAIT);
-}
-
-static void put_done(void *ctx, const struct rpc *r, const struct dht_msg *m, usec_t now)
-{
-	struct publisher *p = ctx;
-	struct own_record *o = map_get(&p->by_seq, &r->owner.tag);
-
-	if (!o)
-		return; /* signed anew, withdrawn, or forgotten since */
-	if (m && m->status == DHT_STORED_OK) {
-		if (r->nearest && !own_replica(o, place_of(&r->to)))
-			own_replica_add(o, place_of(&r->to));
-		return;
-	}
-	if (!r->nearest)
-		put_failed(o, place_of(&r->to), now);
-	else if (!m && publish_is_fresh(p, now))
-		seed_again(o, now);
-	if (m && m->status == DHT_STORED_OLDER)
-		conflict(o, &r->to, now);
-}
-
-static void push(struct own_record *o, const struct pubkey *key, usec_t now)
-{
-	struct rpc_owner owner = { .done = put_done, .ctx = o->all, .tag = o->seq };
-	uint64_t place = place_of(key);
-	struct dht_msg m;
-
-	if (own_replica(o, place) || !own_put_request(o, &m))
-		return;
-	own_replica_add(o, place);
-	if (rpc_call(o->all->rpcs, key, &m, &owner, now) < 0)
-		put_failed(o, place, now);
-}
-
-static void push_nearest(struct own_record *o, usec_t now)
-{
-	struct rpc_owner owner = { .done = put_done, .ctx = o->all, .tag = o->seq };
-	struct dht_msg m;
-
-	if (own_put_request(o, &m))
-		rpc_call_nearest(o->all->rpcs, &o->name.key, &m, &owner, now);
-}
-
 /* --- rounds --- */
 
-static void round_done(void *ctx, struct lookup *l, usec_t now)
+static void round_end(struct own_record *o, usec_t now)
 {
-	struct publisher *p = ctx;
-	struct own_record *o = l->owner;
-	struct pubkey near[DHT_REPLICAS];
-	size_t n = lookup_nearest(l, near, DHT_REPLICAS, l->wanted == WANTED);
+	struct publisher *p = o->all;
 
-	o->lookup = NULL;
 	p->looking--;
 	o->gone = 0;
-	for (size_t i = 0; i < n; i++)
-		push(o, &near[i], now);
-	if (!key_is_zero(&l->ring)) /* where lookups begin, though it need not be of the nearest */
-		push(o, &l->ring, now);
 	o->puts = o->replicas;
 	if (!list_is_empty(&p->due))
 		timer_set(p->timers, &p->pump, now); /* not from here: we may be inside pump() */
 	if (o->withdrawn)
 		own_free(o);
+}
+
+static void round_done(void *ctx, struct lookup *l, usec_t now)
+{
+	struct own_record *o = l->owner;
+	struct pubkey near[DHT_REPLICAS];
+	size_t n = lookup_nearest(l, near, DHT_REPLICAS, l->wanted == WANTED);
+
+	(void)ctx;
+	o->lookup = NULL;
+	for (size_t i = 0; i < n; i++)
+		put_to(o, &near[i], now);
+	if (!key_is_zero(&l->ring)) /* where lookups begin, though it need not be of the nearest */
+		put_to(o, &l->ring, now);
+	round_end(o, now);
+}
+
+static void look(struct own_record *o, bool is_careful, usec_t now)
+{
+	struct record_name target = { .key = o->name.key }; /* kind 0: nodes */
+	struct publisher *p = o->all;
+
+	o->lookup = lookup_new(p->lookups, &p->ops, &target, o);
+	o->lookup->wanted = is_careful ? WANTED_CAREFUL : WANTED;
+	o->lookup->confirm = is_careful ? WANTED_CAREFUL : CONFIRM;
+	lookup_start(o->lookup, now);
+}
+
+static void spread_over(struct own_record *o, bool ok, usec_t now)
+{
+	struct pubkey missing[SPREAD_MISSING_MAX];
+	size_t n = spread_missing(o, missing);
+
+	spread_cancel(o);
+	if (!ok) {
+		o->replicas = 0; /* nobody shows that they have it */
+		look(o, true, now);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		put_to(o, &missing[i], now);
+	round_end(o, now);
 }
 
 static void due_fire(struct timer *t, usec_t now)
@@ -243,7 +185,7 @@ static void push_to_few(struct own_record *o, usec_t now)
 
 	if (o->all->table->count <= PUBLISH_FEW)
 		while ((c = dht_table_next(o->all->table, &at)))
-			push(o, &c->key, now);
+			put_to(o, &c->key, now);
 }
 
 bool publish_is_fresh(const struct publisher *p, usec_t now) { return now < p->settled; }
@@ -254,25 +196,24 @@ static void seed(struct own_record *o, usec_t now)
 	struct publisher *p = o->all;
 
 	if (!o->seeded && p->env->send_nearest && p->table->count > PUBLISH_FEW)
-		push_nearest(o, now);
+		put_to_nearest(o, now);
 	o->seeded = true;
-	timer_set(p->timers, &o->timer, p->settled + jitter(p, PUBLISH_SPREAD));
+	timer_set(p->timers, &o->timer, p->settled + publish_jitter(p, PUBLISH_SPREAD));
 }
 
 static void round_begin(struct own_record *o, usec_t now)
 {
-	struct record_name target = { .key = o->name.key }; /* kind 0: nodes */
 	struct publisher *p = o->all;
 	bool is_careful = o->puts && 2 * o->gone >= o->puts;
 
-	if (o->lookup)
+	if (o->lookup || o->spread)
 		return;
-	o->lookup = lookup_new(p->lookups, &p->ops, &target, o);
-	o->lookup->wanted = is_careful ? WANTED_CAREFUL : WANTED;
-	o->lookup->confirm = is_careful ? WANTED_CAREFUL : CONFIRM;
 	o->round_at = now;
 	p->looking++;
-	lookup_start(o->lookup, now);
+	if (p->env->send_nearest && !is_careful)
+		spread_start(o, now);
+	else
+		look(o, is_careful, now);
 }
 
 static void round_start(struct own_record *o, usec_t now)
@@ -284,7 +225,7 @@ static void round_start(struct own_record *o, usec_t now)
 		own_sign(o, now);
 	else if (own_is_thin(o))
 		o->retry = usec_min(2 * o->retry, PUBLISH_REPAIR);
-	timer_set(p->timers, &o->timer, o->signed_at + half - jitter(p, half / 8));
+	timer_set(p->timers, &o->timer, o->signed_at + half - publish_jitter(p, half / 8));
 	push_to_few(o, now);
 	if (p->table->count == 0 && o->withdrawn)
 		own_free(o);
@@ -331,7 +272,7 @@ static void renew(struct own_record *o, usec_t now)
 	own_sign(o, now);
 	push_to_few(o, now);
 	if (publish_is_fresh(p, now) && p->table->count && !o->withdrawn) {
-		due_no_later(o, now + SEED_WAIT + jitter(p, SEED_WAIT));
+		publish_due_no_later(o, now + SEED_WAIT + publish_jitter(p, SEED_WAIT));
 		return;
 	}
 	enqueue(o);
@@ -371,7 +312,7 @@ void publish_withdraw(struct publisher *p, const struct dht_topic *t, usec_t now
 
 	if (!o || o->withdrawn)
 		return;
-	if (o->replicas == 0 && !o->lookup) { /* nobody has it */
+	if (o->replicas == 0 && !o->lookup && !o->spread) { /* nobody has it */
 		dht_store_remove(p->store, &name, &p->cfg->self.pub);
 		own_free(o);
 		return;
@@ -390,7 +331,7 @@ static void settle(struct publisher *p, usec_t now)
 
 	p->settled = now + PUBLISH_SETTLE;
 	while ((o = map_next(&p->by_name, &at)))
-		due_no_later(o, now + SEED_WAIT + jitter(p, SEED_WAIT));
+		publish_due_no_later(o, now + SEED_WAIT + publish_jitter(p, SEED_WAIT));
 }
 
 /* Everybody is a holder while there are so few. */
@@ -418,7 +359,7 @@ static void greet_fire(struct timer *t, usec_t now)
 				timer_set(p->timers, &p->greet, now + GREET_MORE);
 				return;
 			}
-			push(o, &c->key, now);
+			put_to(o, &c->key, now);
 		}
 }
 
@@ -434,7 +375,7 @@ void publish_contact_up(struct publisher *p, const struct pubkey *key, usec_t no
 		if (o->puts < DHT_REPLICAS)
 			own_replica_remove(o, place);
 	if (p->by_name.count && !timer_is_set(&p->greet))
-		timer_set(p->timers, &p->greet, now + GREET_WAIT + jitter(p, GREET_WAIT));
+		timer_set(p->timers, &p->greet, now + GREET_WAIT + publish_jitter(p, GREET_WAIT));
 }
 
 void publish_contact_lost(struct publisher *p, const struct pubkey *key, usec_t now)
@@ -444,9 +385,9 @@ void publish_contact_lost(struct publisher *p, const struct pubkey *key, usec_t 
 	size_t at = 0;
 
 	while ((o = map_next(&p->by_name, &at))) {
-		usec_t soon = now + LOST_WAIT + jitter(p, LOST_WAIT);
+		usec_t soon = now + LOST_WAIT + publish_jitter(p, LOST_WAIT);
 
-		replica_lost(o, place, soon > o->round_at + PUBLISH_REPAIR ?
+		put_lost(o, place, soon > o->round_at + PUBLISH_REPAIR ?
 					       soon : o->round_at + PUBLISH_REPAIR);
 	}
 }

@@ -16,6 +16,8 @@
 #define PUBLISH_RETRY SEC(5)        /* after puts that failed; doubles up to PUBLISH_REPAIR */
 #define PUBLISH_EMPTY_LIFE 3600     /* seconds at most that a withdrawal is told */
 
+struct own_record;
+
 struct publisher {
 	const struct dht_config *cfg;
 	const struct dht_env *env;
@@ -29,6 +31,8 @@ struct publisher {
 	struct timer pump, greet;
 	struct limit pace;
 	struct lookup_ops ops;
+	/* The round of a record that was to be passed on: it was, or nobody shows that it was. */
+	void (*spread_over)(struct own_record *o, bool ok, usec_t now);
 	usec_t settled; /* from when on new records have their round at once */
 	size_t looking, withdrawn;
 	uint64_t last_seq;

@@ -254,8 +254,10 @@ void regs_trust(struct regs *r, const struct checkpoint *cp, const struct pubkey
 	r->has_trust = true;
 	r->trust = *cp;
 	r->trusted_count = count < TRUSTED_MAX ? count : TRUSTED_MAX;
+	free(r->trusted);
+	r->trusted = NULL;
 	if (r->trusted_count)
-		memcpy(r->trusted, keepers, r->trusted_count * sizeof(*keepers));
+		r->trusted = mem_copy(keepers, r->trusted_count * sizeof(*keepers));
 }
 
 int regs_submit(struct regs *r, uint64_t op, const struct reg_op *req, const struct key_pair *admin,
@@ -297,7 +299,6 @@ struct regs *regs_new(const struct regs_config *cfg, const struct regs_env *env,
 	client_init(r);
 	member_init(r);
 	serve_init(r);
-	create_init(r);
 	return r;
 }
 
@@ -312,6 +313,7 @@ void regs_free(struct regs *r)
 	facts_fini(r);
 	keeper_free(r->keeper);
 	timers_fini(&r->timers);
+	free(r->trusted);
 	sodium_memzero(r, sizeof(*r));
 	free(r);
 }

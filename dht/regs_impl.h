@@ -45,7 +45,8 @@ struct facts {
 	uint8_t *membership; /* NULL = none yet */
 	size_t membership_len;
 	struct ballot membership_ballot;
-	struct member_payload member;
+	uint64_t member_serial; /* of the membership */
+	bool member_revoked;
 	uint8_t *revocations; /* NULL = none yet, with revoked */
 	size_t revocations_len;
 	struct revocation_payload *revoked;
@@ -104,8 +105,8 @@ struct peer { /* attached */
 	usec_t next;		 /* of the next push, USEC_NEVER = it has everything */
 };
 
-struct create {
-	bool active;
+struct create { /* while a namespace is being made */
+	struct regs *of;
 	bool asked;
 	unsigned tries;
 	struct key_pair root;
@@ -124,13 +125,13 @@ struct regs {
 	struct facts facts;
 	bool has_trust;
 	struct checkpoint trust;
-	struct pubkey trusted[TRUSTED_MAX];
+	struct pubkey *trusted; /* of trusted_count keepers, at most TRUSTED_MAX; NULL when none */
 	size_t trusted_count;
 	struct keeper_role *keeper; /* NULL until needed */
 	struct client client;
 	struct enrol enrol;
 	struct sync sync;
-	struct create create;
+	struct create *create; /* NULL = none under way */
 	struct map peers;
 	struct limit enrol_limit, sync_limit;
 	usec_t sync_asked; /* last regs_sync; 0 = never */
@@ -217,7 +218,6 @@ void serve_secrets(struct regs *r, usec_t now);
 struct peer *serve_peer(const struct regs *r, const struct pubkey *key);
 
 /* create.c */
-void create_init(struct regs *r);
 void create_settle(struct regs *r, usec_t now);
 void create_result(struct regs *r, enum reg_status status, const uint8_t *grant, size_t len,
 		   usec_t now);

@@ -63,10 +63,25 @@ static bool is_ours_to_give(const struct dht *d, const struct record *r, const s
 	return true;
 }
 
+/* What goes over a session arrives, and needs no answer. */
+static void bring(struct dht *d, struct newcomer *n, struct dht_msg *m, usec_t now)
+{
+	const struct contact *c = dht_table_get(&d->table, &n->key);
+	struct rpc_owner owner = { .done = put_done };
+	uint8_t out[DHT_PUT_MAX];
+
+	n->puts++;
+	if (c && c->live) {
+		m->wish = DHT_WISH_SILENCE;
+		d->env.send(d->env.ctx, &n->key, out, dht_msg_write(out, sizeof(out), m), 0);
+	} else {
+		rpc_call(&d->rpcs, &n->key, m, &owner, now);
+	}
+}
+
 /* True when a record was sent. */
 static bool give(struct dht *d, struct newcomer *n, usec_t now)
 {
-	struct rpc_owner owner = { .done = put_done };
 
 	for (size_t i = 0; i < SCAN_MAX && n->at < d->store.count; i++) {
 		struct record r = dht_store_at(&d->store, n->at++);
@@ -75,7 +90,7 @@ static bool give(struct dht *d, struct newcomer *n, usec_t now)
 		if (!is_ours_to_give(d, &r, n, now))
 			continue;
 		m.record[0] = (struct dht_bytes){ r.bytes, r.len };
-		n->puts += rpc_call(&d->rpcs, &n->key, &m, &owner, now) == 0;
+		bring(d, n, &m, now);
 		return true;
 	}
 	return false;

@@ -1,7 +1,8 @@
 /* rpc.c - request ids are 64 random bits and belong to one key, or, when the ring chose who is
  * asked, to one answer: who does not see the request can not answer it. What is answered by the
  * nearest makes no contact: anybody on the way could have named any key.
- * Each request is tried RPC_TRIES times; a try waits as long as the answers seen so far suggest
+ * Each request is tried RPC_TRIES times, the second by another way: somebody on the first may be
+ * dead, or drop what he should forward; a try waits as long as the answers seen so far suggest
  * (RFC 6298, section 2; repeated requests do not count). At most RPC_MAX wait, a full table
  * refuses the caller, who tries later. */
 #include "dht/rpc.h"
@@ -13,6 +14,8 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+
+#define WAYS 64 /* other ways to choose from */
 
 void rpc_init(struct rpcs *rs, const uint8_t seed[16])
 {
@@ -66,13 +69,13 @@ static void measure(struct rpcs *rs, usec_t rtt)
 static void send(struct rpc *r, usec_t now)
 {
 	const struct dht_env *env = r->all->env;
+	unsigned way = r->tries++ ? 1 + r->id % WAYS : 0;
 
-	r->tries++;
 	timer_set(r->all->timers, &r->timer, now + rpc_timeout(r->all));
 	if (r->nearest)
-		env->send_nearest(env->ctx, &r->target, r->bytes, r->len);
+		env->send_nearest(env->ctx, &r->target, r->bytes, r->len, way);
 	else
-		env->send(env->ctx, &r->to, r->bytes, r->len);
+		env->send(env->ctx, &r->to, r->bytes, r->len, way);
 }
 
 static void fire(struct timer *t, usec_t now)
@@ -107,7 +110,7 @@ static uint64_t unused_id(struct rpcs *rs)
 static struct rpc *rpc_new(struct rpcs *rs, struct dht_msg *m, const struct rpc_owner *owner,
 			   usec_t now)
 {
-	uint8_t bytes[DHT_MSG_HEAD_LEN + 2 + RECORD_LEN_MAX];
+	uint8_t bytes[DHT_PUT_MAX];
 	struct rpc *r;
 	size_t len;
 

@@ -8,9 +8,8 @@
 struct held_record;
 
 struct dht_store {
-	struct map names;   /* the first struct held_record of each record_name */
 	struct map origins; /* struct held_origin by signer; empty while none can have too many */
-	struct held_record **all;
+	struct held_record **all; /* by name */
 	size_t count, size; /* of all */
 	struct pubkey self; /* whose records no quota refuses */
 	void (*random)(void *ctx, void *out, size_t len);
@@ -41,7 +40,14 @@ void dht_store_remove(struct dht_store *s, const struct record_name *name,
 		      const struct pubkey *signer);
 /* Drops what has expired. */
 void dht_store_sweep(struct dht_store *s, uint64_t wall);
-/* Number i of those held, in no order; i < count. */
+/* Records of others that have been held for so many minutes or more, and are strays. */
+struct store_shed {
+	uint16_t minutes;
+	bool (*is_stray)(void *ctx, const struct record_name *name);
+	void *ctx;
+};
+void dht_store_shed(struct dht_store *s, const struct store_shed *shed, uint64_t wall);
+/* Number i of those held, in the order of names; i < count. */
 struct record dht_store_at(const struct dht_store *s, size_t i);
 /* Bytes allocated. */
 size_t dht_store_size(const struct dht_store *s);

@@ -1,17 +1,19 @@
 /* addresses.c - telling peers where we may be reached, and trying what they tell.
  *
  * What we tell: what the owner set, then where peers that proved themselves see us (the newest
- * OBSERVED_MAX). What a peer tells becomes candidates: the peer is authenticated and asked for it,
- * yet a told address may be somebody else's, so there are at most eight candidates, each with a
- * schedule that thins out (path.c), and one such message a second. A leaf tells its agent, too: the
- * ring leads to it by way of that one only. */
+ * OBSERVED_MAX); nothing on a direct path when there is one address only. What a peer tells becomes
+ * candidates: the peer is authenticated and asked for it, yet a told address may be somebody
+ * else's, so there are at most eight candidates, each with a schedule that thins out (path.c), and
+ * one such message a second. A leaf tells its agent, too: the ring leads to it by way of that one
+ * only. */
 #include "p2p/addresses.h"
 
 #include "p2p/later.h"
+#include "p2p/route.h"
+#include "p2p/transmit.h"
 
 #define ADDRESSES_A_SECOND 1 /* messages of one peer */
 #define ADDRESSES_BURST 5
-#include "p2p/route.h"
 
 bool addresses_usable(const struct addr *a)
 {
@@ -57,6 +59,18 @@ void addresses_tell(struct session *s, usec_t now)
 	if (channel_send(s->channel, SERVICE_ADDRESSES, msg, wr_len(&w), now) < 0)
 		p2p_drop(s->p, DROP_FULL);
 	session_touch(s);
+}
+
+/* Who reached our only address, or was seen at it, knows it. The first packet under a new key must
+ * come from the initiator. */
+void addresses_greet(struct session *s, usec_t now)
+{
+	struct addr list[P2P_ADDRESSES_MAX];
+
+	if (s->kind != P2P_PATH_DIRECT || s->p->cfg.leaf || p2p_own_addresses(s->p, list) != 1)
+		addresses_tell(s, now);
+	else if (s->initiator)
+		transmit_keepalive(s, now);
 }
 
 void addresses_tell_all(struct p2p *p, usec_t now)

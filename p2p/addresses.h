@@ -6,6 +6,8 @@
 #include "p2p/session.h"
 
 void addresses_tell(struct session *s, usec_t now);
+/* The first word on a new session: what it cannot know already. */
+void addresses_greet(struct session *s, usec_t now);
 void addresses_tell_all(struct p2p *p, usec_t now);
 /* Those of a leaf, if its agent is another one now. */
 void addresses_mind_agent(struct p2p *p, usec_t now);

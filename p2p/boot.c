@@ -122,6 +122,9 @@ static void rest(struct p2p *p, struct boot *b, usec_t now)
 		return;
 	s->bootstrap = false;
 	session_touch(s);
+	if (ring_info(p->ring).size > RING_LARGE && s->up && s->initiator && !session_is_ours(s) &&
+	    session_active_at(s) == s->up_since)
+		session_close(s, now); /* so many begin with it: no trial */
 }
 
 static void keep(struct p2p *p, struct boot *b, usec_t now)
@@ -213,8 +216,11 @@ void boot_up(struct p2p *p, const struct session *s)
 {
 	struct boot *b = s->bootstrap ? find(&p->boots, &s->peer) : NULL;
 
-	if (b)
-		b->told = false;
+	if (!b)
+		return;
+	b->told = false;
+	if (!p->cfg.leaf)
+		b->next = usec_min(b->next, p->now + BOOT_SETTLE);
 }
 
 void boot_down(struct p2p *p, const struct session *s, usec_t now)

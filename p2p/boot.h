@@ -10,6 +10,7 @@
 #define BOOT_ADDRS 8
 #define BOOT_GAP_MAX SEC(30) /* WHOIS, and INIT, are tried again after 1 s, doubling up to this */
 #define BOOT_REST MINUTES(40)  /* and up to as much again: between two looks at one */
+#define BOOT_SETTLE SEC(10) /* after it is up: do we know our place by now? */
 #define BOOT_SILENT 4	     /* unanswered tries before WRONG_KEY is told */
 
 struct p2p;

@@ -9,7 +9,8 @@
 
 #define SEGMENT_FIRST 1
 #define SEGMENT_LAST 2
-#define SEGMENT_HEAD 7 /* kind, flags, service, sequence */
+#define SEGMENT_ACK 4	/* an acknowledgement rides along */
+#define SEGMENT_HEAD 11 /* at most: kind, flags, service, sequence, acknowledgement */
 
 #define QUEUE_MESSAGES_MAX 4096 /* so that tiny messages are bounded in number too */
 #define WINDOW_START 16
@@ -106,8 +107,14 @@ void channel_tx_fini(struct channel *c);
 void channel_tx_pump(struct channel *c, usec_t now);
 void channel_tx_tick(struct channel *c, usec_t now);
 void channel_tx_sample(struct channel_tx *t, usec_t rtt);
+/* False when it names what was never sent. */
+bool channel_tx_may_be_acked(const struct channel_tx *t, uint32_t next, uint64_t map);
+void channel_tx_acked(struct channel *c, uint32_t next, uint64_t map, usec_t now);
 
 void channel_rx_fini(struct channel *c);
 void channel_rx_tick(struct channel *c, usec_t now);
+/* The acknowledgement that is owed, if a number says all of it, goes with a segment: it is owed no
+ * more. False = there is none. */
+bool channel_rx_ack_rides(struct channel_rx *x, uint32_t *next);
 
 #endif

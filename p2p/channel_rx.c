@@ -7,7 +7,8 @@
  * segment's turn comes: one that does not fit is as if it had never come, so its sender repeats it
  * in vain and loses its session. At most 64 segments and one message are held.
  * One acknowledgement is owed from the first segment on. It waits ACK_DELAY for others to share it,
- * but not for more than ACK_EVERY, nor when it tells of a loss. */
+ * but not for more than ACK_EVERY, nor when it tells of a loss. A segment that goes the other way
+ * meanwhile takes it along; one that tells of a loss needs its bitmap, and goes alone. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -115,42 +116,68 @@ static void hold(struct channel_rx *x, uint32_t seq, const struct in_segment *s)
 	x->held += s->len;
 }
 
-static bool segment_read(struct rd *r, struct in_segment *s, uint32_t *seq)
+static bool segment_read(struct rd *r, struct in_segment *s, uint32_t *seq, uint32_t *ack)
 {
 	s->flags = rd_u8(r);
 	s->service = rd_u8(r);
 	*seq = rd_u32(r);
+	*ack = s->flags & SEGMENT_ACK ? rd_u32(r) : 0;
 	s->len = 0;
 	if (rd_left(r) == 0 || rd_left(r) > CHANNEL_SEGMENT_MAX)
 		return false;
 	s->len = (uint16_t)rd_left(r);
 	s->bytes = rd_bytes(r, s->len);
-	return rd_done(r) && !(s->flags & ~(SEGMENT_FIRST | SEGMENT_LAST));
+	return rd_done(r) && !(s->flags & ~(SEGMENT_FIRST | SEGMENT_LAST | SEGMENT_ACK));
+}
+
+/* False when it cannot be one of those that are awaited. */
+static bool segment_take(struct channel *c, const struct in_segment *s, uint32_t seq)
+{
+	struct channel_rx *x = &c->rx;
+	uint32_t ahead = seq - x->next;
+
+	if ((int32_t)ahead < 0)
+		return true;
+	if (ahead >= CHANNEL_IN_FLIGHT || (ahead == 0 && !fits(x, s)))
+		return false;
+	if (ahead > 0) {
+		hold(x, seq, s);
+		return true;
+	}
+	take(c, s);
+	take_held(c);
+	return true;
 }
 
 bool channel_segment(struct channel *c, struct rd *r, usec_t now)
 {
 	struct channel_rx *x = &c->rx;
 	struct in_segment s;
-	uint32_t seq, ahead;
+	uint32_t seq, ack;
 	bool urgent = x->held;
 
-	if (!segment_read(r, &s, &seq))
+	if (!segment_read(r, &s, &seq, &ack))
 		return false;
-	ahead = seq - x->next;
-	if ((int32_t)ahead >= 0 && ahead >= CHANNEL_IN_FLIGHT)
+	if (s.flags & SEGMENT_ACK && !channel_tx_may_be_acked(&c->tx, ack, 0))
 		return false;
-	if (ahead == 0) {
-		if (!fits(x, &s))
-			return false;
-		take(c, &s);
-		take_held(c);
-	} else if ((int32_t)ahead > 0) {
-		hold(x, seq, &s);
-	}
+	urgent |= seq != x->next;
+	if (!segment_take(c, &s, seq))
+		return false;
 	x->owed++;
-	urgent |= ahead || x->owed >= ACK_EVERY;
+	urgent |= x->owed >= ACK_EVERY;
 	x->ack_at = usec_min(x->ack_at, urgent ? now : now + ACK_DELAY);
+	if (s.flags & SEGMENT_ACK)
+		channel_tx_acked(c, ack, 0, now);
+	return true;
+}
+
+bool channel_rx_ack_rides(struct channel_rx *x, uint32_t *next)
+{
+	if (x->ack_at == USEC_NEVER || x->held)
+		return false;
+	x->ack_at = USEC_NEVER;
+	x->owed = 0;
+	*next = x->next;
 	return true;
 }
 

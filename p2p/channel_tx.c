@@ -104,13 +104,18 @@ static void transmit(struct channel *c, uint32_t seq, usec_t now)
 	struct out_segment *s = slot_of(c->tx.busy, seq);
 	uint8_t plain[SEGMENT_HEAD + CHANNEL_SEGMENT_MAX];
 	struct wr w = wr_of(plain, sizeof(plain));
+	uint32_t ack;
+	bool acks = channel_rx_ack_rides(&c->rx, &ack);
 
 	assert(s->len > 0 && s->offset + s->len <= s->msg->len);
 	wr_u8(&w, CHANNEL_KIND_SEGMENT);
 	wr_u8(&w, (s->offset == 0 ? SEGMENT_FIRST : 0) |
-			  (s->offset + s->len == s->msg->len ? SEGMENT_LAST : 0));
+			  (s->offset + s->len == s->msg->len ? SEGMENT_LAST : 0) |
+			  (acks ? SEGMENT_ACK : 0));
 	wr_u8(&w, s->msg->service);
 	wr_u32(&w, seq);
+	if (acks)
+		wr_u32(&w, ack);
 	wr_copy(&w, s->msg->bytes + s->offset, s->len);
 	assert(wr_ok(&w));
 	s->sent = now;
@@ -284,24 +289,38 @@ static void acked(struct channel *c, uint32_t next, uint64_t map, usec_t now)
 		end(t);
 }
 
+/* How many of those in flight a number passes; negative: too late, overtaken by a newer one. */
+static int32_t passes(const struct channel_tx *t, uint32_t next)
+{
+	return (int32_t)(next - (t->next - in_flight(t)));
+}
+
+bool channel_tx_may_be_acked(const struct channel_tx *t, uint32_t next, uint64_t map)
+{
+	int32_t flying = (int32_t)in_flight(t), past = passes(t, next);
+	int32_t named = flying - past - 1; /* the bitmap begins one after `next` */
+
+	if (t->dead || past < 0)
+		return true;
+	if (past > flying)
+		return false;
+	assert(named < 64);
+	return !(map >> (named > 0 ? named : 0));
+}
+
+void channel_tx_acked(struct channel *c, uint32_t next, uint64_t map, usec_t now)
+{
+	if (!c->tx.dead && in_flight(&c->tx) && passes(&c->tx, next) >= 0)
+		acked(c, next, map, now);
+}
+
 bool channel_ack(struct channel *c, struct rd *r, usec_t now)
 {
-	uint32_t next = rd_u32(r), flying = in_flight(&c->tx), named;
-	uint32_t ahead = next - (c->tx.next - flying);
+	uint32_t next = rd_u32(r);
 	uint64_t map = rd_u64(r);
 
-	if (!rd_done(r))
+	if (!rd_done(r) || !channel_tx_may_be_acked(&c->tx, next, map))
 		return false;
-	if (c->tx.dead || (int32_t)ahead < 0)
-		return true; /* too late: overtaken by a newer one */
-	if (ahead > flying)
-		return false; /* never sent */
-	named = flying - ahead; /* from `next` on; the bitmap begins one later */
-	named = named ? named - 1 : 0;
-	assert(named < 64);
-	if (map >> named)
-		return false; /* never sent */
-	if (flying)
-		acked(c, next, map, now);
+	channel_tx_acked(c, next, map, now);
 	return true;
 }

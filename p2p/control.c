@@ -2,8 +2,11 @@
  *
  * RING, ATTACH and ADDRESSES are handled inside, but not from within the channel's callback: they
  * wait in later.h until the segment that completed them is done with. Everything else becomes a
- * P2P_MESSAGE event at once. */
+ * P2P_MESSAGE event at once. RING messages may also come alone, unacknowledged. */
 #include "p2p/control.h"
+
+#include <assert.h>
+#include <string.h>
 
 #include "p2p/addresses.h"
 #include "p2p/later.h"
@@ -70,6 +73,22 @@ static void close_input(struct session *s, struct rd r, usec_t now)
 	session_closed(s, now);
 }
 
+static void message(void *ctx, uint8_t service, const uint8_t *msg, size_t len);
+
+/* Not acknowledged: whatever the next one of its kind heals. */
+static void message_input(struct session *s, struct rd r, usec_t now)
+{
+	uint8_t flags = rd_u8(&r), service = rd_u8(&r);
+	size_t len = rd_left(&r);
+	const uint8_t *msg = rd_bytes(&r, len);
+
+	(void)flags, (void)now;
+	if (!rd_ok(&r) || service != SERVICE_RING || len > CONTROL_MESSAGE_MAX)
+		p2p_drop(s->p, DROP_MALFORMED);
+	else
+		message(s, service, msg, len);
+}
+
 static const struct {
 	const char *name;
 	size_t len_min; /* of the body */
@@ -80,6 +99,7 @@ static const struct {
 	[CONTROL_ACK] = { "ack", 12, ack_input },
 	[CONTROL_ROUTED] = { "routed", ROUTED_HEAD, route_input },
 	[CONTROL_CLOSE] = { "close", 1, close_input },
+	[CONTROL_MESSAGE] = { "message", 3, message_input },
 };
 _Static_assert(ARRAY_LEN(kinds) == CONTROL_KINDS, "every control kind has a row");
 
@@ -128,4 +148,13 @@ struct channel *control_channel(struct session *s)
 	struct channel_env env = { .ctx = s, .emit = emit, .message = message };
 
 	return channel_new(&env);
+}
+
+void control_message(struct session *s, uint8_t service, const uint8_t *msg, size_t len, usec_t now)
+{
+	uint8_t plain[3 + CONTROL_MESSAGE_MAX] = { CONTROL_MESSAGE, 0, service };
+
+	assert(len <= CONTROL_MESSAGE_MAX);
+	memcpy(plain + 3, msg, len);
+	transmit_control(s, plain, 3 + len, ASKS_NOTHING, now);
 }

@@ -11,8 +11,11 @@ enum control_kind {
 	CONTROL_ACK = 2,
 	CONTROL_ROUTED = 3,
 	CONTROL_CLOSE = 4,
+	CONTROL_MESSAGE = 5,
 	CONTROL_KINDS
 };
+
+#define CONTROL_MESSAGE_MAX 1200 /* bytes of a message that is not acknowledged */
 
 enum close_reason {
 	CLOSE_DONE = 0,
@@ -21,6 +24,8 @@ enum close_reason {
 
 /* The plaintext of a CONTROL packet. */
 void control_input(struct session *s, struct rd r, usec_t now);
+/* A message of at most CONTROL_MESSAGE_MAX bytes that may be lost; of service RING only. */
+void control_message(struct session *s, uint8_t service, const uint8_t *msg, size_t len, usec_t now);
 /* The session's channel, filled in with our callbacks. */
 struct channel *control_channel(struct session *s);
 

@@ -66,7 +66,7 @@ struct p2p {
 	struct namespace *ns; /* by the number that our owner gave, below ns_count */
 	uint16_t ns_count;    /* at most P2P_NAMESPACES_MAX */
 	struct node_id told_agent; /* as a leaf: through whom we are reached */
-	struct addr addresses[P2P_ADDRESSES_MAX];
+	struct addr *addresses; /* address_count, at most P2P_ADDRESSES_MAX; never NULL */
 	size_t address_count;
 	struct addr observed[OBSERVED_MAX];
 	usec_t observed_at[OBSERVED_MAX];

@@ -60,6 +60,7 @@ static void opened(struct session *s, const struct way *w, const uint8_t *pkt, s
 		transmit_probe_input(s, w, plain, now);
 	} else if (type == PACKET_CONTROL) {
 		control_input(s, plain, now);
+		transmit_sign(s, w, now);
 	} else {
 		p2p_drop(s->p, DROP_UNKNOWN);
 	}

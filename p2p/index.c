@@ -83,6 +83,6 @@ void index_take(struct index *x, uint32_t number)
 	x->slots[hole] = (struct index_entry){ 0 };
 	if (--x->count == 0)
 		index_fini(x);
-	else if (x->size > SIZE_START && x->count * 8 < x->size)
+	else if (x->size > SIZE_START && x->count * 8 < x->size * 3)
 		resize(x, x->size / 2);
 }

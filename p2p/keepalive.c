@@ -6,7 +6,8 @@
  *   handshake  2 s: perhaps the other side restarted and knows our keys no more
  *   switch     3 s: another path; again every 3 s
  *   keepalive  nothing sent for 15 s (less jitter), or no keepalive for so long that tells
- *              revocation numbers
+ *              revocation numbers; or a sign of life is owed, and nothing was sent for 80 ms that
+ *              could be it
  *   down       nothing heard for 15 s on any way, and probes unanswered for 4.5 s
  *
  * Sessions with a leaf: 25 s for 15; of a leaf three keepalives may be missed before it is probed.
@@ -42,12 +43,20 @@ static usec_t probe_at(const struct keepalive *k, const struct keepalive_marks *
 
 static usec_t switch_at(const struct keepalive *k, const struct keepalive_marks *m)
 {
-	return m->waiting ? later(m->waiting, k->switched) + KEEPALIVE_SWITCH : USEC_NEVER;
+	return m->waiting ? later(m->waiting, heard_at(k->switched)) + KEEPALIVE_SWITCH : USEC_NEVER;
+}
+
+/* What is sent at the moment of the question arrives after it was asked, too. */
+static bool owes_sign(const struct keepalive *k, const struct keepalive_marks *m)
+{
+	return k->asked > m->sent;
 }
 
 static usec_t keepalive_at(const struct keepalive *k, const struct keepalive_marks *m)
 {
-	return (k->tells ? usec_min(k->told, m->sent) : m->sent) + k->idle;
+	usec_t at = (k->tells ? usec_min(heard_at(k->told), m->sent) : m->sent) + k->idle;
+
+	return owes_sign(k, m) ? usec_min(at, k->asked + KEEPALIVE_SIGN) : at;
 }
 
 static usec_t down_at(const struct keepalive *k, const struct keepalive_marks *m)
@@ -71,11 +80,11 @@ unsigned keepalive_needs(struct keepalive *k, const struct keepalive_marks *m, u
 	}
 	if (now >= switch_at(k, m)) {
 		needs |= NEED_SWITCH;
-		k->switched = now;
+		k->switched = heard_unit(now);
 	}
 	if (now >= keepalive_at(k, m)) {
 		needs |= NEED_KEEPALIVE;
-		k->told = now;
+		k->told = heard_unit(now);
 	}
 	return needs;
 }
@@ -98,6 +107,12 @@ bool keepalive_asks_now(struct keepalive *k, const struct keepalive_marks *m, us
 		return false;
 	k->probed = now;
 	return true;
+}
+
+void keepalive_asked(struct keepalive *k, const struct keepalive_marks *m, usec_t now)
+{
+	if (!owes_sign(k, m))
+		k->asked = now;
 }
 
 void keepalive_wake(struct keepalive_marks *m, usec_t now)

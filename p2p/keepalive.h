@@ -16,6 +16,7 @@
 #define KEEPALIVE_LEAF_MISSES 3	       /* of a leaf's keepalives before that is done */
 #define KEEPALIVE_UNANSWERED MSEC(4500) /* how long probes must have been unanswered to go down */
 #define KEEPALIVE_DOUBT MSEC(200)      /* an answer so late, and later than 4 RTT: in doubt */
+#define KEEPALIVE_SIGN MSEC(80)	       /* what goes out anyhow so soon is sign of life enough */
 
 enum keepalive_need {
 	NEED_PROBE = 1,
@@ -24,6 +25,21 @@ enum keepalive_need {
 	NEED_KEEPALIVE = 8,
 	NEED_DOWN = 16,
 };
+
+/* Times of what was heard or said last: sixteenths of a second or so are enough, and half the
+ * memory. */
+#define HEARD_SHIFT 16
+static inline uint32_t heard_unit(usec_t at)
+{
+	uint32_t units = (uint32_t)(at >> HEARD_SHIFT);
+
+	return units ? units : 1;
+}
+
+static inline usec_t heard_at(uint32_t units)
+{
+	return (usec_t)units << HEARD_SHIFT;
+}
 
 /* What a packet that goes out lets us expect. */
 enum keepalive_asks {
@@ -40,7 +56,9 @@ struct keepalive_marks {
 };
 
 struct keepalive {
-	usec_t probed, switched, told;
+	usec_t probed;
+	usec_t asked; /* for a sign of life: owed while nothing was sent since; 0 = never */
+	uint32_t switched, told; /* heard_unit */
 	uint32_t idle;	/* us between keepalives: the interval less the session's own jitter */
 	uint8_t silent; /* s; nothing heard for so long: probe */
 	bool tells; /* our keepalives say something (revocation numbers): busy sessions too */
@@ -77,8 +95,11 @@ usec_t keepalive_deadline(const struct keepalive *k, const struct keepalive_mark
 /* When a peer at this round-trip time, 0 = unknown, is in doubt if nothing is heard until then:
  * USEC_NEVER while it owes nothing. */
 usec_t keepalive_doubt_at(const struct keepalive_marks *m, usec_t rtt);
-/* Something that matters is handed to the peer, of whom nothing was heard for a while: probe it
- * too? At most once a second. */
+/* Something that matters is handed to the peer, of whom nothing was heard for a while: ask it for
+ * a sign of life? At most once a second. */
 bool keepalive_asks_now(struct keepalive *k, const struct keepalive_marks *m, usec_t now);
+/* The peer asks for one. Whatever is sent from now on is one; if nothing is for KEEPALIVE_SIGN, a
+ * keepalive. Signs ask for nothing. */
+void keepalive_asked(struct keepalive *k, const struct keepalive_marks *m, usec_t now);
 
 #endif

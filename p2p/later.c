@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "p2p/addresses.h"
 #include "p2p/connect.h"
+#include "p2p/control.h"
 #include "p2p/route.h"
 
 struct later *later_put(struct p2p *p, enum later_kind kind, const void *body, size_t len)
@@ -123,6 +124,17 @@ static void ring_send(void *ctx, const struct pubkey *to, const uint8_t *msg, si
 	session_touch(s);
 }
 
+static void ring_tell(void *ctx, const struct pubkey *to, const uint8_t *msg, size_t len)
+{
+	struct p2p *p = ctx;
+	struct session *s = session_find(p, to);
+
+	if (!s || !s->up)
+		return;
+	control_message(s, SERVICE_RING, msg, len, p->now);
+	session_touch(s);
+}
+
 static void ring_route(void *ctx, const struct node_id *to, const struct node_id *agent,
 		       bool nearest, const uint8_t *msg, size_t len)
 {
@@ -163,5 +175,5 @@ struct ring_env later_ring_env(struct p2p *p)
 {
 	return (struct ring_env){ .ctx = p, .random = ring_random, .send = ring_send,
 				  .route = ring_route, .want = ring_want,
-				  .addresses = ring_addresses, .key_valid = p->cfg.crypto->key_valid };
+				  .addresses = ring_addresses, .key_valid = p->cfg.crypto->key_valid, .tell = ring_tell };
 }

@@ -56,11 +56,12 @@ static void tables_init(struct p2p *p)
 	p2p_random(p, seed, sizeof(seed));
 	map_init(&p->sessions, offsetof(struct session, peer), KEY_LEN, P2P_SESSIONS_MAX, seed);
 	map_init(&p->sessions_by_id, offsetof(struct session, id), ID_LEN, P2P_SESSIONS_MAX, seed);
-	stamps_init(&p->stamps, seed);
+	stamps_init(&p->stamps);
 	index_init(&p->view.slots);
 	index_init(&p->view.peers);
 	timers_init(&p->timers);
 	p->lane.drops = &p->drops;
+	p->addresses = mem_new(0);
 	list_init(&p->dirty);
 	list_init(&p->later);
 	limit_init(&p->inits, INITS_A_SECOND, INITS_A_SECOND);
@@ -115,6 +116,7 @@ void p2p_free(struct p2p *p, usec_t now)
 	timers_fini(&p->timers);
 	boots_fini(&p->boots);
 	free(p->sources);
+	free(p->addresses);
 	if (p->ns)
 		sodium_memzero(p->ns, p->ns_count * sizeof(*p->ns));
 	free(p->ns);
@@ -190,6 +192,7 @@ void p2p_set_addresses(struct p2p *p, const struct addr *addrs, size_t count, us
 {
 	p2p_enter(p, now);
 	p->address_count = count < P2P_ADDRESSES_MAX ? count : P2P_ADDRESSES_MAX;
+	p->addresses = mem_resize(p->addresses, p->address_count * sizeof(*addrs));
 	memcpy(p->addresses, addrs, p->address_count * sizeof(*addrs));
 	addresses_tell_all(p, now);
 	session_settle(p, now);
@@ -273,14 +276,18 @@ int p2p_route(struct p2p *p, const struct node_id *to, const struct node_id *age
 	return route_message(p, &m, now);
 }
 
-int p2p_route_nearest(struct p2p *p, const struct node_id *target, uint8_t service,
-		      const uint8_t *msg, size_t len, usec_t now)
+int p2p_route_nearest(struct p2p *p, const struct node_id *target, const struct node_id *agent,
+		      uint8_t service, const uint8_t *msg, size_t len, usec_t now)
 {
 	struct routed m = { .flags = ROUTED_NEAREST, .service = service, .to = *target,
 			    .body = msg, .len = len };
 
+	if (agent)
+		m.agent = *agent;
 	return route_message(p, &m, now);
 }
+
+struct node_id p2p_link(const struct p2p *p, unsigned turn) { return route_link(p, turn); }
 
 int p2p_locate(struct p2p *p, const struct pubkey *peer, const struct addr *addrs, size_t count,
 	       const struct node_id *agent, usec_t now)

@@ -51,8 +51,11 @@ bool p2p_has_session(const struct p2p *p, const struct pubkey *peer);
 int p2p_route(struct p2p *p, const struct node_id *to, const struct node_id *agent, uint8_t service,
 	      const uint8_t *msg, size_t len, usec_t now);
 /* The same to whoever, ourselves apart, stands nearest to `target`. */
-int p2p_route_nearest(struct p2p *p, const struct node_id *target, uint8_t service,
-		      const uint8_t *msg, size_t len, usec_t now);
+int p2p_route_nearest(struct p2p *p, const struct node_id *target, const struct node_id *agent,
+		      uint8_t service, const uint8_t *msg, size_t len, usec_t now);
+/* A link of ours, to be the agent of what should go another way, which changes with `turn`; zero when
+ * there is none. */
+struct node_id p2p_link(const struct p2p *p, unsigned turn);
 /* Where a peer may be found; `agent` has a session with it (NULL: nobody known). The second: who
  * has one with us, for others to be told; zero = nobody. */
 int p2p_locate(struct p2p *p, const struct pubkey *peer, const struct addr *addrs, size_t count,

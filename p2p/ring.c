@@ -13,8 +13,7 @@
 #include "base/mem.h"
 #include "p2p/ring_impl.h"
 
-#define LOST_TRIES (WANT_TRIES - 2) /* two more at once, then it is up to ring_lost.c */
-#define SCAN_MAX 128 /* up to so many links it is quicker to look than to hash */
+#define SCAN_MAX 1024 /* up to so many links it is quicker to look than to hash */
 
 struct ring *ring_new(const struct pubkey *self, enum ring_profile profile,
 		      const struct ring_env *env, usec_t now)
@@ -32,7 +31,7 @@ struct ring *ring_new(const struct pubkey *self, enum ring_profile profile,
 	table_init(&r->known, RING_CONTACTS_MAX);
 	r->want_at = r->status_at = r->find_at = r->links_at = USEC_NEVER;
 	r->shortcut_at = r->lost_at = r->demand_at = r->leaf_at = USEC_NEVER;
-	r->changed_at = now;
+	(void)now;
 	return r;
 }
 
@@ -66,22 +65,14 @@ usec_t ring_jitter(const struct ring *r, usec_t t)
 	return t - t / 5 + ring_draw(r, (uint32_t)(2 * t / 5) + 1);
 }
 
-static struct link *scan(const struct table *t, const struct pubkey *key)
-{
-	for (size_t i = 0; i < t->count; i++)
-		if (key_equal(&t->v[i]->key, key))
-			return (struct link *)t->v[i];
-	return NULL;
-}
-
 struct link *ring_link(const struct ring *r, const struct pubkey *key)
 {
 	struct place p;
 	struct link *l;
 
 	if (r->links.count + r->leaves.count <= SCAN_MAX) {
-		l = scan(&r->links, key);
-		return l ? l : scan(&r->leaves, key);
+		l = (struct link *)table_scan(&r->links, key);
+		return l ? l : (struct link *)table_scan(&r->leaves, key);
 	}
 	p = ring_place(r, key);
 	l = (struct link *)table_find(&r->links, &p);
@@ -111,12 +102,14 @@ void ring_near_changed(struct ring *r, usec_t now)
 
 void ring_link_up(struct ring *r, const struct pubkey *peer, usec_t now)
 {
+	uint32_t heard_of_by;
 	struct link *l;
 	size_t index;
 
 	assert(!key_equal(peer, &r->self));
 	if (ring_link(r, peer) || r->links.count + r->leaves.count >= LINKS_MAX)
 		return;
+	heard_of_by = want_heard_of_by(r, peer);
 	want_forget(r, peer);
 	lost_forget(r, peer);
 	if (r->links.count == 0)
@@ -124,6 +117,7 @@ void ring_link_up(struct ring *r, const struct pubkey *peer, usec_t now)
 	l = mem_new(sizeof(*l));
 	l->at = ring_place(r, peer);
 	l->serial = ++r->serial;
+	l->heard_of_by = heard_of_by;
 	l->direct = true;
 	l->status_at = USEC_NEVER;
 	index = table_add(&r->links, &l->at);
@@ -185,6 +179,7 @@ void ring_link_down(struct ring *r, const struct pubkey *peer, usec_t now)
 	k->c.addr_count = (uint8_t)n;
 	memcpy(k->c.addrs, addrs, n * sizeof(addrs[0]));
 	k->tries = LOST_TRIES;
+	k->lost = true;
 	k->try_at = now + ring_jitter(r, SEC(1));
 	k->flight_until = now;
 }
@@ -195,8 +190,8 @@ void ring_link_state(struct ring *r, const struct pubkey *peer, bool direct, boo
 
 	if (!l)
 		return;
-	if (l->direct != direct && r->links_at == USEC_NEVER && r->profile == RING_FULL)
-		r->links_at = r->links_sent + MINUTES(1); /* no `now` here: soon enough */
+	if (l->direct != direct && r->profile == RING_FULL) /* no `now` here: soon enough */
+		r->links_at = usec_min(r->links_at, r->links_sent + LINKS_PAUSE);
 	l->direct = direct;
 	l->doubt = doubt;
 }
@@ -301,7 +296,7 @@ size_t ring_links(const struct ring *r, struct pubkey *out, size_t max)
 
 static size_t table_bytes(const struct table *t, size_t item)
 {
-	return t->size * sizeof(t->v[0]) + t->count * item;
+	return t->size * (sizeof(t->v[0]) + sizeof(t->mark[0])) + t->count * item;
 }
 
 static size_t bytes(const struct ring *r)

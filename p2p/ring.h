@@ -56,6 +56,8 @@ struct ring_env {
 	size_t (*addresses)(void *ctx, const struct pubkey *peer, struct addr *out, size_t max);
 	/* Is this key of the accepted form? key_valid, but for large simulations. */
 	bool (*key_valid)(const struct pubkey *k);
+	/* As send, but it may be lost, and is not acknowledged; NULL: send does it. */
+	void (*tell)(void *ctx, const struct pubkey *to, const uint8_t *msg, size_t len);
 };
 
 struct ring *ring_new(const struct pubkey *self, enum ring_profile profile,

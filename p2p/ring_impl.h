@@ -23,15 +23,18 @@
 #define LEAVES_MAX 64
 #define KNOWN_PER_INFORMER 64
 #define KNOWN_FOR MINUTES(2)	/* a contact nobody mentions any more */
-#define GIVEN_UP_FOR MINUTES(1) /* how long a contact that failed or left is not believed */
+#define FAILED_FOR SEC(20) /* how long a contact that failed is not believed, */
+#define LEFT_FOR MINUTES(1) /* and one that left */
 #define LOST_MAX 32
 #define LEAF_CONTACTS 8 /* other nodes that a leaf could link with, as it is told */
 #define DEMAND_MAX 16
+#define LINKS_PAUSE MINUTES(2) /* before everybody is told of our links again */
 
 #define WANTS_MAX 8 /* in flight */
 #define WANTS_PER_INFORMER 4
 #define WANT_FLIGHT SEC(3)
 #define WANT_TRIES 6
+#define LOST_TRIES (WANT_TRIES - 2) /* two more at once, then it is up to ring_lost.c */
 #define WANT_ADDRESSES 8 /* contacted in any one second */
 
 #define MESSAGE_MAX 1200 /* bytes of a RING message we write */
@@ -62,11 +65,12 @@ struct link {
 	usec_t input_full;    /* rate of what it sends */
 	usec_t traffic_at;    /* of a demand link */
 	uint32_t told_serial; /* links with higher serials have not been told to it */
+	uint32_t heard_of_by; /* serial of the link that told us of it; 0 = nobody in particular */
 	uint8_t slot;	      /* its number in struct reach */
 	uint8_t told_count;   /* how many links it told */
 	uint8_t drawn; /* a shortcut of ours: size of the ring it was drawn for, size_scale() */
 	bool direct : 1, doubt : 1;
-	bool ask : 1, fresh : 1, answer : 1; /* next STATUS: asks; is the first; is an answer */
+	bool ask : 1, news : 1, answer : 1; /* next STATUS: asks; tells news; is an answer */
 	bool stranger : 1; /* its ring may not be ours: FIND by way of it */
 	bool shortcut : 1, accepted : 1;     /* ours; the peer's */
 	bool demand : 1, uplink : 1;
@@ -83,6 +87,7 @@ struct known {
 	bool wanted, given_up;
 	bool stale;    /* these addresses and this informer were tried and led nowhere */
 	bool shortcut; /* wanted though it is far */
+	bool lost;     /* was a near link: begins with LOST_TRIES */
 	uint8_t tries;
 	usec_t heard, flight_until, try_at;
 };
@@ -103,6 +108,7 @@ struct demand {
 
 struct table {
 	struct place **v;
+	uint32_t *mark; /* first bytes of their keys: a search by key looks at little else */
 	size_t count, size, max;
 };
 
@@ -149,7 +155,7 @@ struct ring {
 	usec_t address_free[WANT_ADDRESSES]; /* when each share of the rate is free again */
 	unsigned address_head;
 	/* talk */
-	usec_t status_at, changed_at; /* earliest of the links; last change of the near set */
+	usec_t status_at; /* earliest of the links */
 	usec_t find_at;
 	unsigned attempt; /* rounds of FIND since the last set-back */
 	unsigned sure;	  /* sides whose neighbour answered a FIND aimed between us and it */
@@ -199,6 +205,7 @@ static inline bool rate_take(usec_t *full, usec_t gap, unsigned burst, usec_t no
 /* ring_table.c */
 void table_init(struct table *t, size_t max);
 void table_fini(struct table *t);				     /* frees the items too */
+struct place *table_scan(const struct table *t, const struct pubkey *key);
 size_t table_position(const struct table *t, const struct place *p); /* first not before p */
 struct place *table_find(const struct table *t, const struct place *p);
 size_t table_add(struct table *t, struct place *p); /* its index */
@@ -246,8 +253,9 @@ void want_hear(struct ring *r, const struct ring_contact *c, const struct node_i
 void want_shortcut(struct ring *r, const struct ring_contact *c, const struct node_id *agent,
 		   usec_t now);
 struct known *want_remember(struct ring *r, const struct pubkey *key, usec_t now);
-void want_give_up(struct known *k, usec_t now);
+void want_give_up(struct known *k, usec_t until);
 void want_forget(struct ring *r, const struct pubkey *key);
+uint32_t want_heard_of_by(const struct ring *r, const struct pubkey *key); /* a serial, or 0 */
 void want_run(struct ring *r, usec_t now);
 
 /* ring_talk.c */
@@ -256,7 +264,7 @@ void talk_link_down(struct ring *r, size_t index, usec_t now);
 void talk_near_changed(struct ring *r, unsigned sides, bool ask, usec_t now);
 void talk_answer(struct ring *r, struct link *l, usec_t now);
 struct query *talk_query(struct ring *r, uint64_t number, usec_t now); /* NULL: not ours */
-void talk_found(struct ring *r, const struct pubkey *from, const struct query *q);
+void talk_found(struct ring *r, const struct pubkey *from, const struct query *q, usec_t now);
 struct query *talk_ask(struct ring *r, int which, const struct link *via, usec_t now);
 void talk_status_run(struct ring *r, usec_t now);
 void talk_find_run(struct ring *r, usec_t now);
@@ -307,8 +315,8 @@ void leaf_take(struct ring *r, struct link *l, usec_t now); /* this peer is one 
 void leaf_run(struct ring *r, usec_t now);
 
 /* ring_write.c */
-/* How many are told a side: near ones, all or those not told yet; two; one. */
-enum write_status { WRITE_FULL, WRITE_NEWS, WRITE_FIRST, WRITE_BRIEF };
+/* All near ones a side; of those the ones it was not told yet and did not tell us; one a side. */
+enum write_status { WRITE_FULL, WRITE_NEWS, WRITE_BRIEF };
 bool message_status(struct ring *r, struct link *to, enum write_status how, uint8_t flags);
 void message_find(struct ring *r, const struct node_id *target, const struct query *q,
 		  uint8_t flags);

@@ -97,7 +97,7 @@ static void move_away(struct ring *r, struct link *l, usec_t now)
 	reach_remove(r, l);
 	*l = (struct link){ .at = l->at, .serial = l->serial, .direct = l->direct,
 			    .doubt = l->doubt, .status_at = now, .status_sent = l->status_sent,
-			    .input_full = l->input_full, .leaf = true, .fresh = l->fresh };
+			    .input_full = l->input_full, .leaf = true, .answer = true };
 	table_add(&r->leaves, &l->at);
 	talk_link_down(r, index, now);
 }

@@ -1,8 +1,11 @@
-/* ring_look.c - LINKS, what we tell of our links; and which links serve as agents. */
+/* ring_look.c - LINKS, what we tell of our links; and which links serve as agents.
+ *
+ * What is told only shortens ways, so old news do little harm: who is new hears it soon, all others
+ * every few minutes at most. */
 #include "p2p/ring_impl.h"
 
-#define LINKS_SOON SEC(4)
-#define LINKS_PAUSE SEC(60)
+#define LINKS_SOON SEC(5)
+#define LINKS_AGAIN MINUTES(45) /* though they are as they were: LINKS may be lost */
 #define AGENTS 8
 
 static bool is_told(const struct ring *r, const struct link *l)
@@ -25,65 +28,72 @@ static size_t collect(const struct ring *r, const struct link *out[RING_TOLD_MAX
 
 void look_changed(struct ring *r, usec_t now)
 {
-	usec_t at = now + ring_jitter(r, LINKS_SOON);
-
-	if (r->profile == RING_LEAF)
-		return;
-	if (r->links_sent && at < r->links_sent + LINKS_PAUSE)
-		at = r->links_sent + ring_jitter(r, LINKS_PAUSE);
-	r->links_at = usec_min(r->links_at, at > now ? at : now + LINKS_SOON);
+	if (r->profile == RING_FULL)
+		r->links_at = usec_min(r->links_at, now + ring_jitter(r, LINKS_SOON));
 }
 
-/* To everybody whom we keep, or to who is new if all else is as it was. */
+/* To who is new; to everybody whom we keep when others are told of than before, but seldom. */
 void look_run(struct ring *r, usec_t now)
 {
 	const struct link *told[RING_TOLD_MAX];
 	size_t n = collect(r, told);
 	uint64_t sum = n;
+	bool changed, all;
+	usec_t pause;
 
-	r->links_at = USEC_NEVER;
 	for (size_t i = 0; i < n; i++)
 		sum += point_top(&told[i]->at.cw) * 0x9e3779b97f4a7c15u;
+	changed = sum != r->links_sum;
+	all = !r->links_sent || now >= r->links_sent + (changed ? LINKS_PAUSE : LINKS_AGAIN);
+	pause = ring_jitter(r, (changed && !all ? LINKS_PAUSE : LINKS_AGAIN) / 4 * 5);
+	r->links_at = (all ? now : r->links_sent) + pause;
 	for (size_t i = 0; i < r->links.count; i++) {
 		struct link *l = link_at(r, i);
 
-		if (ring_link_role(r, l) == RING_NONE || (l->told_links && sum == r->links_sum))
+		if (ring_link_role(r, l) == RING_NONE || (l->told_links && !all))
 			continue;
 		l->told_links = true;
 		message_links(r, l, told, n);
-		r->links_sent = now;
 	}
+	if (!all)
+		return;
+	r->links_sent = now;
 	r->links_sum = sum;
 }
 
 /* ---- agents ---- */
 
-/* The oldest link with a serial above `above`, those only that are surely usable, or any. */
-static const struct link *next_oldest(const struct ring *r, uint32_t above, bool sure)
+/* Keeps in `list`, of `n`, the AGENTS oldest, by age; returns how many there are. */
+static size_t insert(const struct link **list, size_t n, const struct link *l)
 {
-	const struct link *best = NULL;
+	size_t i = n < AGENTS ? n++ : AGENTS - 1;
+
+	if (list[i] && list[i]->serial < l->serial)
+		return n;
+	for (; i > 0 && list[i - 1]->serial > l->serial; i--)
+		list[i] = list[i - 1];
+	list[i] = l;
+	return n;
+}
+
+/* The oldest ones, those that have proved to last, in turn, if possible of those that are surely
+ * usable; a leaf's uplink is its only one. */
+const struct pubkey *ring_agent(const struct ring *r, unsigned attempt)
+{
+	const struct link *sure[AGENTS] = { NULL }, *any[AGENTS] = { NULL };
+	size_t sures = 0, anys = 0;
 
 	for (size_t i = 0; i < r->links.count; i++) {
 		const struct link *l = link_at(r, i);
 
-		if (l->serial > above && (!best || l->serial < best->serial) &&
-		    (!sure || (l->direct && !l->doubt)))
-			best = l;
-	}
-	return best;
-}
-
-/* The oldest ones, those that have proved to last, in turn; a leaf's uplink is its only one. */
-const struct pubkey *ring_agent(const struct ring *r, unsigned attempt)
-{
-	const struct link *l = NULL, *list[AGENTS];
-	bool sure = next_oldest(r, 0, true) != NULL;
-	size_t n = 0;
-
-	while (n < AGENTS && (l = next_oldest(r, l ? l->serial : 0, sure))) {
+		if (l->direct && !l->doubt)
+			sures = insert(sure, sures, l);
+		else
+			anys = insert(any, anys, l);
 		if (l->uplink)
 			return &l->at.key;
-		list[n++] = l;
 	}
-	return n ? &list[attempt % n]->at.key : NULL;
+	if (sures)
+		return &sure[attempt % sures]->at.key;
+	return anys ? &any[attempt % anys]->at.key : NULL;
 }

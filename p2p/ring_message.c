@@ -143,7 +143,7 @@ static void found_handle(struct ring *r, const struct ring_message *m, usec_t no
 	}
 	informer = id_of(m->from);
 	hear_all(r, m, &informer, &q->via, now);
-	talk_found(r, m->from, q);
+	talk_found(r, m->from, q, now);
 }
 
 static void leave_handle(struct ring *r, const struct ring_message *m, usec_t now)
@@ -154,7 +154,7 @@ static void leave_handle(struct ring *r, const struct ring_message *m, usec_t no
 		return;
 	ring_link_remove(r, m->link, now);
 	if (full)
-		want_give_up(want_remember(r, m->from, now), now);
+		want_give_up(want_remember(r, m->from, now), now + LEFT_FOR);
 	hear_all(r, m, NULL, NULL, now);
 }
 

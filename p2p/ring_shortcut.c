@@ -3,17 +3,17 @@
  * With N nodes a node has ceil(log2 N) shortcuts, counting those that others drew and it accepted.
  * It draws half of them itself, and more while there are too few. To draw one: a distance from the
  * harmonic distribution, a random side, and a FIND to that point which says what it is for. The
- * node nearest to the point answers whether it would accept: it does not while it has accepted as
- * many as it should have in all. That bounds the links of a node whose neighbours are far away,
- * which the drawn points hit more often. Then the link is made, and claimed by LINK; an acceptor
- * that was overtaken by others may still refuse by LINK.
+ * node nearest to the point answers whether it would accept: it does not while it has accepted a
+ * quarter more than it should have in all. That bounds the links of a node whose neighbours are far
+ * away, which the drawn points hit more often. Then the link is made, and claimed by LINK; an
+ * acceptor that was overtaken by others may still refuse by LINK.
  *
  *	NONE --FIND--> ASKED --FOUND, accepts--> FOUND --link up: LINK--> NONE
  *
  * One draw at a time. Three that brought nothing follow one another quickly, then pauses double
  * from 10 s to 60 s. Given up are shortcuts in excess, but not within 30 s of any change, and those
- * that were drawn when the ring was half or twice as large, one by one, each after its successor
- * is up. */
+ * that were drawn when the ring was a quarter or four times as large, one by one, each after its
+ * successor is up: until then they serve nearly as well, and a ring that grows has other work. */
 #include "p2p/ring_impl.h"
 #include "p2p/ring_sample.h"
 
@@ -30,6 +30,7 @@
 #define SAMPLES 8      /* points drawn until one is not among our near links */
 #define ACCEPTS_MIN 3  /* by one that believes itself nearly alone */
 #define EXCESS 2
+#define STALE 16 /* eighths of a doubling: four times as many nodes, or a quarter */
 
 static bool is_shortcut(const struct link *l, bool ours)
 {
@@ -66,6 +67,7 @@ static bool has_room(const struct ring *r)
 {
 	size_t most = r->level < ACCEPTS_MIN ? ACCEPTS_MIN : r->level;
 
+	most += most / 4;
 	return shortcut_count(r, false) < (most < RING_SHORTCUTS_MAX ? most : RING_SHORTCUTS_MAX);
 }
 
@@ -84,7 +86,6 @@ static void at_latest(struct ring *r, usec_t at)
 void shortcut_changed(struct ring *r, usec_t now)
 {
 	r->shortcut_changed = now;
-	r->misses = 0;
 	if (r->profile == RING_FULL && r->draw == DRAW_NONE)
 		at_latest(r, now + ring_jitter(r, FIRST_AFTER));
 }
@@ -264,7 +265,7 @@ static void adjust(struct ring *r, usec_t now)
 	size_t own = shortcut_count(r, true), want = shortcut_wanted(r);
 	size_t total = own + shortcut_count(r, false);
 	struct link *w = worst(r);
-	bool stale = w && staleness(r, w) >= 8;
+	bool stale = w && staleness(r, w) >= STALE;
 
 	if (own < want || (own == want && stale)) {
 		draw(r, now);

@@ -155,6 +155,8 @@ void size_update(struct ring *r, usec_t now)
 	if (near == r->near)
 		return;
 	r->near = near;
-	talk_near_changed(r, SIDE_BOTH, true, now);
+	for (size_t i = 0; i < r->links.count; i++)
+		link_at(r, i)->told_serial = 0; /* more of them are news */
+	talk_near_changed(r, SIDE_BOTH, false, now);
 	ring_near_changed(r, now);
 }

@@ -22,6 +22,7 @@ void table_fini(struct table *t)
 	for (size_t i = 0; i < t->count; i++)
 		free(t->v[i]);
 	free(t->v);
+	free(t->mark);
 	*t = (struct table){ 0 };
 }
 
@@ -61,10 +62,29 @@ struct place *table_find(const struct table *t, const struct place *p)
 	return i < t->count && place_compare(t->v[i], p) == 0 ? t->v[i] : NULL;
 }
 
+static uint32_t mark_of(const struct pubkey *key)
+{
+	uint32_t mark;
+
+	memcpy(&mark, key->b, sizeof(mark));
+	return mark;
+}
+
+struct place *table_scan(const struct table *t, const struct pubkey *key)
+{
+	uint32_t mark = mark_of(key);
+
+	for (size_t i = 0; i < t->count; i++)
+		if (t->mark[i] == mark && key_equal(&t->v[i]->key, key))
+			return t->v[i];
+	return NULL;
+}
+
 static void resize(struct table *t, size_t size)
 {
 	t->size = size;
 	t->v = mem_resize(t->v, size * sizeof(struct place *));
+	t->mark = mem_resize(t->mark, size * sizeof(t->mark[0]));
 }
 
 size_t table_add(struct table *t, struct place *p)
@@ -76,7 +96,9 @@ size_t table_add(struct table *t, struct place *p)
 	if (t->count == t->size)
 		resize(t, t->size + t->size / 8 + TABLE_STEP);
 	memmove(&t->v[i + 1], &t->v[i], (t->count - i) * sizeof(struct place *));
+	memmove(&t->mark[i + 1], &t->mark[i], (t->count - i) * sizeof(t->mark[0]));
 	t->v[i] = p;
+	t->mark[i] = mark_of(&p->key);
 	t->count++;
 	return i;
 }
@@ -89,8 +111,10 @@ struct place *table_take(struct table *t, size_t index)
 	p = t->v[index];
 	t->count--;
 	memmove(&t->v[index], &t->v[index + 1], (t->count - index) * sizeof(struct place *));
+	memmove(&t->mark[index], &t->mark[index + 1], (t->count - index) * sizeof(t->mark[0]));
 	if (t->count == 0) {
 		free(t->v);
+		free(t->mark);
 		table_init(t, t->max);
 	} else if (t->count < t->size / 4) {
 		resize(t, t->size / 2);

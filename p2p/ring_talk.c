@@ -1,10 +1,10 @@
 /* ring_talk.c - STATUS and FIND: when, and to whom; docs/protocol.md 5.1.
  *
- * STATUS: each link has its own time. Who comes up is told at once who stands around it, the two
- * nearest a side, or one when it is not near. Near links are told news within 100 ms of a change,
- * but not twice in a second, and until 30 s after it every 5 s, when there are any; then every 5
- * min a short one that heals what was missed. After a loss those of that side are told everything
- * and asked for the same.
+ * STATUS: each link has its own time. Who comes up near is told at once who stands around it, and
+ * makes links with those itself. So the others need not hear of it soon: they are told news some
+ * seconds later, all of some seconds together, but not what they told us; and every 5 min a short
+ * one that heals what was missed. After a loss those of that side are told everything, and asked
+ * for the same. Who is far is told nothing; it may ask by FIND.
  *
  * FIND repairs what STATUS cannot: a joiner that knows one node, a side whose neighbours all died
  * at once, two rings that do not know of one another. Every other round asks for our own place
@@ -12,21 +12,22 @@
  * neighbour of that side, by way of that neighbour. Whoever stands nearest answers: a stranger is
  * a nearer neighbour, so each round halves the gap at least; the neighbour itself makes us sure,
  * until a nearer one comes up. Until both sides are sure rounds follow after 0.5, 0.5, 1, 2, 4 ...
- * 30 s, afterwards every 5 min, then with one side in turn and brief answers. */
+ * 30 s, afterwards once in 20 s, then every 5 min, then with one side in turn and brief answers. */
 #include <assert.h>
 
 #include "p2p/ring_impl.h"
 
-#define STATUS_BUSY SEC(5)
 #define STATUS_STABLE MINUTES(5)
-#define CHANGING_FOR SEC(30)
 #define STATUS_SOON MSEC(100)
 #define STATUS_GAP SEC(1)
+#define NEWS_AFTER SEC(5)
+#define NEWS_GAP SEC(15)
 #define ANSWER_GAP SEC(1)
 
 #define FIND_FIRST MSEC(500)
 #define FIND_MAX SEC(30)
 #define FIND_STABLE MINUTES(5)
+#define FIND_CHECK SEC(20)
 #define FIND_SOON MSEC(300)
 #define GREETING_GAP SEC(1)
 #define GREETING_BURST 8
@@ -38,11 +39,8 @@ static void status_by(struct ring *r, struct link *l, usec_t at)
 	r->status_at = usec_min(r->status_at, l->status_at);
 }
 
-/* A neighbourhood that changes many times a second is told a few times. */
-static void status_soon(struct ring *r, struct link *l, usec_t gap, usec_t now)
+static void status_soon(struct ring *r, struct link *l, usec_t at, usec_t gap)
 {
-	usec_t at = now + ring_draw(r, STATUS_SOON);
-
 	if (l->status_sent && at < l->status_sent + gap)
 		at = l->status_sent + gap;
 	status_by(r, l, at);
@@ -55,12 +53,17 @@ static unsigned near_sides(const struct ring *r, size_t i)
 
 void talk_near_changed(struct ring *r, unsigned sides, bool ask, usec_t now)
 {
-	r->changed_at = now;
 	for (size_t i = 0; i < r->links.count; i++) {
+		struct link *l = link_at(r, i);
+
 		if (!(near_sides(r, i) & sides))
 			continue;
-		link_at(r, i)->ask |= ask;
-		status_soon(r, link_at(r, i), STATUS_GAP, now);
+		l->ask |= ask;
+		l->news = true;
+		if (ask)
+			status_soon(r, l, now + ring_draw(r, STATUS_SOON), STATUS_GAP);
+		else
+			status_soon(r, l, now + ring_jitter(r, NEWS_AFTER), NEWS_GAP);
 	}
 }
 
@@ -77,9 +80,11 @@ void talk_link_up(struct ring *r, struct link *l, size_t index, usec_t now)
 	unsigned side = (index == 0 ? SIDE_CW : 0) |
 			(index + 1 == r->links.count ? SIDE_CCW : 0);
 
-	l->fresh = true;
-	status_soon(r, l, STATUS_GAP, now);
+	l->stranger = true;
+	status_by(r, l, now + ring_jitter(r, GREETING_AFTER));
 	if (index_is_near(r, index)) {
+		l->news = true;
+		status_by(r, l, now + ring_draw(r, STATUS_SOON));
 		talk_near_changed(r, SIDE_BOTH, false, now);
 		ring_near_changed(r, now);
 	}
@@ -132,12 +137,16 @@ static void found_side(struct ring *r, const struct pubkey *from, unsigned side)
 		r->sure |= side;
 }
 
-void talk_found(struct ring *r, const struct pubkey *from, const struct query *q)
+void talk_found(struct ring *r, const struct pubkey *from, const struct query *q, usec_t now)
 {
 	if (q == &r->queries[QUERY_CW])
 		found_side(r, from, SIDE_CW);
 	else if (q == &r->queries[QUERY_CCW])
 		found_side(r, from, SIDE_CCW);
+	else
+		return;
+	if (r->sure == SIDE_BOTH && r->find_at < now + FIND_CHECK)
+		r->find_at = now + ring_jitter(r, FIND_CHECK);
 }
 
 /* A question of this kind, in place of the last one; `via` NULL: by no way in particular. */
@@ -164,35 +173,26 @@ static void greet(struct ring *r, struct link *l, usec_t now)
 
 static void status_send(struct ring *r, struct link *l, bool near, usec_t now)
 {
-	bool changing = r->changed_at + CHANGING_FOR > now, fresh = l->fresh;
 	enum write_status how = WRITE_BRIEF;
 
-	if (l->ask || l->answer || (fresh && l->leaf))
+	if (l->ask || l->answer)
 		how = WRITE_FULL;
-	else if (near && fresh)
-		how = WRITE_FIRST;
-	else if (near && changing)
+	else if (l->news)
 		how = WRITE_NEWS;
 	if (message_status(r, l, how, l->ask && !l->leaf ? FLAG_ANSWER : 0))
 		l->status_sent = now;
-	l->ask = l->fresh = l->answer = false;
-	l->status_at = USEC_NEVER;
-	l->stranger = fresh && !near && !l->leaf;
-	if (near)
-		l->status_at = now + ring_jitter(r, changing ? STATUS_BUSY : STATUS_STABLE);
-	else if (l->stranger)
-		l->status_at = now + ring_jitter(r, GREETING_AFTER);
+	l->ask = l->news = l->answer = false;
+	l->status_at = near ? now + ring_jitter(r, STATUS_STABLE) : USEC_NEVER;
 }
 
+/* Who is far is told nothing unless it asks. */
 static void link_run(struct ring *r, struct link *l, bool near, usec_t now)
 {
-	bool only_greet = l->stranger && !near && !l->ask && !l->answer;
-
-	if (l->stranger)
+	l->status_at = USEC_NEVER;
+	if (l->stranger && !near && !l->leaf)
 		greet(r, l, now);
-	if (only_greet)
-		l->status_at = USEC_NEVER;
-	else
+	l->stranger = false;
+	if (near || l->ask || l->answer)
 		status_send(r, l, near, now);
 }
 

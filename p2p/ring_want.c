@@ -4,7 +4,8 @@
  * counting links and those contacts that have not failed yet; one that failed is tried again but
  * no longer hides those behind it. Each try is one env.want; a link coming up is the only success,
  * so a try that brought none by `try_at` has failed. Pauses double from 1 s to 30 s. After
- * WANT_TRIES it is given up: not tried and not believed for GIVEN_UP_FOR, then forgotten.
+ * WANT_TRIES it is given up: not tried and not believed for FAILED_FOR, while others may still tell
+ * of it because they have not noticed yet; then forgotten.
  *
  * Everything here comes from peers that may lie. Bounds: RING_CONTACTS_MAX contacts, of one
  * informer KNOWN_PER_INFORMER; WANTS_MAX tries in flight, of one informer WANTS_PER_INFORMER;
@@ -76,7 +77,7 @@ void want_shortcut(struct ring *r, const struct ring_contact *c, const struct no
 		k = want_remember(r, &c->key, now);
 	learn(k, c, agent);
 	k->shortcut = true;
-	k->given_up = false;
+	k->given_up = k->lost = false;
 	k->tries = 0;
 	k->try_at = r->want_at = now;
 }
@@ -101,11 +102,11 @@ void want_hear(struct ring *r, const struct ring_contact *c, const struct node_i
 	learn(want_remember(r, &c->key, now), c, informer);
 }
 
-void want_give_up(struct known *k, usec_t now)
+void want_give_up(struct known *k, usec_t until)
 {
 	k->given_up = true;
 	k->wanted = false;
-	k->try_at = now + GIVEN_UP_FOR;
+	k->try_at = until;
 }
 
 void want_forget(struct ring *r, const struct pubkey *key)
@@ -115,6 +116,25 @@ void want_forget(struct ring *r, const struct pubkey *key)
 
 	if (i < r->known.count && key_equal(&r->known.v[i]->key, key))
 		free(table_take(&r->known, i));
+}
+
+uint32_t want_heard_of_by(const struct ring *r, const struct pubkey *key)
+{
+	struct place p = ring_place(r, key);
+	const struct known *k = (struct known *)table_find(&r->known, &p);
+	const struct link *l;
+	struct node_id id;
+	size_t i;
+
+	if (!k || !k->has_informer)
+		return 0;
+	p = (struct place){ .cw = id_clockwise(&r->id, &k->informer) };
+	i = table_position(&r->links, &p);
+	if (i == r->links.count)
+		return 0;
+	l = link_at(r, i);
+	id = link_id(r, l);
+	return id_equal(&id, &k->informer) ? l->serial : 0;
 }
 
 static bool failed(const struct known *k, usec_t now)
@@ -138,7 +158,7 @@ static void sweep(struct ring *r, usec_t now)
 		if (k->given_up ? k->try_at <= now : k->heard + KNOWN_FOR <= now)
 			free(table_take(&r->known, i));
 		else if (!k->given_up && k->tries >= WANT_TRIES && k->try_at <= now)
-			want_give_up(k, now);
+			want_give_up(k, now + FAILED_FOR);
 	}
 }
 
@@ -198,7 +218,7 @@ static bool addresses_take(struct ring *r, unsigned n, usec_t now)
 
 static bool attempt(struct ring *r, struct known *k, usec_t now)
 {
-	usec_t pause = PAUSE_FIRST << k->tries;
+	usec_t pause = PAUSE_FIRST << (k->tries - (k->lost ? LOST_TRIES : 0));
 
 	if (flying(r, NULL, now) >= WANTS_MAX || flying(r, k, now) >= WANTS_PER_INFORMER ||
 	    !addresses_take(r, k->c.addr_count ? k->c.addr_count : 1, now))

@@ -1,8 +1,9 @@
 /* ring_write.c - RING messages as they are written; docs/protocol.md 5.1.
  *
  * What we tell a node is who stands around it, as far as we know: of our links the nearest to it on
- * both sides. STATUS goes over a reliable channel, so what was told once need not be told again:
- * links carry the serial up to which the peer was told. Links in doubt are not told of. */
+ * both sides. News go over a reliable channel, so what was told once need not be told again: links
+ * carry the serial up to which the peer was told, and who told us of them. What is repeated anyway,
+ * the short STATUS and LINKS, may be lost. Links in doubt are not told of. */
 #include <assert.h>
 
 #include "p2p/ring_impl.h"
@@ -16,7 +17,8 @@ struct writer {
 struct around {
 	const struct node_id *to;
 	size_t a_side;
-	uint32_t after; /* serials above this one only */
+	uint32_t after; /* serials above this one only; */
+	uint32_t by;	/* and not those that were heard of by the link with this one */
 };
 
 static void write_count(struct writer *out)
@@ -60,7 +62,7 @@ static size_t write_side(const struct ring *r, struct writer *out, const struct 
 		if (l->doubt || id_equal(&id, a->to))
 			continue;
 		found++;
-		if (l->serial > a->after)
+		if (l->serial > a->after && (!a->by || l->heard_of_by != a->by))
 			write_contact(r, out, &l->at.key);
 	}
 	return looked;
@@ -75,6 +77,12 @@ static void write_around(const struct ring *r, struct writer *out, const struct 
 	write_side(r, out, a, at + n - 1, n - 1, n - looked);
 }
 
+/* What later messages heal. */
+static void tell(struct ring *r, const struct link *to, const uint8_t *msg, size_t len)
+{
+	(r->env.tell ? r->env.tell : r->env.send)(r->env.ctx, &to->at.key, msg, len);
+}
+
 /* False when there was no news and so nothing was sent. */
 bool message_status(struct ring *r, struct link *to, enum write_status how, uint8_t flags)
 {
@@ -82,20 +90,26 @@ bool message_status(struct ring *r, struct link *to, enum write_status how, uint
 	struct writer out = { .w = wr_of(buf, sizeof(buf)) };
 	struct node_id id = link_id(r, to);
 	struct around a = { .to = &id, .a_side = r->near };
+	uint32_t after = to->told_serial;
 
-	if (how >= WRITE_FIRST)
-		a.a_side = how == WRITE_FIRST ? 2 : 1;
-	if (how == WRITE_NEWS)
-		a.after = to->told_serial;
-	if (how != WRITE_BRIEF)
+	if (how == WRITE_BRIEF)
+		a.a_side = 1;
+	else
 		to->told_serial = r->serial;
+	if (how == WRITE_NEWS) {
+		a.after = after;
+		a.by = to->serial;
+	}
 	wr_u8(&out.w, MSG_STATUS);
 	wr_u8(&out.w, flags);
 	write_count(&out);
 	write_around(r, &out, &a);
 	if (how == WRITE_NEWS && *out.count == 0)
 		return false;
-	r->env.send(r->env.ctx, &to->at.key, buf, wr_len(&out.w));
+	if (how == WRITE_BRIEF)
+		tell(r, to, buf, wr_len(&out.w));
+	else
+		r->env.send(r->env.ctx, &to->at.key, buf, wr_len(&out.w));
 	return true;
 }
 
@@ -174,5 +188,5 @@ void message_links(struct ring *r, const struct link *to, const struct link *con
 		wr_copy(&w, id.b, 8);
 		buf[1]++;
 	}
-	r->env.send(r->env.ctx, &to->at.key, buf, wr_len(&w));
+	tell(r, to, buf, wr_len(&w));
 }

@@ -10,9 +10,11 @@
  * field, so that a packet cannot swing between two aims. The hop limit bounds everything else.
  *
  * A link may be dead without a word. So what is handed to one of which nothing was heard for a
- * second is accompanied by a challenge; while the answer is late the link is in doubt and the ring
- * passes it over. A copy of what it was given since is kept until then, and goes another way: a
- * node that is gone costs a packet 200 ms, not its life. A slow one may get it twice. */
+ * second asks it for a sign of life, by a flag that each hop sets anew: whatever it sends us soon
+ * is one, the answer that comes back this way most of all. While it is late the link is in doubt
+ * and the ring passes it over. A copy of what it was given since is kept until then, and goes
+ * another way: a node that is gone costs a packet 200 ms, not its life. A slow one may get it
+ * twice. */
 #include "p2p/route.h"
 
 #include <errno.h>
@@ -105,10 +107,11 @@ struct node_id route_agent(const struct p2p *p, const struct session *s)
 	return link ? link->id : nobody;
 }
 
-static void probe_quiet(struct session *link, usec_t now)
+struct node_id route_link(const struct p2p *p, unsigned turn)
 {
-	if (keepalive_asks_now(&link->keepalive, &link->use.marks, now))
-		transmit_challenge(link, link->kind == P2P_PATH_DIRECT ? link->paths.used : -1, now);
+	const struct session *link = any_link(p, NULL, turn);
+
+	return link ? link->id : nobody;
 }
 
 static void keep_copy(struct session *link, const struct routed *m)
@@ -130,10 +133,11 @@ static int forward(struct session *link, const struct routed *m, usec_t now)
 {
 	uint8_t plain[ROUTED_HEAD + ROUTED_BODY_MAX];
 	struct wr w = wr_of(plain, sizeof(plain));
+	bool asks = keepalive_asks_now(&link->keepalive, &link->use.marks, now);
 
 	wr_u8(&w, CONTROL_ROUTED);
 	wr_u8(&w, m->hops);
-	wr_u8(&w, m->flags);
+	wr_u8(&w, m->flags | (asks ? ROUTED_ASKS : 0));
 	wr_u8(&w, m->service);
 	wr_u8(&w, 0);
 	wr_copy(&w, m->to.b, ID_LEN);
@@ -143,9 +147,8 @@ static int forward(struct session *link, const struct routed *m, usec_t now)
 	wr_copy(&w, m->body, m->len);
 	if (!wr_ok(&w))
 		return -EMSGSIZE;
-	if (!transmit_control(link, plain, wr_len(&w), ASKS_NOTHING, now))
+	if (!transmit_control(link, plain, wr_len(&w), asks ? ASKS_ANSWER : ASKS_NOTHING, now))
 		return -ENETUNREACH;
-	probe_quiet(link, now);
 	keep_copy(link, m);
 	return 0;
 }
@@ -288,6 +291,9 @@ void route_input(struct session *link, struct rd r, usec_t now)
 		p2p_drop(p, DROP_MALFORMED);
 		return;
 	}
+	if (m.flags & ROUTED_ASKS)
+		keepalive_asked(&link->keepalive, &link->use.marks, now);
+	m.flags &= (uint8_t)~ROUTED_ASKS;
 	if (key_equal(&m.source, &p->cfg.self.pub)) {
 		p2p_drop(p, DROP_NO_ROUTE); /* our own came back */
 		return;

@@ -8,6 +8,7 @@
 #define ROUTED_HEAD 97	     /* the kind byte and the fields of 5.2 */
 #define ROUTED_BODY_MAX 1500 /* bytes carried */
 #define ROUTED_NEAREST 1     /* flag: deliver to the nearest node, not only the exact one */
+#define ROUTED_ASKS 2	     /* flag of one hop: the link that gets it owes a sign of life */
 
 struct routed {
 	uint8_t hops, flags, service;
@@ -27,6 +28,8 @@ void route_settle(struct session *link, usec_t now);
 void route_forget(struct session *link); /* the copies kept for it */
 /* Is there any way along the ring to this node just now? */
 bool route_exists(const struct p2p *p, const struct session *to);
+/* Some direct link of ours, changing with `turn`; zero when there is none. */
+struct node_id route_link(const struct p2p *p, unsigned turn);
 /* A link of ours that serves `s` as our agent; zero when there is none. */
 struct node_id route_agent(const struct p2p *p, const struct session *s);
 

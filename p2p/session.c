@@ -207,7 +207,7 @@ static void bring_up(struct session *s, const struct key_slot *k, usec_t now)
 static void greet(struct session *s, usec_t now)
 {
 	session_choose(s);
-	addresses_tell(s, now); /* what the initiator sends lets the responder use the key */
+	addresses_greet(s, now); /* what the initiator sends lets the responder use the key */
 	attach_tick(s, now);
 }
 

@@ -11,7 +11,7 @@
 #define P2P_MESSAGE_MAX 65536 /* bytes of one control message */
 #define P2P_ROUTED_MAX 1400   /* bytes of one routed datagram's body */
 #define P2P_SESSIONS_MAX 4096
-#define P2P_OVERLAY_KEYS_MAX 16
+#define P2P_OVERLAY_KEYS_MAX 4 /* the one to initiate with, and former ones */
 #define P2P_ADDRESSES_MAX 12
 #define P2P_NAMESPACES_MAX 64
 #define P2P_SOCKET_LAN 255 /* of env.send: not to an address, but to every LAN of this host */

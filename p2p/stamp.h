@@ -3,19 +3,20 @@
 #define P2P_STAMP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/key.h"
-#include "base/list.h"
-#include "base/map.h"
 
 #define STAMPS_MAX 4096 /* the key not heard of for longest is forgotten first */
 
+struct stamp;
+
 struct stamps {
-	struct map map;
-	struct list oldest;
+	struct stamp *all; /* heard of longest ago first */
+	size_t count, size;
 };
 
-void stamps_init(struct stamps *st, const uint8_t seed[16]);
+void stamps_init(struct stamps *st);
 void stamps_fini(struct stamps *st);
 /* Is (counter, boottime) above everything seen from this key? */
 bool stamps_is_new(const struct stamps *st, const struct pubkey *key, uint32_t counter,

@@ -33,17 +33,17 @@ static void count_packet(struct p2p *p, const uint8_t *pkt, size_t len)
 		count(p, type < ARRAY_LEN(kinds) ? kinds[type] : P2P_SENT_DATA, len);
 }
 
-/* By the kind byte, and the service of SEGMENT and ROUTED: both bytes 2 and 3 of the plaintext. */
+/* By kind, and the service of SEGMENT, MESSAGE and ROUTED: bytes 2 and 3 of the plaintext. */
 static enum p2p_sent_kind kind_of(const uint8_t *plain, size_t len)
 {
 	static const enum p2p_sent_kind kinds[CONTROL_KINDS] = {
 		[CONTROL_KEEPALIVE] = P2P_SENT_KEEPALIVE, [CONTROL_SEGMENT] = P2P_SENT_MESSAGE,
 		[CONTROL_ACK] = P2P_SENT_ACK, [CONTROL_ROUTED] = P2P_SENT_ROUTED,
-		[CONTROL_CLOSE] = P2P_SENT_CLOSE,
+		[CONTROL_CLOSE] = P2P_SENT_CLOSE, [CONTROL_MESSAGE] = P2P_SENT_MESSAGE,
 	};
 	uint8_t service;
 
-	if (plain[0] == CONTROL_SEGMENT && len > 2)
+	if ((plain[0] == CONTROL_SEGMENT || plain[0] == CONTROL_MESSAGE) && len > 2)
 		service = plain[2] < SERVICES ? plain[2] : 0;
 	else if (plain[0] == CONTROL_ROUTED && len > 3)
 		service = plain[3] < ROUTED_SERVICES ? plain[3] : 0;
@@ -162,24 +162,55 @@ void transmit_challenge(struct session *s, int place, usec_t now)
 		transmit_to(s->p, s->paths.list[place].socket, &s->paths.list[place].addr, pkt, n);
 }
 
-static void respond(struct session *s, const struct way *w, const uint8_t *nonce, usec_t now)
+static bool is_way_in_use(const struct session *s, const struct way *w)
 {
-	uint8_t plain[CHALLENGE_PLAIN], pkt[PACKET_MAX];
-	struct wr out = wr_of(plain, sizeof(plain));
-	struct addr none = { .ip = ip_v4(0) };
-	size_t n;
+	if (w->routed || s->kind != P2P_PATH_DIRECT)
+		return w->routed && s->kind == P2P_PATH_RING;
+	return addr_equal(&s->paths.list[s->paths.used].addr, &w->from);
+}
 
-	wr_u8(&out, PROBE_RESPONSE);
-	wr_copy(&out, nonce, PATH_NONCE_LEN);
-	wr_addr(&out, w->routed ? &none : &w->from);
-	n = seal(s, PACKET_PROBE, plain, pkt, wr_len(&out), now);
+/* The way that something came. */
+static void send_back(struct session *s, const struct way *w, uint8_t type, const struct wr *plain,
+		      usec_t now)
+{
+	uint8_t pkt[PACKET_MAX];
+	size_t n = seal(s, type, plain->start, pkt, wr_len(plain), now);
+
 	if (!n)
 		return;
-	keepalive_sent(&s->use.marks, ASKS_NOTHING, now);
+	if (is_way_in_use(s, w))
+		keepalive_sent(&s->use.marks, ASKS_NOTHING, now);
 	if (w->routed)
 		transmit_routed(s, pkt, n, now);
 	else
 		transmit_to(s->p, w->socket, &w->from, pkt, n);
+}
+
+static void respond(struct session *s, const struct way *w, const uint8_t *nonce, usec_t now)
+{
+	uint8_t plain[CHALLENGE_PLAIN];
+	struct wr out = wr_of(plain, sizeof(plain));
+	struct addr none = { .ip = ip_v4(0) };
+
+	wr_u8(&out, PROBE_RESPONSE);
+	wr_copy(&out, nonce, PATH_NONCE_LEN);
+	wr_addr(&out, w->routed ? &none : &w->from);
+	send_back(s, w, PACKET_PROBE, &out, now);
+}
+
+void transmit_sign(struct session *s, const struct way *w, usec_t now)
+{
+	uint8_t plain[2];
+	struct wr out = wr_of(plain, sizeof(plain));
+
+	if (!s->up || s->keepalive.asked != now || is_way_in_use(s, w))
+		return;
+	wr_u8(&out, CONTROL_KEEPALIVE);
+	wr_u8(&out, 0);
+	s->keepalive.asked = 0;
+	if (!w->routed)
+		count(s->p, P2P_SENT_KEEPALIVE, wr_len(&out) + PACKET_OVERHEAD);
+	send_back(s, w, PACKET_CONTROL, &out, now);
 }
 
 /* A peer that roams is followed: its packets came from the new address, none since then from the

@@ -20,6 +20,9 @@ void transmit_answer(struct p2p *p, const struct way *w, const struct node_id *t
 /* A challenge to the path at this place, or along the ring (place -1). */
 void transmit_challenge(struct session *s, int place, usec_t now);
 void transmit_keepalive(struct session *s, usec_t now);
+/* If what just came by `w` asked for a sign of life, and that is not the way in use: what we send
+ * anyhow does not go there, so the sign does at once. */
+void transmit_sign(struct session *s, const struct way *w, usec_t now);
 /* PROBE received: answers a challenge, takes a response. */
 void transmit_probe_input(struct session *s, const struct way *w, struct rd r, usec_t now);
 

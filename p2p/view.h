@@ -35,20 +35,6 @@ struct key_slot {
 	struct slot_use *use;
 };
 
-/* When a path was last heard: sixteenths of a second or so are enough, and half the memory. */
-#define HEARD_SHIFT 16
-static inline uint32_t heard_unit(usec_t at)
-{
-	uint32_t units = (uint32_t)(at >> HEARD_SHIFT);
-
-	return units ? units : 1;
-}
-
-static inline usec_t heard_at(uint32_t units)
-{
-	return (usec_t)units << HEARD_SHIFT;
-}
-
 /* Lane-owned marks of a session. */
 struct peer_use {
 	struct keepalive_marks marks;

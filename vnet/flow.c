@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "vnet/ip.h"
 
-#define SIZE_START 16
+#define SIZE_START 8
 #define EXAMINED 64
 
 static size_t home_of(const struct flows *t, const struct ip *ip)

@@ -52,6 +52,11 @@ rows() {
 		row 'churn, median session 10 min, N = 1000: lookups' 99.9 '>=' "$(figure $part "$(expect 'lookup success')")" % $part
 		row '... sent by a node' 900 '<=' "$(figure $part "$(expect bytes)")" B/s $part
 	done
+	has churn-whole && row "the same, $(figure churn-whole .nodes) whole nodes: lookups" 99.9 '>=' "$(figure churn-whole "$(expect 'lookup success')")" % churn-whole &&
+		row '... sent by a node' 900 '<=' "$(figure churn-whole "$(expect bytes)")" B/s churn-whole
+	has vanish-whole && row "10 % of $(figure vanish-whole .nodes) whole nodes vanish at once: delivered" 99.9 '>=' "$(figure vanish-whole "$(expect 'send success >= 99.9% from')")" % vanish-whole &&
+		row '... lookups' 99.9 '>=' "$(figure vanish-whole "$(expect 'lookup success >= 99.9% from')")" % vanish-whole &&
+		row '... one ring again after' 30 '<=' "$(figure vanish-whole "$(ring_after crash)")" s vanish-whole
 	for part in idle idle-100; do
 		has $part || continue
 		row "idle, whole nodes, N = $(figure $part .nodes): sent by a node" 200 '<=' "$(figure $part "$(expect bytes)")" B/s $part
@@ -64,6 +69,9 @@ rows() {
 		row '... memory of a node' 64 '<=' "$(figure $part '.memory / 1024')" KiB $part
 	done
 	has junk && row '20 % answer lookups with junk: lookups' 99 '>=' "$(figure junk .lookup_success)" % junk
+	for part in junk-150 junk-600; do
+		has $part && row "... N = $(figure $part .nodes), the worst of $(figure $part .seeds) seeds ($(figure $part .seed))" 99 '>=' "$(figure $part .lookup_success)" % $part
+	done
 	for part in drops misroutes lies; do
 		has $part && row "20 % $part: hops at most" 32 '<=' "$(figure $part .hops_max)" '' $part
 	done
@@ -81,8 +89,8 @@ others() {
 }
 
 missing() {
-	for part in grow-100 grow-1000 grow-10000 size-100000 lookup partition churn restart idle whole junk drops \
-		misroutes lies; do
+	for part in grow-100 grow-1000 grow-10000 size-100000 lookup partition churn churn-whole vanish-whole \
+		restart idle whole junk junk-150 junk-600 drops misroutes lies; do
 		has $part || printf ' %s' "$part"
 	done
 }
@@ -92,7 +100,7 @@ markdown() {
 	# Figures of scale
 
 	Command: `make scale` (`bench/scale/run.sh`; `QUICK=1` for the short parts), which writes this page, `scale.jsonl` beside it (one line a part: everything vpnsim says at its end, seed, commit and the processor's seconds) and the plots. Scenarios: `bench/scale/*.sim`. Virtual time, so figures depend on seed and commit only, but for the processor's seconds.
-	"Light" nodes are a ring and a DHT with stand-ins for sessions, every packet counted with the bytes of the real one (`cmd/sim_light.c`); "whole" nodes are what vpnd runs, with `--crypto dummy`. Links: 20 ms one way, +-80 % by host. Nodes join one after another through real joins, with a few earlier ones as contacts.
+	"Light" nodes are a ring and a DHT with stand-ins for sessions, every packet counted with the bytes of the real one (`cmd/sim_light.c`); "whole" nodes are what vpnd runs, with `--crypto dummy`. Links: 20 ms one way, +-80 % by host. Nodes join one after another through real joins, with a few earlier ones, drawn from all, as contacts.
 	"Delivered" counts questions that were answered, of senders that ask again after 0.5, 1 and 2 s; light senders give the link they send by as source agent, and ask the third and fourth time by way of another link of their own. Without these two rules, which whole nodes need not follow, 99.5 % (N = 10 000) and 99.7 % (N = 1000) were answered.
 
 	TEXT

@@ -14,18 +14,20 @@ static void random_bytes(void *ctx, void *out, size_t len)
 	memset(out, (*(uint8_t *)ctx)++, len);
 }
 
-static void send(void *ctx, const struct pubkey *to, const uint8_t *msg, size_t len)
+static void send(void *ctx, const struct pubkey *to, const uint8_t *msg, size_t len,
+		 unsigned way)
 {
 	struct dht_msg m;
 
-	(void)ctx, (void)to;
+	(void)ctx, (void)to, (void)way;
 	assert(len <= DHT_MSG_MAX && dht_msg_read(&m, msg, len) == DROP_NONE);
 }
 
-static void send_nearest(void *ctx, const struct node_id *target, const uint8_t *msg, size_t len)
+static void send_nearest(void *ctx, const struct node_id *target, const uint8_t *msg, size_t len,
+			 unsigned way)
 {
 	(void)target;
-	send(ctx, NULL, msg, len);
+	send(ctx, NULL, msg, len, way);
 }
 
 static void event(void *ctx, const struct dht_event *e)

@@ -110,7 +110,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct peers p = { .drawn = 0 };
 	struct ring_env env = { &p, on_random, on_send, on_route, on_want, on_addresses,
-				key_valid };
+				key_valid, on_send };
 	struct rd in = rd_of(data, len);
 	struct ring *r;
 	usec_t now = SEC(1);

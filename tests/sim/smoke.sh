@@ -69,6 +69,8 @@ assert all(l["type"] == "sample" for l in lines[:-1])
 end = lines[-1]
 assert end["type"] == "end" and end["ok"] and end["nodes"] == 10 and len(end["trace"]) == 16
 assert end["expect"] and end["faults"] and end["hops_mean"] >= 1
+assert sum(k["packets"] for k in end["kinds"].values()) == end["packets"]
+assert sum(k["bytes"] for k in end["kinds"].values()) == end["bytes"]
 ' "$dir/out"; then
 	echo "ok $n - every JSON line has the schema's version, the last one everything"
 else

@@ -242,10 +242,12 @@ static inline void net_cost(struct net_node *x, const struct net_node *y, const 
 	n->count_of[msg[0] & ~DHT_MSG_CLIENT]++;
 }
 
-static inline void net_send(void *ctx, const struct pubkey *to, const uint8_t *msg, size_t len)
+static inline void net_send(void *ctx, const struct pubkey *to, const uint8_t *msg, size_t len,
+			    unsigned way)
 {
 	struct net_node *x = ctx, *y = net_by_key(x->net, to);
 
+	(void)way; /* all are as good */
 	x->asked[x->sent++ % 4] = *to;
 	net_cost(x, y, msg, len);
 	if (!y) {
@@ -267,7 +269,7 @@ static inline bool net_is_linked(const struct net *n, size_t i)
 
 /* The ring: whoever of those present is nearest on the circle. */
 static inline void net_send_nearest(void *ctx, const struct node_id *target, const uint8_t *msg,
-				    size_t len)
+				    size_t len, unsigned way)
 {
 	struct net_node *x = ctx, *best = NULL;
 	struct net *n = x->net;
@@ -283,6 +285,7 @@ static inline void net_send_nearest(void *ctx, const struct node_id *target, con
 		best = y;
 		least = d;
 	}
+	(void)way;
 	x->sent++;
 	net_cost(x, NULL, msg, len);
 	if (best && net_is_linked(n, x->index))

@@ -373,7 +373,7 @@ static inline void net_close(struct net *n)
 static inline void start_as(struct net *n, int i, enum ring_profile profile)
 {
 	struct ring_env env = { &n->node[i],   env_random, env_send,	  env_route,
-				env_want,      env_addresses, env_key_valid };
+				env_want,      env_addresses, env_key_valid, env_send };
 
 	n->node[i].ring = ring_new(&n->node[i].key, profile, &env, n->now);
 	settle(&n->node[i]);

@@ -28,6 +28,7 @@ struct script {
 	unsigned types[MSG_TYPES]; /* messages of each kind */
 	struct pubkey last_to;	   /* of the last that was sent over a link */
 	uint8_t link_flags;	   /* of the last LINK */
+	uint8_t status_flags;	   /* of the last STATUS */
 	size_t len;
 	uint8_t msg[1400];
 };
@@ -51,6 +52,8 @@ static inline void on_send(void *ctx, const struct pubkey *to, const uint8_t *ms
 	s->last_to = *to;
 	if (msg[0] == MSG_LINK)
 		s->link_flags = msg[1];
+	if (msg[0] == MSG_STATUS)
+		s->status_flags = msg[1];
 	s->sent++;
 	s->sent_at = s->now;
 	s->len = len;
@@ -101,7 +104,7 @@ static inline size_t on_addresses(void *ctx, const struct pubkey *peer, struct a
 static inline void open_script_as(struct script *s, enum ring_profile profile)
 {
 	struct ring_env env = { s, on_random, on_send, on_route, on_want, on_addresses,
-				key_valid };
+				key_valid, on_send };
 
 	*s = (struct script){ .rng = 12345, .now = START, .addresses = 1 };
 	s->ring = ring_new(&keys[0], profile, &env, START);

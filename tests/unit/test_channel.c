@@ -24,7 +24,7 @@ struct side {
 	uint8_t index;
 	struct channel *ch;
 	uint32_t sent, received; /* messages */
-	uint64_t emitted;
+	uint64_t emitted, acks;
 	bool in_order;
 };
 
@@ -67,6 +67,7 @@ static void on_emit(void *ctx, const uint8_t *plain, size_t len)
 
 	CHECK(len <= SEGMENT_HEAD + CHANNEL_SEGMENT_MAX);
 	s->emitted++;
+	s->acks += plain[0] == CHANNEL_KIND_ACK;
 	put(s->net, !s->index, plain, len);
 	if (draw(s->net, 100) < s->net->repeat)
 		put(s->net, !s->index, plain, len);
@@ -269,12 +270,38 @@ static void test_a_lost_segment_in_a_stream_is_sent_again_before_the_timer(void)
 	net_close(&n);
 }
 
+/* A question and its answer, again and again: three packets of four are those two. */
+static void test_talk_of_two_needs_few_acknowledgements_of_their_own(void)
+{
+	struct net n;
+
+	net_open(&n, 21, 0);
+	for (uint32_t k = 1; k <= 50; k++) {
+		usec_t end = n.now + SEC(1);
+
+		offer(&n.side[0], k, n.now);
+		while (n.side[1].received < k && step(&n, end))
+			;
+		offer(&n.side[1], k, n.now);
+		while (step(&n, end))
+			;
+		n.now = end;
+	}
+	CHECK(n.side[0].in_order && n.side[1].in_order);
+	CHECK_EQ_INT(n.side[0].received, 50);
+	CHECK(channel_is_idle(n.side[0].ch) && channel_is_idle(n.side[1].ch));
+	CHECK(n.side[0].acks >= 50); /* the answers' */
+	CHECK(n.side[1].acks <= n.side[0].acks / 4);
+	net_close(&n);
+}
+
 static const struct test tests[] = {
 	TEST(test_messages_of_all_sizes_arrive_once_in_order_on_a_good_link),
 	TEST(test_loss_repetition_and_reordering_change_nothing),
 	TEST(test_thirty_percent_loss_both_ways_is_survived),
 	TEST(test_sequence_numbers_wrap),
 	TEST(test_a_lost_segment_in_a_stream_is_sent_again_before_the_timer),
+	TEST(test_talk_of_two_needs_few_acknowledgements_of_their_own),
 };
 
 int main(void)

@@ -9,7 +9,7 @@
 
 struct probe {
 	struct channel *ch;
-	unsigned segments, acks, messages;
+	unsigned segments, acks, riders, messages;
 	uint32_t last_seq, ack_next;
 	uint64_t ack_map;
 	uint8_t service;
@@ -22,9 +22,15 @@ static void probe_emit(void *ctx, const uint8_t *plain, size_t len)
 	struct rd r = rd_of(plain, len);
 
 	if (rd_u8(&r) == CHANNEL_KIND_SEGMENT) {
+		uint8_t flags = rd_u8(&r);
+
 		p->segments++;
-		rd_u16(&r);
+		rd_u8(&r);
 		p->last_seq = rd_u32(&r);
+		if (!(flags & SEGMENT_ACK))
+			return;
+		p->riders++;
+		p->ack_next = rd_u32(&r);
 		return;
 	}
 	p->acks++;
@@ -63,6 +69,23 @@ static bool segment(struct probe *p, uint8_t flags, uint8_t service, uint32_t se
 	wr_zero(&w, len);
 	r = rd_of(buf, wr_len(&w));
 	return channel_segment(p->ch, &r, SEC(1));
+}
+
+/* A whole message of ten bytes that brings an acknowledgement. */
+static bool rider(struct probe *p, uint32_t seq, uint32_t next, usec_t now)
+{
+	uint8_t buf[SEGMENT_HEAD - 1 + 10] = { SEGMENT_FIRST | SEGMENT_LAST | SEGMENT_ACK, 4 };
+	struct wr w = wr_of(buf + 2, sizeof(buf) - 2);
+	struct rd r = rd_of(buf, sizeof(buf));
+
+	wr_u32(&w, seq);
+	wr_u32(&w, next);
+	return channel_segment(p->ch, &r, now);
+}
+
+static void say(struct probe *p, usec_t now)
+{
+	CHECK_EQ_INT(channel_send(p->ch, 1, (const uint8_t *)"abc", 3, now), 0);
 }
 
 static bool ack(struct probe *p, uint32_t next, uint64_t map, usec_t now)
@@ -162,7 +185,9 @@ static void test_malformed_segments_change_nothing(void)
 	probe_open(&p);
 	CHECK(!segment(&p, 3, 1, 0, 0));
 	CHECK(!segment(&p, 3, 1, 0, CHANNEL_SEGMENT_MAX + 1));
-	CHECK(!segment(&p, 7, 1, 0, 10)); /* an unknown flag */
+	CHECK(!segment(&p, 11, 1, 0, 10)); /* an unknown flag */
+	CHECK(!segment(&p, 7, 1, 0, 4));   /* an acknowledgement and no bytes */
+	CHECK(!segment(&p, 7, 1, 0, 3));
 	CHECK(!segment(&p, 0, 1, 0, 10)); /* the middle of nothing */
 	CHECK(!segment(&p, 2, 1, 0, 10));
 	CHECK(!segment(&p, 3, 1, CHANNEL_IN_FLIGHT, 10)); /* too far ahead */
@@ -337,6 +362,110 @@ static void test_an_answer_to_a_repeated_segment_is_no_sample(void)
 	channel_free(p.ch);
 }
 
+static void test_an_acknowledgement_rides_on_a_segment_that_goes_the_other_way(void)
+{
+	struct probe p;
+
+	probe_open(&p);
+	say(&p, SEC(1));
+	CHECK_EQ_INT(p.riders, 0); /* nothing is owed */
+	CHECK(ack(&p, 1, 0, SEC(1)));
+	CHECK(segment(&p, 3, 1, 0, 5));
+	CHECK(segment(&p, 3, 1, 1, 5));
+	say(&p, SEC(1) + MSEC(79));
+	CHECK_EQ_INT(p.riders, 1);
+	CHECK_EQ_INT(p.ack_next, 2);
+	say(&p, SEC(1) + MSEC(79));
+	CHECK_EQ_INT(p.riders, 1); /* once */
+	channel_tick(p.ch, SEC(1) + MSEC(81));
+	CHECK_EQ_INT(p.acks, 0);
+	CHECK(segment(&p, 3, 1, 1, 5)); /* it was lost, and the peer repeats: told again at once */
+	channel_tick(p.ch, SEC(1) + MSEC(82));
+	CHECK_EQ_INT(p.acks, 1);
+	CHECK_EQ_INT(p.ack_next, 2);
+	channel_free(p.ch);
+}
+
+static void test_an_acknowledgement_that_tells_of_a_hole_does_not_ride(void)
+{
+	struct probe p;
+
+	probe_open(&p);
+	CHECK(segment(&p, 3, 1, 1, 5));
+	say(&p, SEC(1));
+	CHECK_EQ_INT(p.riders, 0);
+	channel_tick(p.ch, SEC(1));
+	CHECK_EQ_INT(p.acks, 1);
+	CHECK_EQ_INT(p.ack_next, 0);
+	CHECK_EQ_INT(p.ack_map, 1);
+	CHECK(segment(&p, 3, 1, 0, 5)); /* filled */
+	say(&p, SEC(1));
+	CHECK_EQ_INT(p.riders, 1);
+	CHECK_EQ_INT(p.ack_next, 2);
+	channel_free(p.ch);
+}
+
+static void test_a_repeated_segment_brings_the_newest_acknowledgement(void)
+{
+	struct probe p;
+
+	probe_open(&p);
+	say(&p, SEC(1));
+	CHECK(segment(&p, 3, 1, 0, 5));
+	channel_tick(p.ch, SEC(1) + MSEC(80));
+	CHECK(segment(&p, 3, 1, 1, 5));
+	p.ch->tx.busy->timer = SEC(1) + MSEC(60); /* before that acknowledgement is due */
+	channel_tick(p.ch, SEC(1) + MSEC(60));
+	CHECK_EQ_INT(p.segments, 2);
+	CHECK_EQ_INT(p.riders, 1);
+	CHECK_EQ_INT(p.ack_next, 2);
+	channel_free(p.ch);
+}
+
+static void test_an_acknowledgement_that_rode_in_counts_like_any(void)
+{
+	struct probe p;
+
+	probe_open(&p);
+	say(&p, SEC(1));
+	say(&p, SEC(1));
+	CHECK(rider(&p, 0, 1, SEC(1) + MSEC(30)));
+	CHECK_EQ_INT(p.messages, 1);
+	CHECK_EQ_INT(p.len, 10);
+	CHECK_EQ_INT(channel_rtt(p.ch), MSEC(30));
+	CHECK(!channel_is_idle(p.ch));
+	CHECK(rider(&p, 2, 2, SEC(1) + MSEC(31))); /* before number 1: it counts at once */
+	CHECK(channel_is_idle(p.ch));
+	CHECK_EQ_INT(p.messages, 1);
+	say(&p, SEC(1) + MSEC(32));
+	CHECK(rider(&p, 1, 1, SEC(1) + MSEC(33))); /* overtaken: it says nothing new */
+	CHECK(!channel_is_idle(p.ch));
+	CHECK_EQ_INT(p.messages, 3);
+	CHECK(rider(&p, 1, 1, SEC(1) + MSEC(34))); /* and twice */
+	CHECK(rider(&p, 2, 2, SEC(1) + MSEC(34)));
+	CHECK(!channel_is_idle(p.ch));
+	CHECK_EQ_INT(p.messages, 3);
+	channel_free(p.ch);
+}
+
+static void test_a_segment_that_acknowledges_what_was_never_sent_is_malformed(void)
+{
+	struct probe p;
+
+	probe_open(&p);
+	CHECK(!rider(&p, 0, 1, SEC(1)));
+	say(&p, SEC(1));
+	CHECK(!rider(&p, 0, 2, SEC(1)));
+	CHECK(!rider(&p, 0, UINT32_C(0x7fffffff), SEC(1)));
+	CHECK_EQ_INT(p.messages, 0);
+	CHECK(!channel_is_idle(p.ch));
+	CHECK(!rider(&p, CHANNEL_IN_FLIGHT, 1, SEC(1))); /* nor is one believed that comes with */
+	CHECK(!channel_is_idle(p.ch));			 /* a segment that is refused */
+	CHECK(rider(&p, 0, 1, SEC(1)));
+	CHECK(channel_is_idle(p.ch));
+	channel_free(p.ch);
+}
+
 static const struct test tests[] = {
 	TEST(test_sizes_outside_the_bounds_are_refused_by_send),
 	TEST(test_tiny_messages_are_bounded_in_number),
@@ -353,6 +482,11 @@ static const struct test tests[] = {
 	TEST(test_a_silent_peer_is_dead_after_ten_tries_with_doubling_pauses),
 	TEST(test_the_timer_follows_the_measured_rtt_within_its_bounds),
 	TEST(test_an_answer_to_a_repeated_segment_is_no_sample),
+	TEST(test_an_acknowledgement_rides_on_a_segment_that_goes_the_other_way),
+	TEST(test_an_acknowledgement_that_tells_of_a_hole_does_not_ride),
+	TEST(test_a_repeated_segment_brings_the_newest_acknowledgement),
+	TEST(test_an_acknowledgement_that_rode_in_counts_like_any),
+	TEST(test_a_segment_that_acknowledges_what_was_never_sent_is_malformed),
 };
 
 int main(void)

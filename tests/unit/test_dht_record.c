@@ -194,7 +194,9 @@ static void test_msg_every_type_is_read_back_as_written(void)
 			m.name.key.b[3] = 9;
 		if (type == DHT_MSG_GET)
 			m.name.kind = DHT_NAME;
-		if (type == DHT_MSG_NODES || type == DHT_MSG_VALUES) {
+		if (type == DHT_MSG_PUT)
+			m.wish = DHT_WISH_SPREAD;
+		if (type == DHT_MSG_NODES || type == DHT_MSG_VALUES || type == DHT_MSG_STORED) {
 			m.keys = DHT_K;
 			m.key[DHT_K - 1].b[31] = 4;
 		}
@@ -206,6 +208,7 @@ static void test_msg_every_type_is_read_back_as_written(void)
 		CHECK_EQ_INT(dht_msg_read(&r, out, len), DROP_NONE);
 		CHECK_EQ_INT(r.id, m.id);
 		CHECK_EQ_INT(r.status, m.status);
+		CHECK_EQ_INT(r.wish, m.wish);
 		CHECK(record_name_equal(&r.name, &m.name));
 		CHECK_EQ_INT(r.keys, m.keys);
 		CHECK_MEM(r.key, m.key, sizeof(m.key));

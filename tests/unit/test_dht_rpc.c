@@ -8,6 +8,7 @@ struct bench {
 	struct rpcs rs;
 	struct dht_env env;
 	struct timers timers;
+	unsigned way;
 	size_t sent, nearest, done, failed, answered;
 	uint64_t random;
 	struct pubkey who; /* the last one that answered */
@@ -25,15 +26,19 @@ static void random_bytes(void *ctx, void *out, size_t len)
 	memcpy(out, &b->random, len);
 }
 
-static void send(void *ctx, const struct pubkey *to, const uint8_t *msg, size_t len)
+static void send(void *ctx, const struct pubkey *to, const uint8_t *msg, size_t len,
+		 unsigned way)
 {
 	(void)to, (void)msg, (void)len;
+	((struct bench *)ctx)->way = way;
 	((struct bench *)ctx)->sent++;
 }
 
-static void send_nearest(void *ctx, const struct node_id *to, const uint8_t *msg, size_t len)
+static void send_nearest(void *ctx, const struct node_id *to, const uint8_t *msg, size_t len,
+			 unsigned way)
 {
 	(void)msg, (void)len;
+	((struct bench *)ctx)->way = way;
 	CHECK(id_equal(to, &target));
 	((struct bench *)ctx)->nearest++;
 }
@@ -157,6 +162,22 @@ static void test_rpc_timeout_follows_the_answers_within_its_bounds(void)
 	end(&b);
 }
 
+static void test_rpc_second_try_goes_another_way(void)
+{
+	struct bench b;
+
+	for (int nearest = 0; nearest < 2; nearest++) {
+		setup(&b);
+		b.way = 99;
+		call(&b, nearest, SEC(1));
+		CHECK_EQ_INT(b.way, 0);
+		timers_run(&b.timers, SEC(2));
+		CHECK_EQ_INT(b.sent + b.nearest, 2);
+		CHECK(b.way > 0);
+		end(&b);
+	}
+}
+
 static void test_rpc_answers_to_repeated_requests_do_not_change_the_timeout(void)
 {
 	struct bench b;
@@ -194,6 +215,7 @@ static const struct test tests[] = {
 	TEST(test_rpc_answer_counts_once_and_only_from_the_key_that_was_asked),
 	TEST(test_rpc_nearest_may_be_anybody_once_and_makes_no_contact),
 	TEST(test_rpc_timeout_follows_the_answers_within_its_bounds),
+	TEST(test_rpc_second_try_goes_another_way),
 	TEST(test_rpc_answers_to_repeated_requests_do_not_change_the_timeout),
 	TEST(test_rpc_requests_that_wait_are_bounded_and_a_silent_one_fails_once),
 };

@@ -105,7 +105,7 @@ static void test_store_expired_records_are_not_given_and_swept(void)
 	dht_store_sweep(&s, 2000);
 	CHECK_EQ_INT(s.count, 1);
 	dht_store_sweep(&s, 3000);
-	CHECK_EQ_INT(s.count + s.names.count + s.origins.count, 0);
+	CHECK_EQ_INT(s.count + s.size + s.origins.count, 0);
 	dht_store_fini(&s);
 }
 
@@ -182,7 +182,51 @@ static void test_store_removing_leaves_the_others_under_the_name(void)
 	dht_store_remove(&s, &r.name, &r.signer);
 	CHECK_EQ_INT(get(&s, 1, WALL, NULL), 2);
 	CHECK_EQ_INT(s.count, 2);
-	CHECK_EQ_INT(s.names.count, 1);
+	dht_store_fini(&s);
+}
+
+static bool is_even(void *ctx, const struct record_name *name)
+{
+	(void)ctx;
+	return name->key.b[3] % 2 == 0;
+}
+
+static void test_store_sheds_old_strays_of_others_only(void)
+{
+	const struct store_shed shed = { .minutes = 3, .is_stray = is_even };
+	struct dht_store s;
+
+	store_make(&s);
+	s.self = (struct pubkey){ .b = { 0, 0, 0, 9 } };
+	for (uint32_t name = 1; name <= 4; name++)
+		put(&s, (struct draft){ name, 1, 5, 9000, 0 }, WALL);
+	put(&s, (struct draft){ 2, 9, 5, 9000, 0 }, WALL);
+	put(&s, (struct draft){ 4, 1, 6, 9000, 0 }, WALL + 120); /* came anew */
+	dht_store_shed(&s, &shed, WALL + 100);
+	CHECK_EQ_INT(s.count, 5);
+	dht_store_shed(&s, &shed, WALL + 200);
+	CHECK_EQ_INT(s.count, 4);
+	CHECK_EQ_INT(get(&s, 1, WALL, NULL), 1);
+	CHECK_EQ_INT(get(&s, 2, WALL, NULL), 1); /* our own */
+	CHECK_EQ_INT(get(&s, 4, WALL, NULL), 1);
+	dht_store_fini(&s);
+}
+
+static void test_store_stays_sorted_whatever_comes_and_goes(void)
+{
+	struct dht_store s;
+
+	store_make(&s);
+	for (uint32_t i = 0; i < 500; i++)
+		put(&s, (struct draft){ i * 7919 % 500, 1 + i % 3, 5, 2000 + i % 5, 0 }, WALL);
+	dht_store_sweep(&s, 2002);
+	CHECK_EQ_INT(s.count, 200);
+	CHECK(s.size < 300);
+	for (size_t i = 1; i < s.count; i++) {
+		struct record a = dht_store_at(&s, i - 1), b = dht_store_at(&s, i);
+
+		CHECK(memcmp(&a.name, &b.name, sizeof(a.name)) < 0);
+	}
 	dht_store_fini(&s);
 }
 
@@ -193,6 +237,8 @@ static const struct test tests[] = {
 	TEST(test_store_records_of_one_signer_are_bounded_except_our_own),
 	TEST(test_store_full_of_far_records_takes_near_ones_and_refuses_farther),
 	TEST(test_store_removing_leaves_the_others_under_the_name),
+	TEST(test_store_sheds_old_strays_of_others_only),
+	TEST(test_store_stays_sorted_whatever_comes_and_goes),
 };
 
 int main(void) { return run_tests(tests, ARRAY_LEN(tests)); }

@@ -160,7 +160,7 @@ static void test_p2p_random_datagrams_get_no_answer_and_no_memory(void)
 	CHECK_EQ_INT(n->nodes[1].sent, sent);
 	CHECK_EQ_INT(p->sessions.count, 0);
 	CHECK_EQ_INT(p->view.slots.count, 0);
-	CHECK_EQ_INT(p->stamps.map.count, 0);
+	CHECK_EQ_INT(p->stamps.count, 0);
 	CHECK_EQ_INT(p->later_count, 0);
 	CHECK_EQ_INT(n->nodes[1].events, 0);
 	net_free(n);

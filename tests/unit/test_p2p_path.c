@@ -221,10 +221,9 @@ static void test_index_finds_what_was_put_and_not_what_was_taken(void)
 static void test_stamps_rise_for_each_key_and_forget_the_oldest(void)
 {
 	struct stamps st;
-	const uint8_t seed[16] = { 1 };
 	struct pubkey k = { { 0 } }, first = { { 0 } };
 
-	stamps_init(&st, seed);
+	stamps_init(&st);
 	CHECK(stamps_is_new(&st, &first, 0, 0));
 	stamps_put(&st, &first, 2, 100);
 	CHECK(!stamps_is_new(&st, &first, 2, 100));
@@ -236,10 +235,47 @@ static void test_stamps_rise_for_each_key_and_forget_the_oldest(void)
 		k.b[1] = (uint8_t)(i >> 8);
 		stamps_put(&st, &k, 1, 1);
 	}
-	CHECK_EQ_INT(st.map.count, STAMPS_MAX);
+	CHECK_EQ_INT(st.count, STAMPS_MAX);
 	CHECK(!stamps_is_new(&st, &k, 1, 1));
 	CHECK(stamps_is_new(&st, &first, 2, 100)); /* out */
 	stamps_fini(&st);
+}
+
+static void test_keepalive_is_the_sign_of_life_that_was_asked_for_if_nothing_else_is(void)
+{
+	struct keepalive k;
+	struct keepalive_marks m;
+	usec_t t = SEC(100);
+
+	keepalive_init(&k, &m, KEEPALIVE_FULL, 0, t);
+	t += SEC(2);
+	keepalive_asked(&k, &m, t);
+	CHECK_EQ_INT(keepalive_deadline(&k, &m), t + KEEPALIVE_SIGN);
+	keepalive_asked(&k, &m, t + MSEC(30)); /* asking on puts nothing off */
+	CHECK_EQ_INT(keepalive_needs(&k, &m, t + KEEPALIVE_SIGN - 1), 0);
+	CHECK_EQ_INT(keepalive_needs(&k, &m, t + KEEPALIVE_SIGN), NEED_KEEPALIVE);
+	keepalive_sent(&m, ASKS_NOTHING, t + KEEPALIVE_SIGN);
+	CHECK_EQ_INT(keepalive_needs(&k, &m, t + SEC(1)), 0); /* one, and it asks for nothing */
+	CHECK_EQ_INT(keepalive_doubt_at(&m, 0), USEC_NEVER);
+}
+
+static void test_keepalive_sign_of_life_is_whatever_goes_out_in_time(void)
+{
+	struct keepalive k;
+	struct keepalive_marks m;
+	usec_t t = SEC(100);
+
+	keepalive_init(&k, &m, KEEPALIVE_FULL, 0, t);
+	t += SEC(2);
+	keepalive_asked(&k, &m, t);
+	keepalive_sent(&m, ASKS_NOTHING, t + MSEC(20));
+	CHECK(keepalive_deadline(&k, &m) >= t + SEC(13));
+	CHECK_EQ_INT(keepalive_needs(&k, &m, t + KEEPALIVE_SIGN), 0);
+	keepalive_asked(&k, &m, t + SEC(3)); /* the next is owed anew */
+	CHECK_EQ_INT(keepalive_deadline(&k, &m), t + SEC(3) + KEEPALIVE_SIGN);
+	/* Even where the peer is far, it comes well before there is doubt. */
+	CHECK(KEEPALIVE_SIGN + MSEC(50) < keepalive_doubt_at(&(struct keepalive_marks){ .owed = 1 },
+							   MSEC(50)) - MSEC(50));
 }
 
 static const struct test tests[] = {
@@ -253,6 +289,8 @@ static const struct test tests[] = {
 	TEST(test_keepalive_silence_after_sending_escalates),
 	TEST(test_keepalive_hearing_over_the_used_way_ends_the_waiting),
 	TEST(test_keepalive_idle_session_says_so_and_a_silent_one_is_probed),
+	TEST(test_keepalive_is_the_sign_of_life_that_was_asked_for_if_nothing_else_is),
+	TEST(test_keepalive_sign_of_life_is_whatever_goes_out_in_time),
 	TEST(test_index_finds_what_was_put_and_not_what_was_taken),
 	TEST(test_stamps_rise_for_each_key_and_forget_the_oldest),
 };

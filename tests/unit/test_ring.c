@@ -138,6 +138,31 @@ static void test_a_contact_that_cannot_be_reached_is_tried_with_growing_pauses_t
 	ring_free(s.ring);
 }
 
+/* Those who noticed later tell of it for a while; then who tells of it has a link with it. */
+static void test_a_neighbour_that_was_lost_is_believed_again_half_a_minute_later(void)
+{
+	struct script s;
+	unsigned before;
+
+	open_script(&s);
+	up(&s, 1);
+	up(&s, 2);
+	run(&s, SEC(20));
+	ring_link_down(s.ring, &keys[2], s.now);
+	run(&s, SEC(8));
+	CHECK(s.wanted >= 2 && s.wanted <= 3); /* one of them may be of ring_lost.c */
+	before = s.wanted;
+	status(&s, 1, 0, 2, 1);
+	ring_tick(s.ring, s.now);
+	CHECK_EQ_INT(s.wanted, before);
+	run(&s, SEC(25));
+	before = s.wanted;
+	status(&s, 1, 0, 2, 1);
+	ring_tick(s.ring, s.now);
+	CHECK_EQ_INT(s.wanted, before + 1);
+	ring_free(s.ring);
+}
+
 static void test_a_contact_nobody_mentions_is_forgotten_after_two_minutes(void)
 {
 	struct script s;
@@ -163,6 +188,7 @@ static const struct test tests[] = {
 	TEST(test_agents_are_the_oldest_links_in_turn),
 	TEST(test_a_nearer_contact_is_wanted_by_its_informer_and_a_farther_one_is_not),
 	TEST(test_a_contact_that_cannot_be_reached_is_tried_with_growing_pauses_then_forgotten),
+	TEST(test_a_neighbour_that_was_lost_is_believed_again_half_a_minute_later),
 	TEST(test_a_contact_nobody_mentions_is_forgotten_after_two_minutes),
 };
 

@@ -240,7 +240,7 @@ static void test_find_is_answered_with_ourselves_first_but_not_without_end(void)
 	ring_free(s.ring);
 }
 
-static void test_a_change_of_the_near_set_is_told_within_a_tenth_of_a_second(void)
+static void test_a_loss_in_the_near_set_is_told_within_a_tenth_of_a_second(void)
 {
 	struct script s;
 
@@ -252,8 +252,57 @@ static void test_a_change_of_the_near_set_is_told_within_a_tenth_of_a_second(voi
 	ring_link_down(s.ring, &keys[2], s.now);
 	run(&s, MSEC(100));
 	CHECK_EQ_INT(s.sent, 3);
-	CHECK_EQ_INT(s.msg[0], MSG_STATUS);
-	CHECK_EQ_INT(s.msg[1], FLAG_ANSWER);
+	CHECK_EQ_INT(s.status_flags, FLAG_ANSWER);
+	ring_free(s.ring);
+}
+
+/* Who comes up near is told at once, of those only that it did not name itself; the others are
+ * told once, some seconds later; who is far is not told at all. */
+static void test_a_new_neighbour_is_told_at_once_and_the_others_later(void)
+{
+	struct script s;
+	int a = nth(50, 0, true), b = nth(50, 1, true), far = nth(50, 24, true);
+
+	open_script(&s);
+	up(&s, a);
+	run(&s, SEC(30));
+	CHECK_EQ_INT(s.types[MSG_STATUS], 0);
+	status(&s, a, 0, b, 1);
+	up(&s, b);
+	run(&s, MSEC(100));
+	CHECK_EQ_INT(s.types[MSG_STATUS], 1);
+	CHECK(key_equal(&s.last_to, &keys[b]));
+	run(&s, MINUTES(2));
+	CHECK_EQ_INT(s.types[MSG_STATUS], 1); /* a told us of b */
+	for (int i = 2; i < 2 * RING_NEAR + 2; i++)
+		up(&s, nth(50, i, i & 1));
+	run(&s, SEC(30));
+	s.types[MSG_STATUS] = 0;
+	up(&s, far);
+	run(&s, MINUTES(2));
+	CHECK(!ring_keeps(s.ring, &keys[far]));
+	CHECK_EQ_INT(s.types[MSG_STATUS], 0);
+	ring_free(s.ring);
+}
+
+static void test_news_are_told_a_few_seconds_after_they_came_and_seldom(void)
+{
+	struct script s;
+
+	open_script(&s);
+	up(&s, 1);
+	run(&s, SEC(30));
+	s.types[MSG_STATUS] = 0;
+	for (int k = 2; k < 5; k++) { /* one each second: told to 1 together, once */
+		up(&s, k);
+		run(&s, SEC(1));
+	}
+	CHECK_EQ_INT(s.types[MSG_STATUS], 3);
+	run(&s, SEC(40));
+	CHECK(s.types[MSG_STATUS] >= 4 && s.types[MSG_STATUS] <= 3 + 1 + 3);
+	s.types[MSG_STATUS] = 0;
+	run(&s, MINUTES(7));
+	CHECK_EQ_INT(s.types[MSG_STATUS], 4); /* the short ones that heal */
 	ring_free(s.ring);
 }
 
@@ -309,7 +358,9 @@ static const struct test tests[] = {
 	TEST(test_an_answer_to_find_passes_a_flood_of_routed_messages),
 	TEST(test_rounds_of_find_go_on_until_the_neighbour_of_each_side_has_answered),
 	TEST(test_find_is_answered_with_ourselves_first_but_not_without_end),
-	TEST(test_a_change_of_the_near_set_is_told_within_a_tenth_of_a_second),
+	TEST(test_a_loss_in_the_near_set_is_told_within_a_tenth_of_a_second),
+	TEST(test_a_new_neighbour_is_told_at_once_and_the_others_later),
+	TEST(test_news_are_told_a_few_seconds_after_they_came_and_seldom),
 	TEST(test_answers_that_are_asked_for_are_given_at_a_bounded_rate),
 	TEST(test_a_leaver_is_not_wanted_and_its_neighbours_are),
 };

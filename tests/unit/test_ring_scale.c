@@ -70,7 +70,7 @@ static void test_a_hundred_reach_each_other_in_two_and_a_half_hops(void)
 	CHECK(w.hops * 2 <= w.routes * 5 && w.p99 <= 5);
 	CHECK_EQ_INT(d.shortcuts, d.accepted); /* both ends agree */
 	CHECK(d.shortcuts >= 100 * 7 / 2);
-	CHECK(d.most_accepted <= 7 + 1);
+	CHECK(d.most_accepted <= (7 + 1) * 5 / 4);
 	CHECK(d.most <= 6 + 2 * 7 + 2);
 	CHECK(d.smallest >= 50 && d.greatest <= 200);
 	net_close(&n);
@@ -89,7 +89,7 @@ static void test_five_hundred_reach_each_other_in_less_than_four_hops(void)
 	CHECK_EQ_INT(w.failed, 0);
 	CHECK(w.hops < w.routes * 7 / 2 && w.p99 <= 2 * 3 + 2);
 	CHECK_EQ_INT(d.shortcuts, d.accepted);
-	CHECK(d.most_accepted <= 9 + 1);
+	CHECK(d.most_accepted <= (9 + 1) * 5 / 4);
 	CHECK(d.most_bytes <= 6144);
 	CHECK(d.smallest >= 250 && d.greatest <= 1000);
 	net_close(&n);
@@ -171,30 +171,30 @@ static void test_rings_of_eight_to_fourteen_settle_and_then_draw_nothing(void)
 	}
 }
 
-/* A ring that grew from fifty to two hundred: what was drawn then is replaced, bit by bit. */
-static void test_shortcuts_drawn_for_a_ring_half_as_large_are_replaced(void)
+/* A ring that grew from twenty-five to two hundred: what was drawn then is replaced, bit by bit. */
+static void test_shortcuts_drawn_for_a_ring_a_quarter_as_large_are_replaced(void)
 {
 	struct net n;
 	unsigned stale = 0, drawn = 0;
 
 	net_open(&n, 200, 16);
 	n.open = true;
-	join_one_by_one(&n, 50, MSEC(300));
+	join_one_by_one(&n, 25, MSEC(300));
 	net_run(&n, MINUTES(5));
-	for (int i = 50; i < 200; i++) {
+	for (int i = 25; i < 200; i++) {
 		start(&n, i);
 		link_both(&n, i, (int)draw(&n, (uint32_t)i));
 		net_run(&n, MSEC(300));
 	}
 	net_run(&n, MINUTES(10));
-	for (int i = 0; i < 50; i++)
+	for (int i = 0; i < 25; i++)
 		for (size_t k = 0; k < n.node[i].ring->links.count; k++) {
 			const struct link *l = link_at(n.node[i].ring, k);
 
 			drawn += l->shortcut;
-			stale += l->shortcut && l->drawn + 8u <= size_scale(n.node[i].ring->size);
+			stale += l->shortcut && l->drawn + 16u <= size_scale(n.node[i].ring->size);
 		}
-	CHECK(drawn >= 50 * 4);
+	CHECK(drawn >= 25 * 4);
 	CHECK(stale <= drawn / 20);
 	CHECK_EQ_INT(degrees_of(&n).shortcuts, degrees_of(&n).accepted);
 	net_close(&n);
@@ -204,7 +204,7 @@ static const struct test tests[] = {
 	TEST(test_a_hundred_reach_each_other_in_two_and_a_half_hops),
 	TEST(test_five_hundred_reach_each_other_in_less_than_four_hops),
 	TEST(test_rings_of_eight_to_fourteen_settle_and_then_draw_nothing),
-	TEST(test_shortcuts_drawn_for_a_ring_half_as_large_are_replaced),
+	TEST(test_shortcuts_drawn_for_a_ring_a_quarter_as_large_are_replaced),
 	TEST(test_an_idle_ring_of_five_hundred_costs_less_than_25_bytes_a_second_a_node),
 	TEST(test_a_hundred_that_start_at_once_are_no_storm),
 	TEST(test_a_tenth_of_five_hundred_vanishes_and_the_rest_is_one_ring_in_thirty_seconds),

@@ -101,6 +101,32 @@ static void test_sim_light_sends_arrive_and_say_over_how_many_links(void)
 	sim_free(s);
 }
 
+/* All that was sent is of some kind: nothing of light nodes is "other". */
+static void test_sim_light_every_packet_and_byte_is_of_a_kind(void)
+{
+	struct sim *s = world(NODES);
+	struct p2p_sent sent;
+	uint64_t packets = 0, bytes = 0;
+
+	wait(s, SEC(20));
+	sim_crash(s, 3);
+	sim_stop(s, 5);
+	send_all(s, NODES);
+	sim_sent(s, &sent);
+	for (unsigned k = 0; k < P2P_SENT_KINDS; k++) {
+		packets += sent.packets[k];
+		bytes += sent.bytes[k];
+		CHECK(!sent.packets[k] == !sent.bytes[k]);
+	}
+	CHECK_EQ_INT(packets, sim_stats(s).sent);
+	CHECK_EQ_INT(bytes, sim_stats(s).bytes);
+	CHECK(sent.packets[P2P_SENT_HANDSHAKE] >= 2 * (NODES - 1));
+	CHECK(sent.packets[P2P_SENT_ROUTED + ROUTED_TRACE] >= NODES - 3);
+	CHECK(sent.packets[P2P_SENT_MESSAGE + SERVICE_RING] > 0);
+	CHECK(sent.packets[P2P_SENT_CLOSE] > 0);
+	sim_free(s);
+}
+
 static void test_sim_light_send_to_itself_crosses_no_link(void)
 {
 	struct sim *s = world(2);
@@ -237,6 +263,7 @@ static void test_sim_light_forged_records_are_not_taken_for_the_real_ones(void)
 static const struct test tests[] = {
 	TEST(test_sim_light_nodes_become_one_ring),
 	TEST(test_sim_light_sends_arrive_and_say_over_how_many_links),
+	TEST(test_sim_light_every_packet_and_byte_is_of_a_kind),
 	TEST(test_sim_light_send_to_itself_crosses_no_link),
 	TEST(test_sim_light_send_to_a_host_that_vanished_fails_once),
 	TEST(test_sim_light_link_ends_after_twenty_seconds_of_silence),

@@ -10,7 +10,7 @@
 
 struct probe {
 	struct sim_host *h;
-	unsigned got, ticks;
+	unsigned got, ticks, pings;
 	usec_t last, deadline;
 	struct addr from;
 };
@@ -53,11 +53,20 @@ static void probe_tick(void *actor, usec_t now)
 
 static usec_t probe_deadline(const void *actor) { return ((const struct probe *)actor)->deadline; }
 
+static void probe_sent(const void *actor, struct p2p_sent *sum)
+{
+	const struct probe *p = actor;
+
+	sum->packets[P2P_SENT_PROBE] += p->pings;
+	sum->bytes[P2P_SENT_PROBE] += p->pings * 10;
+}
+
 static const struct sim_actor_ops probes = { .name = "probe",
 					     .start = probe_start,
 					     .stop = probe_stop,
 					     .input = probe_input,
 					     .tick = probe_tick,
+					     .sent = probe_sent,
 					     .deadline = probe_deadline };
 
 static struct sim *world(size_t nodes, uint64_t seed)
@@ -374,6 +383,48 @@ static void test_hosts_are_found_by_their_keys(void)
 	sim_free(s);
 }
 
+/* Nobody is everybody's contact: of 500 hosts with 6 each, none is told by more than a few dozen. */
+static void test_contacts_are_spread_over_earlier_hosts(void)
+{
+	struct sim *s = world(500, 1);
+	unsigned told[500] = { 0 };
+	struct pubkey key;
+	struct addr addr;
+
+	for (size_t host = 1; host < 500; host++) {
+		size_t i = 0, found;
+
+		for (; sim_host_bootstrap(sim_host(s, host), i, &key, &addr); i++) {
+			found = sim_find(s, &key);
+			told[found]++;
+			CHECK(host < 8 || found < host);
+		}
+		CHECK(i >= 1 && i <= 7);
+	}
+	for (size_t host = 20; host < 500; host++)
+		CHECK(told[host] <= 30);
+	CHECK(told[0] >= 7 && told[0] <= 60);
+	sim_free(s);
+}
+
+/* What a host counted before it stopped stays; headers come on top. */
+static void test_kinds_outlive_the_hosts_that_sent_them(void)
+{
+	struct sim *s = world(3, 1);
+	struct p2p_sent sent;
+
+	((struct probe *)sim_actor(s, 1))->pings = 4;
+	((struct probe *)sim_actor(s, 2))->pings = 1;
+	sim_crash(s, 1);
+	sim_sent(s, &sent);
+	CHECK_EQ_INT(sent.packets[P2P_SENT_PROBE], 5);
+	CHECK_EQ_INT(sent.bytes[P2P_SENT_PROBE], 5 * (10 + 28));
+	sim_start(s, 1);
+	sim_sent(s, &sent);
+	CHECK_EQ_INT(sent.packets[P2P_SENT_PROBE], 5);
+	sim_free(s);
+}
+
 static uint64_t trace_of(uint64_t seed, unsigned packets)
 {
 	struct sim *s = world(4, seed);
@@ -414,6 +465,8 @@ int main(void)
 		TEST(test_an_earlier_deadline_replaces_a_later_one),
 		TEST(test_a_suspended_host_hears_nothing_and_wakes_late),
 		TEST(test_hosts_are_found_by_their_keys),
+		TEST(test_contacts_are_spread_over_earlier_hosts),
+		TEST(test_kinds_outlive_the_hosts_that_sent_them),
 		TEST(test_traces_are_equal_for_equal_runs_only),
 	};
 
