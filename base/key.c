@@ -72,6 +72,36 @@ static bool real_dh(uint8_t out[32], const uint8_t secret[32], const uint8_t pub
 	return crypto_scalarmult_curve25519(out, secret, public) == 0 && !sodium_is_zero(out, 32);
 }
 
+/* One HMAC over a previous output (or nothing) and a counter byte. */
+static void hkdf_step(uint8_t out[32], const uint8_t key[32], const uint8_t *before, uint8_t count)
+{
+	crypto_auth_hmacsha256_state st;
+
+	crypto_auth_hmacsha256_init(&st, key, 32);
+	if (before)
+		crypto_auth_hmacsha256_update(&st, before, 32);
+	crypto_auth_hmacsha256_update(&st, &count, 1);
+	crypto_auth_hmacsha256_final(&st, out);
+	sodium_memzero(&st, sizeof(st));
+}
+
+static void real_hkdf(uint8_t *out, size_t out_len, const uint8_t salt[32], const uint8_t *in,
+		      size_t len)
+{
+	crypto_auth_hmacsha256_state st;
+	uint8_t key[32];
+
+	assert(out_len % 32 == 0 && out_len <= 96);
+	crypto_auth_hmacsha256_init(&st, salt, 32);
+	if (len)
+		crypto_auth_hmacsha256_update(&st, in, len);
+	crypto_auth_hmacsha256_final(&st, key);
+	for (size_t at = 0; at < out_len; at += 32)
+		hkdf_step(out + at, key, at ? out + at - 32 : NULL, (uint8_t)(at / 32 + 1));
+	sodium_memzero(key, sizeof(key));
+	sodium_memzero(&st, sizeof(st));
+}
+
 const struct crypto crypto_real = {
 	.sign = real_sign,
 	.verify = real_verify,
@@ -80,6 +110,7 @@ const struct crypto crypto_real = {
 	.dh_secret = key_dh_secret,
 	.dh_base = real_dh_base,
 	.dh = real_dh,
+	.hkdf = real_hkdf,
 };
 _Static_assert(crypto_scalarmult_curve25519_BYTES == 32, "X25519");
 

@@ -58,6 +58,10 @@ struct crypto {
 	void (*dh_base)(uint8_t public[32], const uint8_t secret[32]);
 	/* False when the result is all zero (a point of low order). */
 	bool (*dh)(uint8_t out[32], const uint8_t secret[32], const uint8_t public[32]);
+	/* RFC 5869 over HMAC-SHA256, without info: out_len = 32, 64 or 96 bytes from a salt and len
+	 * bytes of keying material, a multiple of 8. */
+	void (*hkdf)(uint8_t *out, size_t out_len, const uint8_t salt[32], const uint8_t *in,
+		     size_t len);
 };
 extern const struct crypto crypto_real;
 

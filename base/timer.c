@@ -1,9 +1,12 @@
-/* timer.c - binary heap of slots, 1-based (heap[0] is unused), ordered by (at, seq).
+/* timer.c - 4-ary heap of slots, 1-based (heap[0] is unused), ordered by (at, seq).
  *
  * A slot has its key with it: finding the next one and sifting touch no timer but to tell it its
- * place. Every timer knows that, so moving and cancelling need no search. Timers belong to their
- * owners; an owner cancels before it frees. The heap grows by a quarter, and shrinks when it is less than half
- * full: what is busy while a node joins has few timers afterwards. */
+ * place. Every timer knows that, so moving and cancelling need no search. Timers that are set again
+ * are mostly put off, a little with every packet: such a slot keeps its old key, and takes the
+ * timer's when it comes to the top. So the top is always right, no slot is later than its timer,
+ * and what fires when is as if each had been moved at once. Timers belong to their owners; an owner
+ * cancels before it frees. The heap grows by a quarter, and shrinks when it is less than half full:
+ * what is busy while a node joins has few timers afterwards. */
 #include "base/timer.h"
 
 #include <assert.h>
@@ -11,33 +14,48 @@
 
 #include "base/mem.h"
 
+#define ARITY 4
 #define HEAP_STEP 4
 #define HEAP_SPARE 16 /* empty slots that are no reason to shrink */
 #define EXTRA_FIRINGS 1000 /* in one timers_run, beyond those that were set at its start */
 
+/* Those that are compared were set within 2^31 of each other. */
 static bool before(const struct timer_slot *a, const struct timer_slot *b)
 {
-	return a->at != b->at ? a->at < b->at : a->seq < b->seq;
+	return a->at != b->at ? a->at < b->at : (int32_t)(a->seq - b->seq) < 0;
 }
+
+static size_t parent(size_t i) { return (i + ARITY - 2) / ARITY; }
 
 static void place(struct timers *ts, const struct timer_slot *s, size_t i)
 {
 	ts->heap[i] = *s;
-	s->timer->place = i;
+	s->timer->place = (uint32_t)i;
 }
 
 static void sift_up(struct timers *ts, struct timer_slot s, size_t i)
 {
-	for (; i > 1 && before(&s, &ts->heap[i / 2]); i /= 2)
-		place(ts, &ts->heap[i / 2], i);
+	for (; i > 1 && before(&s, &ts->heap[parent(i)]); i = parent(i))
+		place(ts, &ts->heap[parent(i)], i);
 	place(ts, &s, i);
+}
+
+/* 0: i has no children */
+static size_t least_child(const struct timers *ts, size_t i)
+{
+	size_t first = ARITY * (i - 1) + 2, end = first + ARITY, least = first;
+
+	if (first > ts->count)
+		return 0;
+	for (size_t c = first + 1; c < end && c <= ts->count; c++)
+		if (before(&ts->heap[c], &ts->heap[least]))
+			least = c;
+	return least;
 }
 
 static void sift_down(struct timers *ts, struct timer_slot s, size_t i)
 {
-	for (size_t child; (child = 2 * i) <= ts->count; i = child) {
-		if (child < ts->count && before(&ts->heap[child + 1], &ts->heap[child]))
-			child++;
+	for (size_t child; (child = least_child(ts, i)); i = child) {
 		if (!before(&ts->heap[child], &s))
 			break;
 		place(ts, &ts->heap[child], i);
@@ -47,10 +65,27 @@ static void sift_down(struct timers *ts, struct timer_slot s, size_t i)
 
 static void sift(struct timers *ts, struct timer_slot s, size_t i)
 {
-	if (i > 1 && before(&s, &ts->heap[i / 2]))
+	if (i > 1 && before(&s, &ts->heap[parent(i)]))
 		sift_up(ts, s, i);
 	else
 		sift_down(ts, s, i);
+}
+
+static struct timer_slot slot_of(struct timer *t)
+{
+	return (struct timer_slot){ t->at, t->seq, t };
+}
+
+/* What came to the top and was put off sinks again. */
+static void settle(struct timers *ts)
+{
+	while (ts->count) {
+		struct timer *t = ts->heap[1].timer;
+
+		if (ts->heap[1].seq == t->seq)
+			break;
+		sift_down(ts, slot_of(t), 1);
+	}
 }
 
 void timers_init(struct timers *ts) { *ts = (struct timers){ 0 }; }
@@ -86,28 +121,33 @@ void timer_cancel(struct timers *ts, struct timer *t)
 	ts->count--;
 	if (i <= ts->count)
 		sift(ts, ts->heap[ts->count + 1], i);
+	settle(ts);
 	if (2 * ts->count + HEAP_SPARE < ts->size)
 		resize(ts, ts->count + 1 + HEAP_STEP + ts->count / 4);
 }
 
 void timer_set(struct timers *ts, struct timer *t, usec_t at)
 {
-	struct timer_slot slot = { at, ts->seq, t };
+	usec_t was = t->at;
 
 	assert(t->fire);
 	if (at == USEC_NEVER) {
 		timer_cancel(ts, t);
 		return;
 	}
-	ts->seq++;
 	t->at = at;
-	if (t->place) {
-		sift(ts, slot, t->place);
+	t->seq = ts->seq++;
+	if (t->place > 1 && at >= was)
 		return;
+	if (!t->place) {
+		if (ts->count + 1 >= ts->size)
+			resize(ts, ts->size + HEAP_STEP + ts->size / 4);
+		t->place = (uint32_t)++ts->count;
+		sift_up(ts, slot_of(t), t->place);
+	} else {
+		sift(ts, slot_of(t), t->place);
 	}
-	if (ts->count + 1 >= ts->size)
-		resize(ts, ts->size + HEAP_STEP + ts->size / 4);
-	sift_up(ts, slot, ++ts->count);
+	settle(ts);
 }
 
 usec_t timers_next(const struct timers *ts) { return ts->count ? ts->heap[1].at : USEC_NEVER; }

@@ -1,30 +1,33 @@
-/* timer.h - intrusive deadlines in a binary heap.
+/* timer.h - intrusive deadlines in a heap.
  *
- * Ties fire in the order in which they were set (a sequence number), so runs are repeatable. */
+ * Ties fire in the order in which they were set (a sequence number), so runs are repeatable. To put
+ * a timer off costs next to nothing: it is noted, and the heap learns of it when it must. */
 #ifndef BASE_TIMER_H
 #define BASE_TIMER_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/time.h"
 
 struct timer {
 	usec_t at;
-	size_t place; /* 1-based index in the heap, 0 = not set */
+	uint32_t place; /* 1-based index in the heap, 0 = not set */
+	uint32_t seq;	/* of the last time it was set */
 	void (*fire)(struct timer *t, usec_t now);
 };
 
-struct timer_slot { /* what is compared lies side by side */
+struct timer_slot { /* what is compared lies side by side; not later than what the timer says */
 	usec_t at;
-	uint64_t seq;
+	uint32_t seq;
 	struct timer *timer;
 };
 
 struct timers {
 	struct timer_slot *heap;
 	size_t count, size;
-	uint64_t seq;
+	uint32_t seq;
 };
 
 void timers_init(struct timers *ts);

@@ -173,6 +173,7 @@ void node_free(struct node *n, usec_t now)
 	map_fini(&n->records);
 	timers_fini(&n->timers);
 	state_fini(n);
+	free(n->addrs);
 	sodium_memzero(n, sizeof(*n));
 	free(n);
 }
@@ -402,7 +403,8 @@ void node_set_addresses(struct node *n, const struct addr *addrs, size_t count, 
 {
 	node_enter(n, now);
 	n->addr_count = count < P2P_ADDRESSES_MAX ? count : P2P_ADDRESSES_MAX;
-	memcpy(n->addrs, addrs, n->addr_count * sizeof(*addrs));
+	free(n->addrs);
+	n->addrs = n->addr_count ? mem_copy(addrs, n->addr_count * sizeof(*addrs)) : NULL;
 	for (size_t i = 0; i < n->overlay_top; i++)
 		if (n->overlays[i] && n->overlays[i]->p2p)
 			p2p_set_addresses(n->overlays[i]->p2p, n->addrs, n->addr_count, now);

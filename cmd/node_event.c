@@ -85,7 +85,7 @@ static void on_session_up(struct overlay *o, const struct p2p_event *e, usec_t n
 	outbox_flush(o, &e->peer, now);
 	/* Anybody with the overlay key can come up; members (node_attach.c) take places, others
 	 * only what is free. */
-	if (o->contact_count < NODE_CONTACTS_MAX || overlay_has_contact(o, &e->peer))
+	if (overlay_has_place(o, &e->peer))
 		overlay_learn_peer(o, &e->peer, now);
 	look_at_endpoints(o, now);
 }

@@ -55,8 +55,8 @@ struct overlay {
 	bool open;
 	struct p2p *p2p;
 	struct dht *dht;
-	struct token_contact contacts[NODE_CONTACTS_MAX]; /* newest first */
-	uint8_t contact_count;
+	uint8_t *contacts; /* as on the disk, newest first: overlay_contacts; NULL = none */
+	size_t contacts_len;
 	bool contacts_dirty;
 	struct agent *agents; /* how to answer routed questions; node_event.c */
 	size_t agent_count;
@@ -199,7 +199,7 @@ struct node {
 	struct list outbox;
 	size_t outbox_count;
 	uint64_t next_op;
-	struct addr addrs[P2P_ADDRESSES_MAX];
+	struct addr *addrs; /* at most P2P_ADDRESSES_MAX; NULL when none */
 	size_t addr_count;
 	struct timers timers; /* of the node's own */
 	struct map traces;  /* of struct trace, by id */
@@ -250,7 +250,11 @@ void overlay_dht_event(struct overlay *o, const struct dht_event *e, usec_t now)
 void overlay_learn_contact(struct overlay *o, const struct pubkey *key, const struct addr *a,
 			   size_t count);
 void overlay_learn_peer(struct overlay *o, const struct pubkey *key, usec_t now); /* as p2p sees it */
-bool overlay_has_contact(const struct overlay *o, const struct pubkey *key);
+/* Those remembered; returns how many. */
+size_t overlay_contacts(const struct overlay *o, struct token_contact out[NODE_CONTACTS_MAX]);
+/* Replaces them by what the bytes say: false if they say nothing of the kind. */
+bool overlay_keep_contacts(struct overlay *o, const uint8_t *b, size_t len);
+bool overlay_has_place(const struct overlay *o, const struct pubkey *key); /* free, or its own */
 /* node_outbox.c: connects first if need be */
 void overlay_send(struct overlay *o, const struct pubkey *to, uint8_t service, const uint8_t *msg,
 		  size_t len, usec_t now);
@@ -360,6 +364,9 @@ struct ns_record ns_record_of(const struct reg_name *name); /* points into it */
 bool ns_topic(const struct ns *s, unsigned secret, const struct ns_record *r, struct dht_topic *out);
 void ns_publish(struct ns *s, const struct ns_record *r, const uint8_t *body, size_t len, usec_t now);
 void ns_withdraw(struct ns *s, const struct ns_record *r, usec_t now);
+/* A grant of ours. */
+void ns_publish_grant(struct ns *s, const struct reg_name *name, const uint8_t *grant, size_t len,
+		      usec_t now);
 void ns_publish_derived(struct ns *s, usec_t now);
 void ns_topics_changed(struct ns *s, usec_t now); /* the secrets may be others now */
 void ns_unpublish(struct ns *s, usec_t now);

@@ -22,11 +22,8 @@ static struct ip address_of(const struct reg_name *name)
 
 static void publish_grant(struct ns *s, const struct lease_event *e, usec_t now)
 {
-	bool address = e->name.kind == REG_ADDRESS;
-	struct ns_record r = ns_record_of(&e->name);
-
-	ns_publish(s, &r, e->grant, e->len, now);
-	if (address)
+	ns_publish_grant(s, &e->name, e->grant, e->len, now);
+	if (e->name.kind == REG_ADDRESS)
 		ns_show_all(s, now);
 }
 

@@ -208,8 +208,9 @@ static bool go_on_creating(struct ns *s, usec_t now)
 	if (!s->has_root_key || regs_membership(s->regs, &grant))
 		return false;
 	if (st) {
-		struct settings copy = *st;
+		struct settings copy;
 
+		settings_copy(&copy, st);
 		return regs_create(s->regs, &s->root_key, &copy, s->host, now) == 0;
 	}
 	ns_trouble(s, "its creation was interrupted; create it again");
@@ -230,11 +231,12 @@ void ns_start(struct ns *s, usec_t now)
 		return;
 	}
 	if (s->enrolling) {
+		struct token_contact all[NODE_CONTACTS_MAX];
 		struct pubkey keys[NODE_CONTACTS_MAX];
-		size_t count = s->o->contact_count;
+		size_t count = overlay_contacts(s->o, all);
 
 		for (size_t i = 0; i < count; i++)
-			keys[i] = s->o->contacts[i].key;
+			keys[i] = all[i].key;
 		regs_trust(s->regs, &s->checkpoint, keys, count);
 		regs_enrol(s->regs, 0, s->token_seed, s->host, now);
 	}

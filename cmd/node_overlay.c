@@ -12,6 +12,8 @@
 
 #include "cmd/node_internal.h"
 
+#define CONTACTS_LEN_MAX (NODE_CONTACTS_MAX * sizeof(struct token_contact)) /* encoded they are shorter */
+
 static void env_send(void *ctx, uint8_t socket, const struct addr *to, const uint8_t *pkt, size_t len)
 {
 	struct overlay *o = ctx;
@@ -162,13 +164,15 @@ static void start_modules(struct overlay *o, usec_t now)
 
 void overlay_start(struct overlay *o, usec_t now)
 {
+	struct token_contact all[NODE_CONTACTS_MAX];
+	size_t known = overlay_contacts(o, all);
+
 	if (o->p2p)
 		return;
 	start_modules(o, now);
 	p2p_set_addresses(o->p2p, o->n->addrs, o->n->addr_count, now);
-	for (size_t i = 0; i < o->contact_count; i++)
-		p2p_bootstrap(o->p2p, &o->contacts[i].key, o->contacts[i].addrs,
-			      o->contacts[i].addr_count, now);
+	for (size_t i = 0; i < known; i++)
+		p2p_bootstrap(o->p2p, &all[i].key, all[i].addrs, all[i].addr_count, now);
 }
 
 void overlay_free(struct overlay *o, usec_t now)
@@ -184,6 +188,7 @@ void overlay_free(struct overlay *o, usec_t now)
 		dht_free(o->dht);
 	}
 	free(o->agents);
+	free(o->contacts);
 	sodium_memzero(o->key, sizeof(o->key));
 	free(o);
 }
@@ -198,18 +203,67 @@ void overlay_release(struct overlay *o, usec_t now)
 	overlay_free(o, now);
 }
 
-static size_t contact_place(const struct overlay *o, const struct pubkey *key)
+/* One after the other: key, number of addresses, addresses. */
+static void wr_contact(struct wr *w, const struct token_contact *c)
+{
+	wr_copy(w, c->key.b, KEY_LEN);
+	wr_u8(w, c->addr_count);
+	for (size_t i = 0; i < c->addr_count; i++)
+		wr_addr(w, &c->addrs[i]);
+}
+
+static void rd_contact(struct rd *r, struct token_contact *c)
+{
+	memset(c, 0, sizeof(*c));
+	rd_copy(r, c->key.b, KEY_LEN);
+	c->addr_count = rd_u8(r);
+	if (c->addr_count > TOKEN_CONTACT_ADDRS)
+		r->bad = true;
+	for (size_t i = 0; rd_ok(r) && i < c->addr_count; i++)
+		c->addrs[i] = rd_addr(r);
+}
+
+size_t overlay_contacts(const struct overlay *o, struct token_contact out[NODE_CONTACTS_MAX])
+{
+	struct rd r = rd_of(o->contacts, o->contacts_len);
+	size_t count = 0;
+
+	while (rd_left(&r) && count < NODE_CONTACTS_MAX)
+		rd_contact(&r, &out[count++]);
+	return count;
+}
+
+bool overlay_keep_contacts(struct overlay *o, const uint8_t *b, size_t len)
+{
+	struct rd r = rd_of(b, len);
+	struct token_contact c;
+	size_t count = 0;
+
+	while (rd_ok(&r) && rd_left(&r) && count++ < NODE_CONTACTS_MAX)
+		rd_contact(&r, &c);
+	if (!rd_done(&r))
+		return false;
+	free(o->contacts);
+	o->contacts = len ? mem_copy(b, len) : NULL;
+	o->contacts_len = len;
+	return true;
+}
+
+static size_t place_of_key(const struct token_contact all[], size_t count, const struct pubkey *key)
 {
 	size_t i = 0;
 
-	while (i < o->contact_count && !key_equal(&o->contacts[i].key, key))
+	while (i < count && !key_equal(&all[i].key, key))
 		i++;
 	return i;
 }
 
-bool overlay_has_contact(const struct overlay *o, const struct pubkey *key)
+bool overlay_has_place(const struct overlay *o, const struct pubkey *key)
 {
-	return contact_place(o, key) < o->contact_count;
+	struct token_contact all[NODE_CONTACTS_MAX];
+	size_t count = overlay_contacts(o, all);
+
+	return count < NODE_CONTACTS_MAX || place_of_key(all, count, key) < count;
 }
 
 /* Field by field: padding is nobody's. */
@@ -226,19 +280,21 @@ static bool same_contact(const struct token_contact *a, const struct token_conta
 void overlay_learn_contact(struct overlay *o, const struct pubkey *key, const struct addr *a,
 			   size_t count)
 {
-	size_t at = contact_place(o, key);
-	struct token_contact c = { .key = *key };
+	struct token_contact all[NODE_CONTACTS_MAX], c = { .key = *key };
+	size_t known = overlay_contacts(o, all), at = place_of_key(all, known, key);
+	uint8_t b[CONTACTS_LEN_MAX];
+	struct wr w = wr_of(b, sizeof(b));
 
 	c.addr_count = (uint8_t)(count < TOKEN_CONTACT_ADDRS ? count : TOKEN_CONTACT_ADDRS);
 	memcpy(c.addrs, a, c.addr_count * sizeof(*a));
-	if (at < o->contact_count && same_contact(&o->contacts[at], &c))
+	if (at < known && same_contact(&all[at], &c))
 		return;
-	if (at == NODE_CONTACTS_MAX)
-		at--;
-	else if (at == o->contact_count)
-		o->contact_count++;
-	memmove(&o->contacts[1], &o->contacts[0], at * sizeof(c));
-	o->contacts[0] = c;
+	wr_contact(&w, &c);
+	for (size_t i = 0; i < known && i < NODE_CONTACTS_MAX - (at == known); i++)
+		if (i != at)
+			wr_contact(&w, &all[i]);
+	assert(wr_ok(&w));
+	overlay_keep_contacts(o, b, wr_len(&w));
 	o->contacts_dirty = true;
 	node_wake(o->n, o->n->now);
 }

@@ -144,25 +144,37 @@ static bool right_grant(const struct ns *s, const struct query *q, struct grant 
 	       reg_name_equal(&g->name, &q->name);
 }
 
+/* A record of its owner's, who is its signer. */
+static void found_grant(struct ns *s, struct query *q, const struct dht_event *e, usec_t now)
+{
+	struct grant_known known = { .name = q->name, .owner = e->signer };
+	uint8_t grant[GRANT_MAX];
+	struct grant g;
+	size_t len;
+
+	memcpy(known.nsid, s->nsid, NSID_LEN);
+	len = grant_restore(grant, sizeof(grant), &known, e->body, e->len);
+	if (!len || !right_grant(s, q, &g, grant, len, now))
+		return;
+	dht_cancel(s->o->dht, q->op);
+	query_end(s, q, &g, now);
+}
+
 static void found_derived(struct ns *s, struct query *q, const struct dht_event *e, usec_t now)
 {
 	struct rd r = rd_of(e->body, e->len);
-	struct pubkey key;
-	struct ip ip;
+	struct ip ip = ns_derived(s, &e->signer, rd_u8(&r));
 
-	rd_copy(&r, key.b, KEY_LEN);
-	ip = ns_derived(s, &key, rd_u8(&r));
 	if (!rd_done(&r) || !ip_equal(&ip, &q->ip) || q->hit)
 		return;
 	q->hit = true;
 	if (s->vnet)
-		vnet_resolved(s->vnet, &ip, &key, NODE_DERIVED_GENERATION, now + HOURS(1), now);
+		vnet_resolved(s->vnet, &ip, &e->signer, NODE_DERIVED_GENERATION, now + HOURS(1), now);
 }
 
 void ns_query_found(struct ns *s, const struct dht_event *e, usec_t now)
 {
 	struct query *q = map_get(&s->queries, &e->op);
-	struct grant g;
 
 	if (q->kind == QUERY_KEEPERS) {
 		regs_offer_config(s->regs, e->body, e->len, now);
@@ -172,9 +184,8 @@ void ns_query_found(struct ns *s, const struct dht_event *e, usec_t now)
 		ns_endpoints_found(s, e, now);
 	} else if (q->kind == QUERY_REVOCATIONS) {
 		ns_revocations_found(s, e);
-	} else if (right_grant(s, q, &g, e->body, e->len, now)) {
-		dht_cancel(s->o->dht, q->op);
-		query_end(s, q, &g, now);
+	} else {
+		found_grant(s, q, e, now);
 	}
 }
 

@@ -90,13 +90,14 @@ static size_t count_tokens(const struct ns *s)
 /* Whom a joiner may knock at: ourselves, then peers with proven addresses. */
 static void token_contacts(struct ns *s, struct token *t)
 {
-	struct token_contact *c = &t->contacts[t->contact_count++];
+	struct token_contact *c = &t->contacts[t->contact_count++], all[NODE_CONTACTS_MAX];
+	size_t known = overlay_contacts(s->o, all);
 
 	c->key = s->n->cfg.self.pub;
 	for (size_t i = 0; i < s->n->addr_count && c->addr_count < TOKEN_CONTACT_ADDRS; i++)
 		c->addrs[c->addr_count++] = s->n->addrs[i];
-	for (size_t i = 0; i < s->o->contact_count && t->contact_count < 3; i++)
-		t->contacts[t->contact_count++] = s->o->contacts[i];
+	for (size_t i = 0; i < known && t->contact_count < 3; i++)
+		t->contacts[t->contact_count++] = all[i];
 }
 
 static bool make_token(struct ns *s, struct key_pair *key, char *text, size_t size)
@@ -351,7 +352,7 @@ void node_add_admin(struct node *n, uint64_t op, const char *ns, const char *who
 		node_notice(n, op, NODE_NO, "only the node with the root key of %s can do this", s->name);
 		return;
 	}
-	st = *regs_settings(s->regs);
+	settings_copy(&st, regs_settings(s->regs));
 	if (!find_member(s, who, &member)) {
 		node_notice(n, op, NODE_NO, "no member '%s'; `vpnctl member list` shows them", who);
 		return;

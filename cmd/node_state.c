@@ -187,18 +187,14 @@ void state_save_contacts(struct overlay *o)
 {
 	uint8_t b[1024];
 	struct wr w = wr_of(b, sizeof(b));
+	struct token_contact all[NODE_CONTACTS_MAX];
 
 	if (!o->contacts_dirty)
 		return;
 	o->contacts_dirty = false;
 	wr_u8(&w, STATE_VERSION);
-	wr_u8(&w, o->contact_count);
-	for (size_t i = 0; i < o->contact_count; i++) {
-		wr_copy(&w, o->contacts[i].key.b, KEY_LEN);
-		wr_u8(&w, o->contacts[i].addr_count);
-		for (size_t j = 0; j < o->contacts[i].addr_count; j++)
-			wr_addr(&w, &o->contacts[i].addrs[j]);
-	}
+	wr_u8(&w, (uint8_t)overlay_contacts(o, all));
+	wr_copy(&w, o->contacts, o->contacts_len);
 	put_own(o->n, 'C', o->id, sizeof(o->id), &w);
 }
 
@@ -289,20 +285,11 @@ static bool restore_contacts(struct node *n, struct rd *id, struct rd *v)
 {
 	const uint8_t *oid = rd_bytes(id, 16);
 	struct overlay *o = oid ? overlay_find(n, oid) : NULL;
-	size_t count = rd_u8(v);
+	size_t left;
 
-	for (size_t i = 0; o && i < count && i < NODE_CONTACTS_MAX && rd_ok(v); i++) {
-		struct token_contact *c = &o->contacts[i];
-
-		rd_copy(v, c->key.b, KEY_LEN);
-		c->addr_count = rd_u8(v);
-		if (c->addr_count > TOKEN_CONTACT_ADDRS)
-			return false;
-		for (size_t j = 0; j < c->addr_count; j++)
-			c->addrs[j] = rd_addr(v);
-		o->contact_count = (uint8_t)(i + 1);
-	}
-	return rd_ok(v);
+	rd_u8(v); /* their number, which the bytes say as well */
+	left = rd_left(v);
+	return rd_ok(v) && (!o || overlay_keep_contacts(o, rd_bytes(v, left), left));
 }
 
 static bool restore_ns(struct node *n, struct rd *id, struct rd *v)

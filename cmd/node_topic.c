@@ -53,11 +53,19 @@ struct ns_record ns_record_of(const struct reg_name *name)
 void ns_publish_derived(struct ns *s, usec_t now)
 {
 	struct ns_record r = { DHT_DERIVED, s->v6.b, 16 };
-	uint8_t body[KEY_LEN + 1];
 
-	memcpy(body, s->n->cfg.self.pub.b, KEY_LEN);
-	body[KEY_LEN] = s->salt;
-	ns_publish(s, &r, body, sizeof(body), now);
+	ns_publish(s, &r, &s->salt, 1, now);
+}
+
+void ns_publish_grant(struct ns *s, const struct reg_name *name, const uint8_t *grant, size_t len,
+		      usec_t now)
+{
+	struct ns_record r = ns_record_of(name);
+	uint8_t body[DHT_BODY_MAX];
+
+	len = grant_shorten(body, sizeof(body), grant, len);
+	if (len)
+		ns_publish(s, &r, body, len, now);
 }
 
 static void withdraw_under(struct ns *s, const struct regs_secret *secret, const struct ns_record *r,
@@ -100,12 +108,9 @@ static void publish_all(struct ns *s, usec_t now)
 	ns_endpoints_again(s, now);
 	s->published_revocations = 0;
 	ns_publish_revocations(s, now);
-	while (s->leases && leases_next(s->leases, &at, &li, now)) {
-		struct ns_record r = ns_record_of(&li.name);
-
+	while (s->leases && leases_next(s->leases, &at, &li, now))
 		if (li.left && li.grant_len)
-			ns_publish(s, &r, li.grant, li.grant_len, now);
-	}
+			ns_publish_grant(s, &li.name, li.grant, li.grant_len, now);
 }
 
 static bool has(const struct regs_secret *all, size_t count, uint32_t number)

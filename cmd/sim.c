@@ -338,6 +338,7 @@ struct sim *sim_new(const struct sim_setup *setup)
 	s->crypto = s->dummy ? &crypto_dummy : &crypto_real;
 	s->net = (struct sim_net){ .delay = MSEC(10), .jitter = MSEC(1) };
 	s->disk = (struct sim_disk){ .delay = MSEC(2) };
+	s->values = sim_values_new();
 	s->hosts = mem_new(s->nodes * sizeof(*s->hosts));
 	sim_hosts_init(s);
 	return s;
@@ -355,6 +356,7 @@ void sim_free(struct sim *s)
 	sim_trim(s);
 	sim_heap_fini(&s->heap);
 	sim_results_free(s->results);
+	sim_values_free(s->values);
 	free(s->by_key);
 	free(s->hosts);
 	free(s);

@@ -5,12 +5,17 @@
  *				and a public that was swapped on the way gives another result
  *	DH			hash of both publics, the smaller first
  *	signature		hash over (public key, label, message)
+ *	HKDF			one 64-bit word that takes all in, drawn out again
  *
  * A signature is made with the public half that lies in the secret, a DH with the public that
  * follows from the secret: halves that do not belong together are found out as in reality. */
 #include "cmd/sim_crypto.h"
 
+#include <assert.h>
 #include <string.h>
+
+#include "base/wire.h"
+#include "cmd/sim_world.h"
 
 #define PUBLIC_AT 32   /* of the public key in key_pair.secret */
 #define SECRET_XOR 0x5c
@@ -83,6 +88,22 @@ static bool dummy_dh(uint8_t out[32], const uint8_t secret[32], const uint8_t pu
 	return !sodium_is_zero(public, 32);
 }
 
+static void dummy_hkdf(uint8_t *out, size_t out_len, const uint8_t salt[32], const uint8_t *in,
+		       size_t len)
+{
+	struct rd first = rd_of(salt, 32), then = rd_of(in, len);
+	struct wr w = wr_of(out, out_len);
+	uint64_t mixed = len;
+
+	assert(out_len % 8 == 0 && len % 8 == 0);
+	while (rd_left(&first))
+		mixed = sim_mix(mixed, rd_u64(&first));
+	while (rd_left(&then))
+		mixed = sim_mix(mixed, rd_u64(&then));
+	for (uint64_t i = 0; wr_len(&w) < out_len; i++)
+		wr_u64(&w, mixed = sim_mix(mixed, i));
+}
+
 const struct crypto crypto_dummy = {
 	.sign = dummy_sign,
 	.verify = dummy_verify,
@@ -91,6 +112,7 @@ const struct crypto crypto_dummy = {
 	.dh_secret = dummy_dh_secret,
 	.dh_base = flip,
 	.dh = dummy_dh,
+	.hkdf = dummy_hkdf,
 };
 
 void sim_key_pair(struct key_pair *k, const uint8_t seed[SEED_LEN])

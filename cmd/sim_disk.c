@@ -1,9 +1,13 @@
 /* sim_disk.c - the durable map: pairs in one block of bytes, writes under way in a list, in order.
  *
  * Like the real journal: writes reach the disk in the order in which they were begun. Thousands of
- * disks lie in memory and are hardly ever written to, so each is as long as what is on it. */
+ * disks lie in memory and are hardly ever written to, so each is as long as what is on it, and a
+ * value that others hold as well (what all members of a namespace know) stands once for all: in one
+ * of VALUES_MAX places of the world, where also the last few values written are remembered, for the
+ * next disk that is given the same. */
 #include "cmd/sim_disk.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,13 +15,29 @@
 #include "base/list.h"
 #include "base/mem.h"
 
-struct head { /* of a pair on the disk; then the key, then the value */
-	uint32_t key_len, len;
+#define VALUES_MAX 64
+#define SHARED_MIN 24 /* bytes; a shorter value is not worth it */
+
+struct shared {
+	size_t users, len;
+	uint8_t bytes[];
+};
+
+struct sim_values {
+	struct shared *slot[VALUES_MAX];
+	size_t next; /* place to look at for the next newcomer */
+};
+
+struct head { /* of a pair on the disk; then the key, then the value, or where it is shared */
+	uint16_t len;
+	uint8_t key_len;
+	bool is_shared;
 };
 
 struct pair { /* a copy of the head, and where its key and value are */
 	struct head head;
 	const uint8_t *key, *value;
+	struct shared *shared; /* NULL: it stands here */
 };
 
 struct write { /* under way */
@@ -28,15 +48,59 @@ struct write { /* under way */
 };
 
 struct sim_store {
+	struct sim_values *values;
 	uint8_t *bytes; /* the pairs */
 	size_t len;
 	struct list under_way;
 };
 
-struct sim_store *sim_store_new(void)
+/* --- what is alike --- */
+
+struct sim_values *sim_values_new(void) { return mem_new(sizeof(struct sim_values)); }
+
+void sim_values_free(struct sim_values *v)
+{
+	for (size_t i = 0; v && i < VALUES_MAX; i++) {
+		assert(!v->slot[i] || !v->slot[i]->users);
+		free(v->slot[i]);
+	}
+	free(v);
+}
+
+/* The next disk with this value shares it, if a place is free that long. */
+static void remember(struct sim_values *v, const uint8_t *value, size_t len)
+{
+	struct shared **at = NULL;
+
+	for (size_t i = 0; i < VALUES_MAX && !at; i++) {
+		struct shared **s = &v->slot[v->next++ % VALUES_MAX];
+
+		if (!*s || !(*s)->users)
+			at = s;
+	}
+	if (!at)
+		return;
+	free(*at);
+	*at = mem_new(sizeof(**at) + len);
+	(*at)->len = len;
+	memcpy((*at)->bytes, value, len);
+}
+
+static struct shared *find_shared(const struct sim_values *v, const uint8_t *value, size_t len)
+{
+	for (size_t i = 0; i < VALUES_MAX; i++)
+		if (v->slot[i] && v->slot[i]->len == len && memcmp(v->slot[i]->bytes, value, len) == 0)
+			return v->slot[i];
+	return NULL;
+}
+
+/* --- one disk --- */
+
+struct sim_store *sim_store_new(struct sim_values *values)
 {
 	struct sim_store *d = mem_new(sizeof(*d));
 
+	d->values = values;
 	list_init(&d->under_way);
 	return d;
 }
@@ -49,14 +113,10 @@ static void writes_forget(struct sim_store *d)
 		free(container_of(l, struct write, list));
 }
 
-void sim_store_free(struct sim_store *d)
+static size_t size_of(const struct head *h)
 {
-	writes_forget(d);
-	free(d->bytes);
-	free(d);
+	return sizeof(*h) + h->key_len + (h->is_shared ? sizeof(struct shared *) : h->len);
 }
-
-static size_t size_of(const struct head *h) { return sizeof(*h) + h->key_len + h->len; }
 
 /* The pair at *at, which is then behind it; false at the end. */
 static bool next(const struct sim_store *d, size_t *at, struct pair *p)
@@ -66,8 +126,25 @@ static bool next(const struct sim_store *d, size_t *at, struct pair *p)
 	memcpy(&p->head, d->bytes + *at, sizeof(p->head));
 	p->key = d->bytes + *at + sizeof(p->head);
 	p->value = p->key + p->head.key_len;
+	p->shared = NULL;
+	if (p->head.is_shared) {
+		memcpy(&p->shared, p->value, sizeof(p->shared));
+		p->value = p->shared->bytes;
+	}
 	*at += size_of(&p->head);
 	return true;
+}
+
+void sim_store_free(struct sim_store *d)
+{
+	struct pair p;
+
+	for (size_t at = 0; next(d, &at, &p);)
+		if (p.shared)
+			p.shared->users--;
+	writes_forget(d);
+	free(d->bytes);
+	free(d);
 }
 
 static void remove_key(struct sim_store *d, const struct write *w)
@@ -78,33 +155,58 @@ static void remove_key(struct sim_store *d, const struct write *w)
 		if (p.head.key_len != w->head.key_len ||
 		    memcmp(p.key, w->bytes, p.head.key_len) != 0)
 			continue;
+		if (p.shared)
+			p.shared->users--;
 		memmove(d->bytes + from, d->bytes + at, d->len - at);
 		d->len -= at - from;
 		return;
 	}
 }
 
+static void append(struct sim_store *d, struct write *w)
+{
+	const uint8_t *value = w->bytes + w->head.key_len;
+	struct shared *s = NULL;
+	uint8_t *to;
+
+	if (w->head.len >= SHARED_MIN)
+		s = find_shared(d->values, value, w->head.len);
+	w->head.is_shared = s != NULL;
+	d->bytes = mem_resize(d->bytes, d->len + size_of(&w->head));
+	to = d->bytes + d->len;
+	memcpy(to, &w->head, sizeof(w->head));
+	memcpy(to + sizeof(w->head), w->bytes, w->head.key_len);
+	to += sizeof(w->head) + w->head.key_len;
+	if (s) {
+		s->users++;
+		memcpy(to, &s, sizeof(s));
+	} else {
+		memcpy(to, value, w->head.len);
+		if (w->head.len >= SHARED_MIN)
+			remember(d->values, value, w->head.len);
+	}
+	d->len += size_of(&w->head);
+}
+
 static void apply(struct sim_store *d, struct write *w)
 {
-	size_t size = w->head.key_len + w->head.len;
-
 	remove_key(d, w);
-	if (w->head.len) {
-		d->bytes = mem_resize(d->bytes, d->len + size_of(&w->head));
-		memcpy(d->bytes + d->len, &w->head, sizeof(w->head));
-		memcpy(d->bytes + d->len + sizeof(w->head), w->bytes, size);
-		d->len += size_of(&w->head);
-	}
+	if (w->head.len)
+		append(d, w);
 	free(w);
 }
 
 struct sim_store *sim_store_copy(const struct sim_store *d)
 {
-	struct sim_store *to = sim_store_new();
+	struct sim_store *to = sim_store_new(d->values);
+	struct pair p;
 
 	if (d->len)
 		to->bytes = mem_copy(d->bytes, d->len);
 	to->len = d->len;
+	for (size_t at = 0; next(to, &at, &p);)
+		if (p.shared)
+			p.shared->users++;
 	return to;
 }
 
@@ -114,7 +216,8 @@ void sim_store_begin(struct sim_store *d, uint64_t op, const uint8_t *key, size_
 	struct write *w = mem_new(sizeof(*w) + key_len + len);
 
 	w->op = op;
-	w->head = (struct head){ (uint32_t)key_len, (uint32_t)len };
+	assert(key_len <= UINT8_MAX && len <= UINT16_MAX);
+	w->head = (struct head){ .len = (uint16_t)len, .key_len = (uint8_t)key_len };
 	memcpy(w->bytes, key, key_len);
 	if (len)
 		memcpy(w->bytes + key_len, value, len);

@@ -7,7 +7,12 @@
 
 struct sim_store;
 
-struct sim_store *sim_store_new(void);
+/* What many disks of one world hold alike. It outlives them. */
+struct sim_values;
+struct sim_values *sim_values_new(void);
+void sim_values_free(struct sim_values *v);
+
+struct sim_store *sim_store_new(struct sim_values *values);
 struct sim_store *sim_store_copy(const struct sim_store *d); /* of what is on the disk */
 void sim_store_free(struct sim_store *d);
 /* A write on its way; it is on the disk for certain after sim_store_end. */

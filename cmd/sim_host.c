@@ -282,6 +282,6 @@ void sim_host_done(struct sim_host *h, uint64_t op, bool ok, unsigned hops)
 struct sim_store *sim_host_disk(struct sim_host *h)
 {
 	if (!h->disk)
-		h->disk = sim_store_new();
+		h->disk = sim_store_new(h->s->values);
 	return h->disk;
 }

@@ -63,6 +63,7 @@ struct sim {
 	struct sim_hooks hooks;
 	struct sim_net net;
 	struct sim_disk disk;
+	struct sim_values *values; /* of the disks */
 	struct sim_stats stats;
 	struct p2p_sent sent; /* bytes of IP; without what actors that run count themselves */
 	struct sim_results *results; /* sim_whole.c; NULL before there is one */

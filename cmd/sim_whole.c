@@ -20,6 +20,8 @@
 struct whole {
 	struct sim_host *h;
 	struct node *node;
+	usec_t deadline; /* of the node, while it is known: since the last entry */
+	bool is_known;
 };
 
 struct written {
@@ -163,6 +165,14 @@ static void whole_stop(void *actor, bool graceful, usec_t now)
 
 /* --- what comes in --- */
 
+/* The engine asks for the deadline again before anything else happens here; it is a look at all
+ * parts of the node. */
+static void entered(struct whole *w)
+{
+	w->deadline = node_deadline(w->node);
+	w->is_known = true;
+}
+
 static void frame_init(struct frame *f, const uint8_t *bytes, size_t len)
 {
 	memset(f, 0, offsetof(struct frame, store));
@@ -185,6 +195,7 @@ static void whole_input(void *actor, uint8_t socket, const struct addr *from, ui
 	node_from_wire(w->node, &f, 1, now);
 	if (f->verdict == FRAME_TO_PORT)
 		env_to_port(w, f->ns, f->data, f->len);
+	entered(w);
 }
 
 static void from_port(struct whole *w, uint16_t ns, const uint8_t *bytes, size_t len, usec_t now)
@@ -202,6 +213,7 @@ static void whole_later(void *actor, uint64_t tag, uint8_t *bytes, size_t len, u
 	struct whole *w = actor;
 	struct written answer;
 
+	w->is_known = false;
 	if (tag != LATER_WRITTEN) {
 		from_port(w, (uint16_t)tag, bytes, len, now);
 		return;
@@ -218,13 +230,14 @@ static void whole_tick(void *actor, usec_t now)
 	struct whole *w = actor;
 
 	node_tick(w->node, now);
+	entered(w);
 }
 
 static usec_t whole_deadline(const void *actor)
 {
 	const struct whole *w = actor;
 
-	return node_deadline(w->node);
+	return w->is_known ? w->deadline : node_deadline(w->node);
 }
 
 static void whole_sent(const void *actor, struct p2p_sent *sum)
@@ -238,6 +251,7 @@ static void whole_clock(void *actor, usec_t now)
 {
 	struct whole *w = actor;
 
+	w->is_known = false;
 	node_set_wall(w->node, sim_host_wall(w->h), now);
 	node_clocks_parted(w->node, now);
 }
@@ -277,6 +291,7 @@ static void whole_publish(void *actor, uint64_t op, uint64_t topic, usec_t now)
 	struct dht_topic t = topic_of(topic);
 	struct node_record r = { (const uint8_t *)"as good as any", 14, RECORD_SECONDS };
 
+	w->is_known = false;
 	node_record_put(w->node, op, &t, &r, now);
 }
 
@@ -285,6 +300,7 @@ static void whole_lookup(void *actor, uint64_t op, uint64_t topic, usec_t now)
 	struct whole *w = actor;
 	struct dht_topic t = topic_of(topic);
 
+	w->is_known = false;
 	node_record_get(w->node, op, &t, now);
 }
 
@@ -292,6 +308,7 @@ static void whole_send(void *actor, uint64_t op, const struct pubkey *to, usec_t
 {
 	struct whole *w = actor;
 
+	w->is_known = false;
 	node_trace_key(w->node, op, to, NULL, now);
 }
 
@@ -313,10 +330,13 @@ const struct sim_actor_ops sim_whole = {
 
 struct node *sim_node(struct sim *s, size_t i)
 {
-	const struct whole *w = s->hosts[i].actor;
+	struct whole *w = s->hosts[i].actor;
 
 	assert(s->ops == &sim_whole);
-	return w ? w->node : NULL;
+	if (!w)
+		return NULL;
+	w->is_known = false; /* whoever asks for it is about to call it */
+	return w->node;
 }
 
 void sim_results_free(struct sim_results *results)

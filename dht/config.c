@@ -7,6 +7,7 @@
 #include "dht/grant.h"
 
 #include <assert.h>
+#include <stddef.h>
 
 #define CONFIG_VERSION 1
 #define CONFIG_LABEL "vpnd config"
@@ -79,12 +80,13 @@ static void config_hash(struct config *cf, size_t body)
 
 bool config_genesis(struct config *cf, const struct key_pair *root, const struct crypto *c)
 {
-	struct wr w = wr_of(cf->bytes, sizeof(cf->bytes));
+	struct wr w = wr_of(cf->room, sizeof(cf->room));
 	uint8_t sig[SIG_LEN];
 
 	cf->root = root->pub;
 	if (!sizes_valid(cf))
 		return false;
+	cf->bytes = cf->room;
 	wr_config_body(&w, cf);
 	config_hash(cf, wr_len(&w));
 	c->sign(sig, root, CONFIG_LABEL, cf->bytes, wr_len(&w));
@@ -162,15 +164,15 @@ bool config_read(struct config *cf, const uint8_t *b, size_t len, const struct p
 	struct rd r = rd_of(b, len);
 	struct proofs p;
 
-	memset(cf, 0, sizeof(*cf));
-	if (len > sizeof(cf->bytes))
+	memset(cf, 0, offsetof(struct config, room));
+	if (len > CONFIG_MAX)
 		return false;
 	rd_config_body(&r, cf);
 	p.body = (size_t)(r.p - b);
 	rd_proofs(&r, &p);
 	if (!rd_done(&r) || !key_equal(&cf->root, root))
 		return false;
-	memcpy(cf->bytes, b, len);
+	cf->bytes = b;
 	cf->len = len;
 	config_hash(cf, p.body);
 	for (size_t i = 0; i < cf->count; i++)

@@ -13,7 +13,7 @@
 #include "base/wire.h"
 
 #define DHT_K 20		  /* contacts of a bucket, keys of an answer */
-#define DHT_REPLICAS 14		  /* nodes that hold a record */
+#define DHT_REPLICAS 10		  /* nodes that hold a record */
 #define DHT_ALPHA 3
 #define DHT_RECORD_MAX 1400	  /* bytes, encoded */
 #define DHT_BODY_MAX 1100	  /* bytes of a plain body */

@@ -24,17 +24,22 @@ static void keep(uint8_t **to, size_t *to_len, const uint8_t *b, size_t len)
 void facts_keep_settings(struct regs *r, const struct settings *s, const uint8_t *b, size_t len)
 {
 	struct facts *f = &r->facts;
+	struct settings *copy = mem_copy(s, settings_size(s));
 
-	if (!f->settings)
-		f->settings = mem_new(sizeof(*f->settings));
-	*f->settings = *s;
+	free(f->settings);
+	f->settings = copy;
 	keep(&f->settings_bytes, &f->settings_len, b, len);
 }
 
 void facts_keep_config(struct regs *r, const struct config *c)
 {
-	struct config *copy = mem_copy(c, offsetof(struct config, bytes) + c->len);
+	size_t size = offsetof(struct config, members) + c->count * sizeof(c->members[0]);
+	struct config *copy = mem_new(size + c->len);
+	uint8_t *bytes = (uint8_t *)copy + size;
 
+	memcpy(copy, c, size);
+	memcpy(bytes, c->bytes, c->len);
+	copy->bytes = bytes;
 	free(r->facts.config);
 	r->facts.config = copy;
 }

@@ -124,6 +124,45 @@ bool grant_verify(struct grant *g, const uint8_t *b, size_t len, const struct co
 	return true;
 }
 
+/* A grant is: what comes before the name and the name; the state and the generation; the owner; the
+ * rest. The first and the third are left out. */
+#define BEFORE_OWNER (1 + 8)
+
+size_t grant_shorten(uint8_t *out, size_t size, const uint8_t *grant, size_t len)
+{
+	struct wr w = wr_of(out, size);
+	struct rd r = rd_of(grant, len);
+	struct grant g;
+
+	if (!grant_read(&g, grant, len))
+		return 0;
+	rd_bytes(&r, 1 + NSID_LEN);
+	rd_reg_name(&r);
+	wr_copy(&w, rd_bytes(&r, BEFORE_OWNER), BEFORE_OWNER);
+	rd_bytes(&r, KEY_LEN);
+	wr_copy(&w, r.p, rd_left(&r));
+	return wr_ok(&w) ? wr_len(&w) : 0;
+}
+
+size_t grant_restore(uint8_t *out, size_t size, const struct grant_known *known,
+		     const uint8_t *b, size_t len)
+{
+	struct wr w = wr_of(out, size);
+	struct rd r = rd_of(b, len);
+	const uint8_t *before = rd_bytes(&r, BEFORE_OWNER);
+	struct grant g;
+
+	if (!rd_ok(&r))
+		return 0;
+	wr_u8(&w, GRANT_VERSION);
+	wr_copy(&w, known->nsid, NSID_LEN);
+	wr_reg_name(&w, &known->name);
+	wr_copy(&w, before, BEFORE_OWNER);
+	wr_copy(&w, known->owner.b, KEY_LEN);
+	wr_copy(&w, r.p, rd_left(&r));
+	return wr_ok(&w) && grant_read(&g, out, wr_len(&w)) ? wr_len(&w) : 0;
+}
+
 uint64_t grant_end(const struct grant *g)
 {
 	struct member_payload m;

@@ -23,13 +23,16 @@ struct settings {
 	uint16_t mtu;
 	bool open; /* overlay key is published */
 	uint8_t admin_count;
-	struct pubkey admins[ADMINS_MAX];
+	struct pubkey admins[ADMINS_MAX]; /* last: what is kept ends with admin_count of them */
 };
 size_t settings_write(uint8_t *out, size_t size, const struct settings *s, const struct crypto *c,
 		      const struct key_pair *root);
 /* Checks form and the root's signature against s->root == *root. */
 bool settings_read(struct settings *s, const uint8_t *b, size_t len, const struct pubkey *root,
 		   const struct crypto *c);
+/* Bytes in use; beyond them a kept one has nothing, so it is copied by settings_copy. */
+size_t settings_size(const struct settings *s);
+void settings_copy(struct settings *to, const struct settings *from);
 bool settings_is_admin(const struct settings *s, const struct pubkey *key); /* root or admin */
 
 struct keeper {
@@ -43,11 +46,12 @@ struct config {
 	struct pubkey root;
 	uint32_t era, epoch;
 	uint8_t quorum, count;
-	struct keeper members[KEEPERS_MAX];
 	uint8_t previous[32];
 	uint8_t hash[32]; /* of this one; set by read and write */
+	const uint8_t *bytes; /* encoded, with proofs: those read, or room */
 	size_t len;
-	uint8_t bytes[CONFIG_MAX]; /* encoded, with proofs */
+	struct keeper members[KEEPERS_MAX]; /* what is kept ends with `count` of them */
+	uint8_t room[CONFIG_MAX];	    /* config_genesis writes here */
 };
 struct checkpoint {
 	uint32_t era, epoch;
@@ -57,9 +61,10 @@ struct checkpoint {
 void keeper_certify(struct keeper *k, const struct config *cf, const struct key_pair *node,
 		    const struct crypto *c);
 /* Genesis of an era, signed by the root: era, epoch, quorum and certified members are set. Fills
- * root, bytes, len, hash. False when the sizes are not allowed. */
+ * root, bytes, len, hash; bytes are in *cf. False when the sizes are not allowed. */
 bool config_genesis(struct config *cf, const struct key_pair *root, const struct crypto *c);
-/* Form, certificates, quorum against size; genesis: the root's proof. Later epochs need `previous`. */
+/* Form, certificates, quorum against size; genesis: the root's proof. Later epochs need `previous`.
+ * cf->bytes is b. */
 bool config_read(struct config *cf, const uint8_t *b, size_t len, const struct pubkey *root,
 		 const struct config *previous, const struct crypto *c);
 bool config_matches(const struct config *cf, const struct checkpoint *cp); /* same or later */
@@ -91,6 +96,16 @@ bool grant_verify(struct grant *g, const uint8_t *b, size_t len, const struct co
 /* Assembles body and signatures; `signers` has a bit for each sigs[i] that counts. Bytes or 0. */
 size_t grant_write(uint8_t *out, size_t size, const struct grant *g, uint8_t signers,
 		   const uint8_t sigs[][SIG_LEN]);
+/* What a record of the owner's says of a grant (protocol.md 6.1): all but what the reader knows from
+ * the record. Bytes or 0, when there is no room, or what is written is no grant. */
+struct grant_known {
+	uint8_t nsid[NSID_LEN];
+	struct reg_name name;
+	struct pubkey owner;
+};
+size_t grant_shorten(uint8_t *out, size_t size, const uint8_t *grant, size_t len);
+size_t grant_restore(uint8_t *out, size_t size, const struct grant_known *known,
+		     const uint8_t *b, size_t len);
 #define GRANT_LABEL "vpnd grant"
 /* Wall second from which it proves nothing. Addresses and names: beacon + lease while held, 0 when
  * released. A member: its not_after. Others do not end; the highest number counts. */

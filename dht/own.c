@@ -2,8 +2,8 @@
  *
  * The record's bytes stand in the store, which never refuses our own. The sequence number rises
  * with the wall clock and with every signature, so each names one signature of one record: a late
- * answer to an older one finds nothing. Holders are remembered by their places alone, at most
- * OWN_REPLICAS_MAX, the nearest. */
+ * answer to an older one finds nothing. Holders are remembered by 32 bits of their places, at most
+ * OWN_REPLICAS_MAX, the nearest; of the topic there is its name's hash and the secret. */
 #include "dht/own.h"
 
 #include <assert.h>
@@ -20,8 +20,8 @@ struct own_record *own_new(struct publisher *p, const struct dht_topic *t,
 	struct own_record *o = mem_new(sizeof(*o));
 
 	o->all = p;
-	o->topic = *t;
 	o->name = record_name_of(t);
+	memcpy(o->secret, t->secret, sizeof(o->secret));
 	list_init(&o->in_due);
 	timer_init(&o->timer, due);
 	map_put(&p->by_name, o);
@@ -49,42 +49,49 @@ void own_free(struct own_record *o)
 	map_take(&p->by_seq, &o->seq);
 	timer_cancel(p->timers, &o->timer);
 	list_del(&o->in_due);
-	sodium_memzero(&o->topic, sizeof(o->topic));
+	sodium_memzero(o->secret, sizeof(o->secret));
 	if (o->body)
 		sodium_memzero(o->body, o->len);
 	free(o->body);
 	free(o);
 }
 
-uint64_t *own_replica(struct own_record *o, uint64_t place)
+static uint32_t begin_of(uint64_t place) { return (uint32_t)(place >> 32); }
+
+/* Its number among those remembered, or how many these are. */
+static size_t find(const struct own_record *o, uint64_t place)
 {
-	for (size_t i = 0; i < o->replicas; i++)
-		if (o->replica[i] == place)
-			return &o->replica[i];
-	return NULL;
+	size_t i = 0;
+
+	while (i < o->replicas && o->replica[i] != begin_of(place))
+		i++;
+	return i;
 }
+
+bool own_replica(const struct own_record *o, uint64_t place) { return find(o, place) < o->replicas; }
 
 bool own_replica_remove(struct own_record *o, uint64_t place)
 {
-	uint64_t *r = own_replica(o, place);
+	size_t at = find(o, place);
 
-	if (r)
-		*r = o->replica[--o->replicas];
-	return r != NULL;
+	if (at == o->replicas)
+		return false;
+	o->replica[at] = o->replica[--o->replicas];
+	return true;
 }
 
 void own_replica_add(struct own_record *o, uint64_t place)
 {
-	uint64_t target = place_of_id(&o->name.key), *far = &o->replica[0];
+	uint32_t target = begin_of(place_of_id(&o->name.key)), *far = &o->replica[0];
 
 	if (o->replicas < OWN_REPLICAS_MAX) {
-		o->replica[o->replicas++] = place;
+		o->replica[o->replicas++] = begin_of(place);
 		return;
 	}
 	for (size_t i = 1; i < o->replicas; i++)
 		if ((o->replica[i] ^ target) > (*far ^ target))
 			far = &o->replica[i];
-	*far = place;
+	*far = begin_of(place);
 }
 
 /* A quarter of those the last round put it to is gone. */
@@ -108,7 +115,8 @@ void own_sign(struct own_record *o, usec_t now)
 {
 	struct publisher *p = o->all;
 	uint64_t wall = wall_seconds(p->cfg->wall, now);
-	struct record_draft d = { .topic = &o->topic, .body = o->body, .len = o->len };
+	struct record_draft d = { .name = o->name, .secret = o->secret,
+				  .body = o->body, .len = o->len };
 	uint8_t bytes[RECORD_LEN_MAX];
 	struct record r;
 	bool ok;

@@ -4,14 +4,14 @@
 
 #include "dht/publish.h"
 
-#define OWN_REPLICAS_MAX 18 /* holders remembered */
+#define OWN_REPLICAS_MAX 14 /* holders remembered */
 
 struct own_record {
 	struct publisher *all;
 	struct list in_due;
 	struct timer timer;
-	struct dht_topic topic;
 	struct record_name name;
+	uint8_t secret[32]; /* of its topic */
 	uint8_t *body;
 	size_t len;
 	uint32_t lifetime; /* seconds */
@@ -22,7 +22,7 @@ struct own_record {
 	bool withdrawn;
 	bool seeded; /* it was put to the ring's nearest */
 	uint8_t replicas, puts, gone; /* holders; puts of the last round; holders lost since */
-	uint64_t replica[OWN_REPLICAS_MAX]; /* places of who has it, or is being sent it */
+	uint32_t replica[OWN_REPLICAS_MAX]; /* begins of the places of who has it, or is being sent it */
 };
 
 struct own_record *own_new(struct publisher *p, const struct dht_topic *t,
@@ -36,7 +36,7 @@ usec_t own_half_life(const struct own_record *o);
 bool own_put_request(struct own_record *o, struct dht_msg *m);
 
 /* Who has it, or is being sent it. The farthest gives way when there are too many. */
-uint64_t *own_replica(struct own_record *o, uint64_t place);
+bool own_replica(const struct own_record *o, uint64_t place);
 bool own_replica_remove(struct own_record *o, uint64_t place);
 void own_replica_add(struct own_record *o, uint64_t place);
 /* A quarter of those the last round put it to is gone. */

@@ -7,7 +7,7 @@
 #include "dht/dht.h"
 
 #define RECORD_VERSION 1
-#define RECORD_NONCE_LEN 24
+#define RECORD_NONCE_LEN 8 /* that the record shows; sequence and end belong to it as well */
 #define RECORD_SEALED_MAX (RECORD_NONCE_LEN + DHT_BODY_MAX + 16)
 #define RECORD_LEN_MAX (1 + 1 + ID_LEN + 8 + 8 + 2 + RECORD_SEALED_MAX + KEY_LEN + SIG_LEN)
 #define RECORD_LIFE_MAX (48 * 3600) /* seconds */
@@ -34,7 +34,8 @@ struct record {
 
 /* What a record is made from. */
 struct record_draft {
-	const struct dht_topic *topic;
+	struct record_name name; /* of its topic */
+	const uint8_t *secret;	 /* the topic's */
 	const uint8_t *body;
 	size_t len;
 	uint64_t seq, expires;

@@ -34,8 +34,8 @@ struct fact_disk { /* versions count changes; 0 = never set */
 
 /* Each is as long as it must be: a node that has little to know is small. */
 struct facts {
-	struct config *config;	   /* NULL = none yet; its bytes end with the last one used */
-	struct settings *settings; /* NULL = none yet, with settings_bytes */
+	struct config *config;	   /* NULL = none yet; ends after the last member, then its bytes */
+	struct settings *settings; /* NULL = none yet, with settings_bytes; ends after the last admin */
 	uint8_t *settings_bytes;
 	size_t settings_len;
 	struct regs_secret secrets[2]; /* newest first */

@@ -1,6 +1,8 @@
 /* settings.c - what the root fixes for a namespace; see grant.h. docs/protocol.md 7.1. */
 #include "dht/grant.h"
 
+#include <stddef.h>
+
 #define SETTINGS_VERSION 1
 #define SETTINGS_LABEL "vpnd settings"
 #define FLAG_OPEN 1u
@@ -125,6 +127,17 @@ bool settings_read(struct settings *s, const uint8_t *b, size_t len, const struc
 	sig = rd_bytes(&r, SIG_LEN);
 	return rd_done(&r) && version && settings_valid(s, c) && key_equal(&s->root, root) &&
 	       c->verify(sig, root, SETTINGS_LABEL, b, len - SIG_LEN);
+}
+
+size_t settings_size(const struct settings *s)
+{
+	return offsetof(struct settings, admins) + s->admin_count * sizeof(s->admins[0]);
+}
+
+void settings_copy(struct settings *to, const struct settings *from)
+{
+	memset(to, 0, sizeof(*to));
+	memcpy(to, from, settings_size(from));
 }
 
 bool settings_is_admin(const struct settings *s, const struct pubkey *key)

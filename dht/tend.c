@@ -29,6 +29,7 @@
 #define TOLD_MAX 2
 #define TOLD_MAX_YOUNG 4
 #define NEAR_HEARD_MAX 8 /* of an own lookup */
+#define HEARD_STEP 4     /* places made at a time */
 
 static bool is_young(const struct dht *d, usec_t now) { return now < d->tend.young; }
 
@@ -49,6 +50,8 @@ static struct pubkey heard_take(struct tend *e)
 	if (e->heard_count == 0) {
 		free(e->heard);
 		e->heard = NULL;
+	} else if (e->heard_count % HEARD_STEP == 0) {
+		e->heard = mem_resize(e->heard, e->heard_count * sizeof(e->heard[0]));
 	}
 	return key;
 }
@@ -79,8 +82,8 @@ void tend_hear(struct dht *d, const struct pubkey *key, usec_t now)
 	for (size_t i = 0; i < e->heard_count; i++)
 		if (key_equal(&e->heard[i], key))
 			return;
-	if (!e->heard)
-		e->heard = mem_new(HEARD_MAX * sizeof(e->heard[0]));
+	if (e->heard_count % HEARD_STEP == 0)
+		e->heard = mem_resize(e->heard, (e->heard_count + HEARD_STEP) * sizeof(e->heard[0]));
 	e->heard[e->heard_count++] = *key;
 	if (!timer_is_set(&e->verify))
 		timer_set(&d->timers, &e->verify,

@@ -8,6 +8,9 @@
  * only. */
 #include "p2p/addresses.h"
 
+#include <string.h>
+
+#include "base/mem.h"
 #include "p2p/later.h"
 #include "p2p/route.h"
 #include "p2p/transmit.h"
@@ -56,7 +59,7 @@ void addresses_tell(struct session *s, usec_t now)
 		wr_addr(&w, &list[i]);
 	if (s->p->cfg.leaf) /* the ring finds others by themselves */
 		wr_copy(&w, agent.b, ID_LEN);
-	if (channel_send(s->channel, SERVICE_ADDRESSES, msg, wr_len(&w), now) < 0)
+	if (channel_send(&s->channel, SERVICE_ADDRESSES, msg, wr_len(&w), now) < 0)
 		p2p_drop(s->p, DROP_FULL);
 	session_touch(s);
 }
@@ -80,6 +83,23 @@ void addresses_tell_all(struct p2p *p, usec_t now)
 
 	while ((s = map_next(&p->sessions, &at)))
 		addresses_tell(s, now);
+}
+
+/* A network that stirs says so often; peers hear of it when what they are told is different. */
+bool addresses_set(struct p2p *p, const struct addr *addrs, size_t count)
+{
+	struct addr before[P2P_ADDRESSES_MAX], after[P2P_ADDRESSES_MAX];
+	size_t old = p2p_own_addresses(p, before), new;
+	bool same;
+
+	p->address_count = count < P2P_ADDRESSES_MAX ? count : P2P_ADDRESSES_MAX;
+	p->addresses = mem_resize(p->addresses, p->address_count * sizeof(*addrs));
+	memcpy(p->addresses, addrs, p->address_count * sizeof(*addrs));
+	new = p2p_own_addresses(p, after);
+	same = old == new;
+	for (size_t i = 0; i < new; i++)
+		same = same && is_in(before, old, &after[i]);
+	return !same;
 }
 
 void addresses_mind_agent(struct p2p *p, usec_t now)
@@ -150,7 +170,7 @@ void addresses_input(struct session *s, struct rd r, usec_t now)
 		p2p_drop(s->p, DROP_MALFORMED);
 		return;
 	}
-	if (!bucket_take(&s->addresses, ADDRESSES_A_SECOND, ADDRESSES_BURST, now)) {
+	if (!session_takes(s, LIMIT_ADDRESSES, ADDRESSES_A_SECOND, ADDRESSES_BURST, now)) {
 		p2p_drop(s->p, DROP_RATE);
 		return;
 	}

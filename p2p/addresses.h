@@ -8,6 +8,8 @@
 void addresses_tell(struct session *s, usec_t now);
 /* The first word on a new session: what it cannot know already. */
 void addresses_greet(struct session *s, usec_t now);
+/* Our owner says which are ours; true when peers are to be told something else than before. */
+bool addresses_set(struct p2p *p, const struct addr *addrs, size_t count);
 void addresses_tell_all(struct p2p *p, usec_t now);
 /* Those of a leaf, if its agent is another one now. */
 void addresses_mind_agent(struct p2p *p, usec_t now);

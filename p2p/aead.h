@@ -14,22 +14,28 @@
 
 enum aead_suite { AEAD_AES256_GCM = 1, AEAD_CHACHA20_POLY1305 = 2 };
 
-struct aead; /* one key, ready for use */
+/* A key to seal with and one to open with, ready for use. The memory is its owner's, what is in it is
+ * the implementing file's; not to be copied. All zero = no keys. */
+struct aead {
+	uint8_t keys[2][AEAD_KEY_LEN]; /* or the address of what was made of each */
+	uint8_t suite;		       /* enum aead_suite; 0 = no keys */
+};
 
 bool aead_has_aes(void); /* AES-256-GCM in hardware, here */
-struct aead *aead_new(enum aead_suite suite, const uint8_t key[AEAD_KEY_LEN]);
-void aead_free(struct aead *a); /* wipes; NULL is legal */
+void aead_init(struct aead *a, enum aead_suite suite, const uint8_t seal_key[AEAD_KEY_LEN],
+	       const uint8_t open_key[AEAD_KEY_LEN]);
+void aead_fini(struct aead *a); /* wipes; without keys it does nothing */
 /* Seals len bytes at data in place and writes AEAD_TAG_LEN bytes behind them. Cannot fail. */
-void aead_seal(struct aead *a, uint64_t counter, const uint8_t *ad, size_t ad_len, uint8_t *data,
-	       size_t len);
+void aead_seal(const struct aead *a, uint64_t counter, const uint8_t *ad, size_t ad_len,
+	       uint8_t *data, size_t len);
 /* Opens len bytes (tag included) in place; false and garbage when forged. The plaintext is
  * len - AEAD_TAG_LEN bytes at data. */
-bool aead_open(struct aead *a, uint64_t counter, const uint8_t *ad, size_t ad_len, uint8_t *data,
-	       size_t len);
+bool aead_open(const struct aead *a, uint64_t counter, const uint8_t *ad, size_t ad_len,
+	       uint8_t *data, size_t len);
 /* With a whole 12-byte nonce, for the published vectors. */
-void aead_seal_nonce(struct aead *a, const uint8_t nonce[12], const uint8_t *ad, size_t ad_len,
-		     uint8_t *data, size_t len);
-bool aead_open_nonce(struct aead *a, const uint8_t nonce[12], const uint8_t *ad, size_t ad_len,
-		     uint8_t *data, size_t len);
+void aead_seal_nonce(const struct aead *a, const uint8_t nonce[12], const uint8_t *ad,
+		     size_t ad_len, uint8_t *data, size_t len);
+bool aead_open_nonce(const struct aead *a, const uint8_t nonce[12], const uint8_t *ad,
+		     size_t ad_len, uint8_t *data, size_t len);
 
 #endif

@@ -1,6 +1,6 @@
 /* aead_openssl.c - see aead.h. libcrypto does the bulk: measured faster than libsodium (DESIGN 8).
  *
- * One EVP context a direction is made when the key arrives and kept; a packet costs it a new IV
+ * One EVP context a direction is made when the keys arrive and kept; a packet costs it a new IV
  * and nothing else, so nothing is allocated on a frame's way. A context is state: one thread uses
  * a struct aead at a time; lanes that share a key have one each.
  *
@@ -16,13 +16,9 @@
 #include <openssl/evp.h>
 #include <sodium.h>
 
-#include "base/mem.h"
-
 #define NONCE_LEN 12
 
-struct aead {
-	EVP_CIPHER_CTX *seal, *open;
-};
+enum { SEAL, OPEN }; /* the places of the contexts */
 
 static void must(int ok)
 {
@@ -48,23 +44,35 @@ static EVP_CIPHER_CTX *context_new(enum aead_suite suite, const uint8_t *key, in
 	return c;
 }
 
-struct aead *aead_new(enum aead_suite suite, const uint8_t key[AEAD_KEY_LEN])
+static void keep(struct aead *a, int which, void *made)
 {
-	struct aead *a = mem_new(sizeof(*a));
-
-	assert(suite == AEAD_AES256_GCM || suite == AEAD_CHACHA20_POLY1305);
-	a->seal = context_new(suite, key, 1);
-	a->open = context_new(suite, key, 0);
-	return a;
+	memcpy(a->keys[which], &made, sizeof(made));
 }
 
-void aead_free(struct aead *a)
+static EVP_CIPHER_CTX *kept(const struct aead *a, int which)
 {
-	if (!a)
-		return;
-	EVP_CIPHER_CTX_free(a->seal); /* these cleanse the key schedule */
-	EVP_CIPHER_CTX_free(a->open);
-	free(a);
+	void *made;
+
+	memcpy(&made, a->keys[which], sizeof(made));
+	return made;
+}
+
+void aead_init(struct aead *a, enum aead_suite suite, const uint8_t seal_key[AEAD_KEY_LEN],
+	       const uint8_t open_key[AEAD_KEY_LEN])
+{
+	assert(suite == AEAD_AES256_GCM || suite == AEAD_CHACHA20_POLY1305);
+	a->suite = suite;
+	keep(a, SEAL, context_new(suite, seal_key, 1));
+	keep(a, OPEN, context_new(suite, open_key, 0));
+}
+
+void aead_fini(struct aead *a)
+{
+	if (a->suite) {
+		EVP_CIPHER_CTX_free(kept(a, SEAL)); /* these cleanse the key schedule */
+		EVP_CIPHER_CTX_free(kept(a, OPEN));
+	}
+	*a = (struct aead){ 0 };
 }
 
 /* The counter nonce: zero bytes, then the header's counter as it stands on the wire. */
@@ -75,41 +83,43 @@ static void nonce_of(uint8_t nonce[NONCE_LEN], uint64_t counter)
 		nonce[NONCE_LEN - 1 - i] = (uint8_t)(counter >> 8 * i);
 }
 
-void aead_seal_nonce(struct aead *a, const uint8_t nonce[12], const uint8_t *ad, size_t ad_len,
-		     uint8_t *data, size_t len)
+void aead_seal_nonce(const struct aead *a, const uint8_t nonce[12], const uint8_t *ad,
+		     size_t ad_len, uint8_t *data, size_t len)
 {
+	EVP_CIPHER_CTX *c = kept(a, SEAL);
 	int n = 0;
 
 	assert(ad_len <= INT_MAX && len <= INT_MAX);
-	must(EVP_EncryptInit_ex(a->seal, NULL, NULL, NULL, nonce));
+	must(EVP_EncryptInit_ex(c, NULL, NULL, NULL, nonce));
 	if (ad_len)
-		must(EVP_EncryptUpdate(a->seal, NULL, &n, ad, (int)ad_len));
+		must(EVP_EncryptUpdate(c, NULL, &n, ad, (int)ad_len));
 	if (len)
-		must(EVP_EncryptUpdate(a->seal, data, &n, data, (int)len));
-	must(EVP_EncryptFinal_ex(a->seal, data + len, &n));
-	must(EVP_CIPHER_CTX_ctrl(a->seal, EVP_CTRL_AEAD_GET_TAG, AEAD_TAG_LEN, data + len));
+		must(EVP_EncryptUpdate(c, data, &n, data, (int)len));
+	must(EVP_EncryptFinal_ex(c, data + len, &n));
+	must(EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, AEAD_TAG_LEN, data + len));
 }
 
-bool aead_open_nonce(struct aead *a, const uint8_t nonce[12], const uint8_t *ad, size_t ad_len,
-		     uint8_t *data, size_t len)
+bool aead_open_nonce(const struct aead *a, const uint8_t nonce[12], const uint8_t *ad,
+		     size_t ad_len, uint8_t *data, size_t len)
 {
+	EVP_CIPHER_CTX *c = kept(a, OPEN);
 	int n = 0;
 
 	if (len < AEAD_TAG_LEN)
 		return false;
 	assert(ad_len <= INT_MAX && len <= INT_MAX);
 	len -= AEAD_TAG_LEN;
-	must(EVP_DecryptInit_ex(a->open, NULL, NULL, NULL, nonce));
-	must(EVP_CIPHER_CTX_ctrl(a->open, EVP_CTRL_AEAD_SET_TAG, AEAD_TAG_LEN, data + len));
+	must(EVP_DecryptInit_ex(c, NULL, NULL, NULL, nonce));
+	must(EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, AEAD_TAG_LEN, data + len));
 	if (ad_len)
-		must(EVP_DecryptUpdate(a->open, NULL, &n, ad, (int)ad_len));
+		must(EVP_DecryptUpdate(c, NULL, &n, ad, (int)ad_len));
 	if (len)
-		must(EVP_DecryptUpdate(a->open, data, &n, data, (int)len));
-	return EVP_DecryptFinal_ex(a->open, data + len, &n) == 1;
+		must(EVP_DecryptUpdate(c, data, &n, data, (int)len));
+	return EVP_DecryptFinal_ex(c, data + len, &n) == 1;
 }
 
-void aead_seal(struct aead *a, uint64_t counter, const uint8_t *ad, size_t ad_len, uint8_t *data,
-	       size_t len)
+void aead_seal(const struct aead *a, uint64_t counter, const uint8_t *ad, size_t ad_len,
+	       uint8_t *data, size_t len)
 {
 	uint8_t nonce[NONCE_LEN];
 
@@ -117,8 +127,8 @@ void aead_seal(struct aead *a, uint64_t counter, const uint8_t *ad, size_t ad_le
 	aead_seal_nonce(a, nonce, ad, ad_len, data, len);
 }
 
-bool aead_open(struct aead *a, uint64_t counter, const uint8_t *ad, size_t ad_len, uint8_t *data,
-	       size_t len)
+bool aead_open(const struct aead *a, uint64_t counter, const uint8_t *ad, size_t ad_len,
+	       uint8_t *data, size_t len)
 {
 	uint8_t nonce[NONCE_LEN];
 

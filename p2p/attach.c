@@ -37,25 +37,35 @@ struct message {
 	struct rd grant;
 };
 
-void attach_init(struct attachments *as, const uint8_t fresh[8])
+static struct attachments *attachments_of(struct session *s)
 {
-	struct rd r = rd_of(fresh, 8);
+	struct attachments *as = s->attachments;
 
-	*as = (struct attachments){ .tag_next = rd_u32(&r), .tag_step = rd_u32(&r) | 1 };
+	if (as)
+		return as;
+	as = s->attachments = mem_new(sizeof(*as));
+	as->tag_next = p2p_random32(s->p) & 0xffffff;
+	as->tag_step = (p2p_random32(s->p) | 1) & 0xffffff;
+	return as;
 }
 
-void attach_clear(struct attachments *as)
+void attach_clear(struct session *s)
 {
+	struct attachments *as = s->attachments;
+
+	if (!as)
+		return;
+	assert(!as->view);
 	for (size_t i = 0; i < as->count; i++)
 		early_free(&as->list[i].early);
 	free(as->list);
-	as->list = NULL;
-	as->count = 0;
+	free(as);
+	s->attachments = NULL;
 }
 
 struct attachment *attach_find(const struct attachments *as, uint16_t ns)
 {
-	for (size_t i = 0; i < as->count; i++)
+	for (size_t i = 0; i < attach_count(as); i++)
 		if (as->list[i].ns == ns)
 			return &as->list[i];
 	return NULL;
@@ -63,28 +73,25 @@ struct attachment *attach_find(const struct attachments *as, uint16_t ns)
 
 static struct attachment *find_id(const struct attachments *as, uint32_t id)
 {
-	for (size_t i = 0; i < as->count; i++)
+	for (size_t i = 0; i < attach_count(as); i++)
 		if (as->list[i].state != ATTACH_WANTED && as->list[i].id == id)
 			return &as->list[i];
 	return NULL;
 }
 
-bool attach_any(const struct attachments *as)
-{
-	return as->count > 0;
-}
-
 bool attach_tells(const struct session *s)
 {
-	for (size_t i = 0; i < s->attachments.count; i++)
-		if (s->attachments.list[i].state == ATTACH_UP &&
-		    s->p->ns[s->attachments.list[i].ns].revocation)
+	for (size_t i = 0; i < attach_count(s->attachments); i++)
+		if (s->attachments->list[i].state == ATTACH_UP &&
+		    s->p->ns[s->attachments->list[i].ns].revocation)
 			return true;
 	return false;
 }
 
-static struct attachment *add(struct attachments *as, uint16_t ns)
+static struct attachment *add(struct session *s, uint16_t ns)
 {
+	struct attachments *as = attachments_of(s);
+
 	assert(as->count < P2P_NAMESPACES_MAX && !attach_find(as, ns));
 	as->list = mem_resize(as->list, (as->count + 1) * sizeof(*as->list));
 	as->list[as->count] = (struct attachment){ .ns = ns };
@@ -93,7 +100,7 @@ static struct attachment *add(struct attachments *as, uint16_t ns)
 
 static void take(struct session *s, struct attachment *a)
 {
-	struct attachments *as = &s->attachments;
+	struct attachments *as = s->attachments;
 
 	s->stale_view |= a->state == ATTACH_UP;
 	early_free(&a->early);
@@ -152,7 +159,7 @@ static bool proves(const struct session *s, const struct namespace *ns, const ui
 static void post(struct session *s, const struct wr *w, usec_t now)
 {
 	assert(wr_ok(w));
-	if (channel_send(s->channel, SERVICE_ATTACH, w->start, wr_len(w), now) < 0)
+	if (channel_send(&s->channel, SERVICE_ATTACH, w->start, wr_len(w), now) < 0)
 		drop_add(&s->p->drops, DROP_FULL); /* the other side's patience ends */
 	session_touch(s);
 }
@@ -207,7 +214,7 @@ static void propose(struct session *s, struct attachment *a, usec_t now)
 		return;
 	a->state = ATTACH_PROPOSED;
 	a->id = p2p_random32(s->p);
-	a->tag_in = fresh_tag(&s->attachments);
+	a->tag_in = fresh_tag(s->attachments);
 	a->until = now + ATTACH_PATIENCE;
 	wr_u8(&w, TYPE_PROPOSE);
 	wr_u32(&w, a->id);
@@ -265,7 +272,7 @@ static void propose_handle(struct session *s, const struct message *m, usec_t no
 	uint8_t reply[NAME_LEN];
 	uint16_t ns = P2P_NAMESPACES_MAX;
 
-	if (!bucket_take(&s->proposals, PROPOSALS_A_SECOND, PROPOSALS_BURST, now)) {
+	if (!session_takes(s, LIMIT_PROPOSALS, PROPOSALS_A_SECOND, PROPOSALS_BURST, now)) {
 		drop_add(&p->drops, DROP_RATE);
 		return;
 	}
@@ -277,18 +284,18 @@ static void propose_handle(struct session *s, const struct message *m, usec_t no
 		send_id(s, TYPE_REFUSE, m->id, now);
 		return;
 	}
-	a = attach_find(&s->attachments, ns);
+	a = attach_find(s->attachments, ns);
 	if (a && a->state == ATTACH_PROPOSED && memcmp(p->id.b, s->id.b, ID_LEN) < 0)
 		return; /* ours survives */
 	if (a && a->state == ATTACH_UP)
 		tell(s, P2P_DETACHED, ns); /* it lost it, and begins again */
 	if (a)
 		take(s, a);
-	a = add(&s->attachments, ns);
+	a = add(s, ns);
 	a->state = ATTACH_WAITING;
 	a->id = m->id;
 	a->tag_out = m->tag;
-	a->tag_in = fresh_tag(&s->attachments);
+	a->tag_in = fresh_tag(s->attachments);
 	a->until = now + ATTACH_GRANT_WAIT;
 	memcpy(a->name, reply, NAME_LEN);
 	accept_waiting(s, a, now);
@@ -296,7 +303,7 @@ static void propose_handle(struct session *s, const struct message *m, usec_t no
 
 static void accept_handle(struct session *s, const struct message *m, usec_t now)
 {
-	struct attachment *a = find_id(&s->attachments, m->id);
+	struct attachment *a = find_id(s->attachments, m->id);
 	uint8_t reply[NAME_LEN];
 
 	if (!a || a->state != ATTACH_PROPOSED)
@@ -313,7 +320,7 @@ static void accept_handle(struct session *s, const struct message *m, usec_t now
 
 static void confirm_handle(struct session *s, const struct message *m, usec_t now)
 {
-	struct attachment *a = find_id(&s->attachments, m->id);
+	struct attachment *a = find_id(s->attachments, m->id);
 
 	if (!a || a->state != ATTACH_ACCEPTED)
 		return;
@@ -327,7 +334,7 @@ static void confirm_handle(struct session *s, const struct message *m, usec_t no
 
 static void refuse_handle(struct session *s, const struct message *m, usec_t now)
 {
-	struct attachment *a = find_id(&s->attachments, m->id);
+	struct attachment *a = find_id(s->attachments, m->id);
 
 	(void)now;
 	if (a)
@@ -337,8 +344,8 @@ static void refuse_handle(struct session *s, const struct message *m, usec_t now
 static void detach_handle(struct session *s, const struct message *m, usec_t now)
 {
 	(void)now;
-	for (size_t i = 0; i < s->attachments.count; i++) {
-		struct attachment *a = &s->attachments.list[i];
+	for (size_t i = 0; i < attach_count(s->attachments); i++) {
+		struct attachment *a = &s->attachments->list[i];
 		uint16_t ns = a->ns;
 		bool was_up = a->state == ATTACH_UP;
 
@@ -419,11 +426,11 @@ void attach_input(struct session *s, struct rd r, usec_t now)
 
 void attach_want(struct session *s, uint16_t ns, usec_t now)
 {
-	struct attachment *a = attach_find(&s->attachments, ns);
+	struct attachment *a = attach_find(s->attachments, ns);
 
 	if (a)
 		return;
-	a = add(&s->attachments, ns);
+	a = add(s, ns);
 	a->state = ATTACH_WANTED;
 	a->until = USEC_NEVER;
 	a->next = now;
@@ -434,7 +441,7 @@ void attach_want(struct session *s, uint16_t ns, usec_t now)
 
 void attach_drop(struct session *s, uint16_t ns, usec_t now)
 {
-	struct attachment *a = attach_find(&s->attachments, ns);
+	struct attachment *a = attach_find(s->attachments, ns);
 	uint8_t msg[4];
 	struct wr w = wr_of(msg, sizeof(msg));
 
@@ -452,8 +459,8 @@ void attach_drop(struct session *s, uint16_t ns, usec_t now)
 
 void attach_tick(struct session *s, usec_t now)
 {
-	for (size_t i = s->attachments.count; i-- > 0;) {
-		struct attachment *a = &s->attachments.list[i];
+	for (size_t i = attach_count(s->attachments); i-- > 0;) {
+		struct attachment *a = &s->attachments->list[i];
 
 		if (a->until <= now && a->state == ATTACH_WAITING) {
 			send_id(s, TYPE_REFUSE, a->id, now);
@@ -472,8 +479,8 @@ usec_t attach_deadline(const struct session *s)
 {
 	usec_t at = USEC_NEVER;
 
-	for (size_t i = 0; i < s->attachments.count; i++) {
-		const struct attachment *a = &s->attachments.list[i];
+	for (size_t i = 0; i < attach_count(s->attachments); i++) {
+		const struct attachment *a = &s->attachments->list[i];
 
 		at = usec_min(at, a->until);
 		if (a->state == ATTACH_WANTED || a->state == ATTACH_WAITING)

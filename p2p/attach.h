@@ -13,6 +13,7 @@
 #define ATTACH_GRANT_WAIT SEC(30) /* a proposal waits so long for our own grant */
 
 struct p2p;
+struct peer_view;
 struct session;
 
 enum attach_state {
@@ -33,19 +34,25 @@ struct attachment {
 	struct early *early;	  /* ATTACH_ACCEPTED: data that overtook CONFIRM */
 };
 
+/* Of one session, from its first attachment on: most have none. */
 struct attachments {
 	struct attachment *list; /* at most P2P_NAMESPACES_MAX, one for each namespace */
 	size_t count;
-	uint32_t tag_next, tag_step; /* an odd step walks through all 2^24 values without repeat */
+	struct peer_view *view; /* NULL while none is up: publish.c */
+	uint32_t tag_next; /* 24 bits, both */
+	uint32_t tag_step; /* an odd step walks through all 2^24 values without repeat */
 };
 
-/* Fresh object: `fresh` = 8 random bytes. */
-void attach_init(struct attachments *as, const uint8_t fresh[8]);
-void attach_clear(struct attachments *as);
+/* Of NULL, which is legal wherever `as` is const: 0. */
+static inline size_t attach_count(const struct attachments *as)
+{
+	return as ? as->count : 0;
+}
+
+void attach_clear(struct session *s); /* without its view */
 struct attachment *attach_find(const struct attachments *as, uint16_t ns);
 /* Is there a revocation number that keepalives of this session should carry? */
 bool attach_tells(const struct session *s);
-bool attach_any(const struct attachments *as);
 
 /* Data under a tag of ours: an event, or kept until CONFIRM; else a drop. */
 void attach_data(struct session *s, uint8_t type, uint32_t tag, struct rd plain);

@@ -123,7 +123,7 @@ static void rest(struct p2p *p, struct boot *b, usec_t now)
 	s->bootstrap = false;
 	session_touch(s);
 	if (ring_info(p->ring).size > RING_LARGE && s->up && s->initiator && !session_is_ours(s) &&
-	    session_active_at(s) == s->up_since)
+	    session_active_at(s) == heard_at(s->up_since))
 		session_close(s, now); /* so many begin with it: no trial */
 }
 

@@ -3,7 +3,8 @@
  * The two directions share nothing but the env: channel_tx.c cuts, sends and repeats, channel_rx.c
  * orders, joins and acknowledges. Neither keeps a clock: everything that waits is one of two
  * deadlines, the retransmission timer and the acknowledgement that is owed. Most channels are idle
- * most of the time: queue, windows and buffers are there only while they hold something. */
+ * most of the time: queue, windows and buffers are there only while they hold something, and what is left
+ * is part of the session. */
 #include "p2p/channel.h"
 
 #include <assert.h>
@@ -13,36 +14,28 @@
 #include "base/mem.h"
 #include "p2p/channel_impl.h"
 
-struct channel *channel_new(const struct channel_env *env)
+void channel_init(struct channel *c, const struct channel_env *env)
 {
-	struct channel *c = mem_new(sizeof(*c));
-
 	assert(env->emit && env->message);
-	c->env = *env;
-	c->tx.window = WINDOW_START;
-	c->rx.ack_at = USEC_NEVER;
-	return c;
+	*c = (struct channel){ .env = env, .window = WINDOW_START };
 }
 
-void channel_free(struct channel *c)
+void channel_fini(struct channel *c)
 {
-	if (!c)
-		return;
 	channel_tx_fini(c);
 	channel_rx_fini(c);
-	free(c);
 }
 
 void channel_start_at(struct channel *c, uint32_t tx, uint32_t rx)
 {
-	assert(!c->tx.busy);
-	c->tx.next = tx;
-	c->rx.next = rx;
+	assert(!c->tx && !c->rx);
+	c->tx_next = tx;
+	c->rx_next = rx;
 }
 
 int channel_send(struct channel *c, uint8_t service, const uint8_t *msg, size_t len, usec_t now)
 {
-	struct sending *t = c->tx.busy;
+	struct sending *t = c->tx;
 	struct out_message *m;
 
 	if (len == 0 || len > CHANNEL_MESSAGE_MAX)
@@ -73,32 +66,33 @@ void channel_tick(struct channel *c, usec_t now)
 
 usec_t channel_deadline(const struct channel *c)
 {
-	return usec_min(c->tx.busy ? c->tx.busy->timer : USEC_NEVER, c->rx.ack_at);
+	return usec_min(c->tx ? c->tx->timer : USEC_NEVER, c->rx ? c->rx->ack_at : USEC_NEVER);
 }
 
 bool channel_is_dead(const struct channel *c)
 {
-	return c->tx.dead;
+	return c->dead;
 }
 
 bool channel_is_idle(const struct channel *c)
 {
-	return !c->tx.busy;
+	return !c->tx;
 }
 
 size_t channel_memory(const struct channel *c)
 {
-	return (c->tx.busy ? c->tx.busy->bytes : 0) + c->rx.held +
-	       (c->rx.whole ? c->rx.whole->size : 0);
+	size_t tx = c->tx ? c->tx->bytes : 0, rx = c->rx ? c->rx->held : 0;
+
+	return tx + rx + (c->rx && c->rx->whole ? c->rx->whole->size : 0);
 }
 
 usec_t channel_rtt(const struct channel *c)
 {
-	return c->tx.srtt;
+	return c->srtt;
 }
 
 void channel_set_rtt_hint(struct channel *c, usec_t rtt)
 {
 	if (rtt)
-		channel_tx_sample(&c->tx, rtt);
+		channel_tx_sample(c, rtt);
 }

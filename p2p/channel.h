@@ -26,17 +26,32 @@
 #define CHANNEL_KIND_ACK 2
 
 struct channel;
+struct sending;
+struct receiving;
 
 struct channel_env {
-	void *ctx;
 	/* One control plaintext to seal and send now. */
-	void (*emit)(void *ctx, const uint8_t *plain, size_t len);
+	void (*emit)(struct channel *c, const uint8_t *plain, size_t len);
 	/* One whole message. Valid during the call. Must not call back into the channel. */
-	void (*message)(void *ctx, uint8_t service, const uint8_t *msg, size_t len);
+	void (*message)(struct channel *c, uint8_t service, const uint8_t *msg, size_t len);
 };
 
-struct channel *channel_new(const struct channel_env *env);
-void channel_free(struct channel *c);
+/* Part of its owner's object; what is in it is the channel's own business. */
+struct channel {
+	const struct channel_env *env;
+	struct sending *tx;    /* NULL while nothing is queued or in flight */
+	struct receiving *rx;  /* NULL while nothing is held, joined or to be acknowledged */
+	uint32_t tx_next;      /* sequence number to be used */
+	uint32_t rx_next;      /* ... that is awaited */
+	uint32_t srtt, rttvar; /* microseconds */
+	uint8_t window;
+	uint8_t backoff; /* doublings since the last sample */
+	bool dead;
+	uint32_t counted; /* its owner's: channel_memory when it looked last */
+};
+
+void channel_init(struct channel *c, const struct channel_env *env); /* env stays its owner's */
+void channel_fini(struct channel *c);
 /* Copies. -ENOBUFS over CHANNEL_QUEUE_MAX, -EMSGSIZE over CHANNEL_MESSAGE_MAX or empty. */
 int channel_send(struct channel *c, uint8_t service, const uint8_t *msg, size_t len, usec_t now);
 /* Bodies after the kind byte. False = malformed (nothing changed). */

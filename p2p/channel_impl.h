@@ -60,15 +60,6 @@ struct sending {
 	usec_t timer;	/* RFC 6298 retransmission timer */
 };
 
-struct channel_tx {
-	struct sending *busy; /* NULL = idle */
-	uint32_t next;	      /* sequence number to be used */
-	uint32_t srtt, rttvar; /* microseconds, at most RTT_MAX */
-	uint8_t window;
-	uint8_t backoff; /* doublings since the last sample; more than BACKOFF_MAX change nothing */
-	bool dead;
-};
-
 /* Held out of order; bytes NULL = empty slot. */
 struct in_segment {
 	const uint8_t *bytes;
@@ -83,19 +74,13 @@ struct joining {
 	uint8_t bytes[];
 };
 
-struct channel_rx {
+/* While anything is held or joined, or an acknowledgement is owed. */
+struct receiving {
 	struct in_segment *slots; /* CHANNEL_IN_FLIGHT; NULL while nothing is held */
 	struct joining *whole;	  /* NULL between messages */
-	uint32_t next;
 	uint32_t held; /* bytes in slots */
 	uint8_t owed;  /* segments not acknowledged yet */
 	usec_t ack_at;
-};
-
-struct channel {
-	struct channel_env env;
-	struct channel_tx tx;
-	struct channel_rx rx;
 };
 
 /* Both directions start at 0 on the wire; tests begin near the wrap. Before the first use only. */
@@ -106,15 +91,15 @@ struct sending *channel_tx_begin(struct channel *c);
 void channel_tx_fini(struct channel *c);
 void channel_tx_pump(struct channel *c, usec_t now);
 void channel_tx_tick(struct channel *c, usec_t now);
-void channel_tx_sample(struct channel_tx *t, usec_t rtt);
+void channel_tx_sample(struct channel *c, usec_t rtt);
 /* False when it names what was never sent. */
-bool channel_tx_may_be_acked(const struct channel_tx *t, uint32_t next, uint64_t map);
+bool channel_tx_may_be_acked(const struct channel *c, uint32_t next, uint64_t map);
 void channel_tx_acked(struct channel *c, uint32_t next, uint64_t map, usec_t now);
 
 void channel_rx_fini(struct channel *c);
 void channel_rx_tick(struct channel *c, usec_t now);
 /* The acknowledgement that is owed, if a number says all of it, goes with a segment: it is owed no
  * more. False = there is none. */
-bool channel_rx_ack_rides(struct channel_rx *x, uint32_t *next);
+bool channel_rx_ack_rides(struct channel *c, uint32_t *next);
 
 #endif

@@ -19,18 +19,41 @@
 
 void channel_rx_fini(struct channel *c)
 {
-	for (size_t i = 0; c->rx.slots && i < CHANNEL_IN_FLIGHT; i++)
-		free((void *)c->rx.slots[i].bytes);
-	free(c->rx.slots);
-	free(c->rx.whole);
+	struct receiving *x = c->rx;
+
+	if (!x)
+		return;
+	for (size_t i = 0; x->slots && i < CHANNEL_IN_FLIGHT; i++)
+		free((void *)x->slots[i].bytes);
+	free(x->slots);
+	free(x->whole);
+	free(x);
+	c->rx = NULL;
 }
 
-static struct in_segment *slot_of(const struct channel_rx *x, uint32_t seq)
+static struct receiving *begin(struct channel *c)
+{
+	if (c->rx)
+		return c->rx;
+	c->rx = mem_new(sizeof(*c->rx));
+	c->rx->ack_at = USEC_NEVER;
+	return c->rx;
+}
+
+static void end_if_idle(struct channel *c)
+{
+	const struct receiving *x = c->rx;
+
+	if (!x->slots && !x->whole && x->ack_at == USEC_NEVER)
+		channel_rx_fini(c);
+}
+
+static struct in_segment *slot_of(const struct receiving *x, uint32_t seq)
 {
 	return &x->slots[seq % CHANNEL_IN_FLIGHT];
 }
 
-static bool fits(const struct channel_rx *x, const struct in_segment *s)
+static bool fits(const struct receiving *x, const struct in_segment *s)
 {
 	bool first = s->flags & SEGMENT_FIRST;
 
@@ -40,7 +63,7 @@ static bool fits(const struct channel_rx *x, const struct in_segment *s)
 			 x->whole->len + s->len <= CHANNEL_MESSAGE_MAX);
 }
 
-static void join(struct channel_rx *x, const struct in_segment *s)
+static void join(struct receiving *x, const struct in_segment *s)
 {
 	struct joining *w = x->whole;
 	size_t len = w ? w->len : 0, need = len + s->len, size = w ? w->size : 0;
@@ -62,18 +85,18 @@ static void join(struct channel_rx *x, const struct in_segment *s)
 /* The segment whose turn it is. */
 static void take(struct channel *c, const struct in_segment *s)
 {
-	struct channel_rx *x = &c->rx;
+	struct receiving *x = c->rx;
 	bool last = s->flags & SEGMENT_LAST;
 
-	x->next++;
+	c->rx_next++;
 	if (last && !x->whole) {
-		c->env.message(c->env.ctx, s->service, s->bytes, s->len);
+		c->env->message(c, s->service, s->bytes, s->len);
 		return;
 	}
 	join(x, s);
 	if (!last)
 		return;
-	c->env.message(c->env.ctx, x->whole->service, x->whole->bytes, x->whole->len);
+	c->env->message(c, x->whole->service, x->whole->bytes, x->whole->len);
 	free(x->whole);
 	x->whole = NULL;
 }
@@ -81,19 +104,19 @@ static void take(struct channel *c, const struct in_segment *s)
 /* Those held whose turn has come; one that does not fit ends it and is forgotten. */
 static void take_held(struct channel *c)
 {
-	while (c->rx.slots) {
-		struct in_segment *slot = slot_of(&c->rx, c->rx.next), s = *slot;
+	while (c->rx->slots) {
+		struct in_segment *slot = slot_of(c->rx, c->rx_next), s = *slot;
 		bool ok;
 
 		if (!s.bytes)
 			return;
 		*slot = (struct in_segment){ 0 };
-		c->rx.held -= s.len;
-		if (!c->rx.held) {
-			free(c->rx.slots);
-			c->rx.slots = NULL;
+		c->rx->held -= s.len;
+		if (!c->rx->held) {
+			free(c->rx->slots);
+			c->rx->slots = NULL;
 		}
-		ok = fits(&c->rx, &s);
+		ok = fits(c->rx, &s);
 		if (ok)
 			take(c, &s);
 		free((void *)s.bytes);
@@ -102,7 +125,7 @@ static void take_held(struct channel *c)
 	}
 }
 
-static void hold(struct channel_rx *x, uint32_t seq, const struct in_segment *s)
+static void hold(struct receiving *x, uint32_t seq, const struct in_segment *s)
 {
 	struct in_segment *slot;
 
@@ -133,8 +156,8 @@ static bool segment_read(struct rd *r, struct in_segment *s, uint32_t *seq, uint
 /* False when it cannot be one of those that are awaited. */
 static bool segment_take(struct channel *c, const struct in_segment *s, uint32_t seq)
 {
-	struct channel_rx *x = &c->rx;
-	uint32_t ahead = seq - x->next;
+	struct receiving *x = begin(c);
+	uint32_t ahead = seq - c->rx_next;
 
 	if ((int32_t)ahead < 0)
 		return true;
@@ -151,54 +174,60 @@ static bool segment_take(struct channel *c, const struct in_segment *s, uint32_t
 
 bool channel_segment(struct channel *c, struct rd *r, usec_t now)
 {
-	struct channel_rx *x = &c->rx;
 	struct in_segment s;
 	uint32_t seq, ack;
-	bool urgent = x->held;
+	bool urgent = c->rx && c->rx->held;
 
 	if (!segment_read(r, &s, &seq, &ack))
 		return false;
-	if (s.flags & SEGMENT_ACK && !channel_tx_may_be_acked(&c->tx, ack, 0))
+	if (s.flags & SEGMENT_ACK && !channel_tx_may_be_acked(c, ack, 0))
 		return false;
-	urgent |= seq != x->next;
-	if (!segment_take(c, &s, seq))
+	urgent |= seq != c->rx_next;
+	if (!segment_take(c, &s, seq)) {
+		end_if_idle(c);
 		return false;
-	x->owed++;
-	urgent |= x->owed >= ACK_EVERY;
-	x->ack_at = usec_min(x->ack_at, urgent ? now : now + ACK_DELAY);
+	}
+	c->rx->owed++;
+	urgent |= c->rx->owed >= ACK_EVERY;
+	c->rx->ack_at = usec_min(c->rx->ack_at, urgent ? now : now + ACK_DELAY);
 	if (s.flags & SEGMENT_ACK)
 		channel_tx_acked(c, ack, 0, now);
 	return true;
 }
 
-bool channel_rx_ack_rides(struct channel_rx *x, uint32_t *next)
+static void acked(struct channel *c)
 {
-	if (x->ack_at == USEC_NEVER || x->held)
+	c->rx->ack_at = USEC_NEVER;
+	c->rx->owed = 0;
+	end_if_idle(c);
+}
+
+bool channel_rx_ack_rides(struct channel *c, uint32_t *next)
+{
+	if (!c->rx || c->rx->ack_at == USEC_NEVER || c->rx->held)
 		return false;
-	x->ack_at = USEC_NEVER;
-	x->owed = 0;
-	*next = x->next;
+	acked(c);
+	*next = c->rx_next;
 	return true;
 }
 
 void channel_rx_tick(struct channel *c, usec_t now)
 {
-	struct channel_rx *x = &c->rx;
+	const struct receiving *x = c->rx;
 	uint8_t plain[1 + 4 + 8];
 	struct wr w = wr_of(plain, sizeof(plain));
 	uint64_t map = 0;
 
-	if (x->ack_at > now)
+	if (!x || x->ack_at > now)
 		return;
-	x->ack_at = USEC_NEVER;
-	x->owed = 0;
-	assert(!x->slots || !slot_of(x, x->next)->bytes);
+	assert(!x->slots || !slot_of(x, c->rx_next)->bytes);
 	for (uint32_t i = 0; x->slots && i + 1 < CHANNEL_IN_FLIGHT; i++)
-		if (slot_of(x, x->next + 1 + i)->bytes)
+		if (slot_of(x, c->rx_next + 1 + i)->bytes)
 			map |= UINT64_C(1) << i;
 	wr_u8(&w, CHANNEL_KIND_ACK);
-	wr_u32(&w, x->next);
+	wr_u32(&w, c->rx_next);
 	wr_u64(&w, map);
 	assert(wr_ok(&w));
-	c->env.emit(c->env.ctx, plain, wr_len(&w));
+	acked(c);
+	c->env->emit(c, plain, wr_len(&w));
 }

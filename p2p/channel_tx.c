@@ -20,9 +20,9 @@ static struct out_segment *slot_of(const struct sending *b, uint32_t seq)
 	return &b->slots[seq & (b->size - 1)];
 }
 
-static uint32_t in_flight(const struct channel_tx *t)
+static uint32_t in_flight(const struct channel *c)
 {
-	uint32_t n = t->busy ? t->next - t->busy->una : 0;
+	uint32_t n = c->tx ? c->tx_next - c->tx->una : 0;
 
 	assert(n <= CHANNEL_IN_FLIGHT);
 	return n;
@@ -30,15 +30,15 @@ static uint32_t in_flight(const struct channel_tx *t)
 
 struct sending *channel_tx_begin(struct channel *c)
 {
-	struct sending *b = c->tx.busy;
+	struct sending *b = c->tx;
 
 	if (b)
 		return b;
 	b = mem_new(sizeof(*b));
 	list_init(&b->queue);
-	b->una = c->tx.next;
+	b->una = c->tx_next;
 	b->timer = USEC_NEVER;
-	c->tx.busy = b;
+	c->tx = b;
 	return b;
 }
 
@@ -51,61 +51,61 @@ static void message_drop(struct sending *b, struct out_message *m)
 	free(m);
 }
 
-static void end(struct channel_tx *t)
+static void end(struct channel *c)
 {
-	assert(t->busy->messages == 0 && t->busy->bytes == 0);
-	free(t->busy->slots);
-	free(t->busy);
-	t->busy = NULL;
+	assert(c->tx->messages == 0 && c->tx->bytes == 0);
+	free(c->tx->slots);
+	free(c->tx);
+	c->tx = NULL;
 }
 
 void channel_tx_fini(struct channel *c)
 {
-	struct sending *b = c->tx.busy;
+	struct sending *b = c->tx;
 
 	if (!b)
 		return;
 	while (!list_is_empty(&b->queue))
 		message_drop(b, container_of(b->queue.next, struct out_message, at));
-	end(&c->tx);
+	end(c);
 }
 
-static usec_t timeout(const struct channel_tx *t)
+static usec_t timeout(const struct channel *c)
 {
 	usec_t rto = RTO_START;
 
-	if (t->srtt)
-		rto = t->srtt + 4 * (usec_t)t->rttvar + ACK_DELAY;
-	for (unsigned i = 0; i < t->backoff && rto < RTO_MAX; i++)
+	if (c->srtt)
+		rto = c->srtt + 4 * (usec_t)c->rttvar + ACK_DELAY;
+	for (unsigned i = 0; i < c->backoff && rto < RTO_MAX; i++)
 		rto *= 2;
 	return usec_min(rto, RTO_MAX);
 }
 
-void channel_tx_sample(struct channel_tx *t, usec_t rtt)
+void channel_tx_sample(struct channel *c, usec_t rtt)
 {
 	usec_t away;
 
 	rtt = usec_min(rtt ? rtt : 1, RTT_MAX); /* 0 means unknown */
-	t->backoff = 0;
-	if (!t->srtt) {
-		t->srtt = (uint32_t)rtt;
-		t->rttvar = (uint32_t)rtt / 2;
+	c->backoff = 0;
+	if (!c->srtt) {
+		c->srtt = (uint32_t)rtt;
+		c->rttvar = (uint32_t)rtt / 2;
 		return;
 	}
-	away = t->srtt > rtt ? t->srtt - rtt : rtt - t->srtt;
-	t->rttvar = (uint32_t)((3 * (usec_t)t->rttvar + away) / 4);
-	t->srtt = (uint32_t)((7 * (usec_t)t->srtt + rtt) / 8);
-	if (!t->srtt)
-		t->srtt = 1;
+	away = c->srtt > rtt ? c->srtt - rtt : rtt - c->srtt;
+	c->rttvar = (uint32_t)((3 * (usec_t)c->rttvar + away) / 4);
+	c->srtt = (uint32_t)((7 * (usec_t)c->srtt + rtt) / 8);
+	if (!c->srtt)
+		c->srtt = 1;
 }
 
 static void transmit(struct channel *c, uint32_t seq, usec_t now)
 {
-	struct out_segment *s = slot_of(c->tx.busy, seq);
+	struct out_segment *s = slot_of(c->tx, seq);
 	uint8_t plain[SEGMENT_HEAD + CHANNEL_SEGMENT_MAX];
 	struct wr w = wr_of(plain, sizeof(plain));
 	uint32_t ack;
-	bool acks = channel_rx_ack_rides(&c->rx, &ack);
+	bool acks = channel_rx_ack_rides(c, &ack);
 
 	assert(s->len > 0 && s->offset + s->len <= s->msg->len);
 	wr_u8(&w, CHANNEL_KIND_SEGMENT);
@@ -119,14 +119,14 @@ static void transmit(struct channel *c, uint32_t seq, usec_t now)
 	wr_copy(&w, s->msg->bytes + s->offset, s->len);
 	assert(wr_ok(&w));
 	s->sent = now;
-	s->order = ++c->tx.busy->order;
+	s->order = ++c->tx->order;
 	s->passed = 0;
-	c->env.emit(c->env.ctx, plain, wr_len(&w));
+	c->env->emit(c, plain, wr_len(&w));
 }
 
 static void transmit_again(struct channel *c, uint32_t seq, usec_t now)
 {
-	slot_of(c->tx.busy, seq)->again = true;
+	slot_of(c->tx, seq)->again = true;
 	transmit(c, seq, now);
 }
 
@@ -143,17 +143,17 @@ static void slots_grow(struct sending *b, uint32_t next)
 }
 
 /* The next segment of the message that is being cut, into the next slot. */
-static void cut(struct channel_tx *t)
+static void cut(struct channel *c)
 {
-	struct sending *b = t->busy;
+	struct sending *b = c->tx;
 	struct out_message *m = b->cut;
 	size_t left = m->len - b->cut_at;
 	struct out_segment s = { .msg = m, .offset = (uint32_t)b->cut_at, .tries = 1 };
 
-	if (in_flight(t) == b->size)
-		slots_grow(b, t->next);
+	if (in_flight(c) == b->size)
+		slots_grow(b, c->tx_next);
 	s.len = (uint16_t)(left < CHANNEL_SEGMENT_MAX ? left : CHANNEL_SEGMENT_MAX);
-	*slot_of(b, t->next++) = s;
+	*slot_of(b, c->tx_next++) = s;
 	b->cut_at += s.len;
 	if (b->cut_at < m->len)
 		return;
@@ -163,30 +163,28 @@ static void cut(struct channel_tx *t)
 
 void channel_tx_pump(struct channel *c, usec_t now)
 {
-	struct channel_tx *t = &c->tx;
-	struct sending *b = t->busy;
+	struct sending *b = c->tx;
 
-	while (b->cut && !t->dead && in_flight(t) < t->window) {
-		cut(t);
-		transmit(c, t->next - 1, now);
+	while (b->cut && !c->dead && in_flight(c) < c->window) {
+		cut(c);
+		transmit(c, c->tx_next - 1, now);
 		if (b->timer == USEC_NEVER)
-			b->timer = now + timeout(t);
+			b->timer = now + timeout(c);
 	}
 }
 
 static void timer_expired(struct channel *c, usec_t now)
 {
-	struct channel_tx *t = &c->tx;
-	struct sending *b = t->busy;
+	struct sending *b = c->tx;
 	unsigned sent = 0;
 
-	assert(in_flight(t) > 0);
+	assert(in_flight(c) > 0);
 	if (slot_of(b, b->una)->tries >= CHANNEL_TRIES) {
-		t->dead = true;
+		c->dead = true;
 		b->timer = USEC_NEVER;
 		return;
 	}
-	for (uint32_t seq = b->una; seq != t->next && sent < WINDOW_MIN; seq++) {
+	for (uint32_t seq = b->una; seq != c->tx_next && sent < WINDOW_MIN; seq++) {
 		struct out_segment *s = slot_of(b, seq);
 
 		if (s->acked || s->tries >= CHANNEL_TRIES)
@@ -195,26 +193,26 @@ static void timer_expired(struct channel *c, usec_t now)
 		sent++;
 		transmit_again(c, seq, now);
 	}
-	if (t->backoff < BACKOFF_MAX)
-		t->backoff++;
-	t->window = t->window / 2 > WINDOW_MIN ? t->window / 2 : WINDOW_MIN;
-	b->timer = now + timeout(t);
+	if (c->backoff < BACKOFF_MAX)
+		c->backoff++;
+	c->window = c->window / 2 > WINDOW_MIN ? c->window / 2 : WINDOW_MIN;
+	b->timer = now + timeout(c);
 }
 
 void channel_tx_tick(struct channel *c, usec_t now)
 {
-	if (!c->tx.busy)
+	if (!c->tx)
 		return;
-	if (c->tx.busy->timer <= now)
+	if (c->tx->timer <= now)
 		timer_expired(c, now);
 	channel_tx_pump(c, now);
 }
 
 /* What a segment's acknowledgement says about those that were sent before it. */
-static void overtake(struct channel_tx *t, uint64_t order)
+static void overtake(struct channel *c, uint64_t order)
 {
-	for (uint32_t seq = t->busy->una; seq != t->next; seq++) {
-		struct out_segment *s = slot_of(t->busy, seq);
+	for (uint32_t seq = c->tx->una; seq != c->tx_next; seq++) {
+		struct out_segment *s = slot_of(c->tx, seq);
 
 		if (!s->acked && s->order < order && s->passed < FAST_AFTER)
 			s->passed++;
@@ -222,25 +220,25 @@ static void overtake(struct channel_tx *t, uint64_t order)
 }
 
 /* True when it was not known. */
-static bool mark(struct channel_tx *t, uint32_t seq, usec_t now)
+static bool mark(struct channel *c, uint32_t seq, usec_t now)
 {
-	struct out_segment *s = slot_of(t->busy, seq);
+	struct out_segment *s = slot_of(c->tx, seq);
 
 	if (s->acked)
 		return false;
 	s->acked = true;
-	if (t->window < CHANNEL_IN_FLIGHT)
-		t->window++;
+	if (c->window < CHANNEL_IN_FLIGHT)
+		c->window++;
 	if (s->again)
 		return true;
-	channel_tx_sample(t, now - s->sent);
-	overtake(t, s->order);
+	channel_tx_sample(c, now - s->sent);
+	overtake(c, s->order);
 	return true;
 }
 
-static void advance(struct channel_tx *t, uint32_t to)
+static void advance(struct channel *c, uint32_t to)
 {
-	struct sending *b = t->busy;
+	struct sending *b = c->tx;
 
 	for (; b->una != to; b->una++) {
 		struct out_segment *s = slot_of(b, b->una);
@@ -252,16 +250,15 @@ static void advance(struct channel_tx *t, uint32_t to)
 		s->msg = NULL;
 	}
 	/* A bitmap once named it and the number now says it is missing: nothing is to be believed. */
-	if (b->una != t->next)
+	if (b->una != c->tx_next)
 		slot_of(b, b->una)->acked = false;
 }
 
 static void fast_retransmit(struct channel *c, usec_t now)
 {
-	struct channel_tx *t = &c->tx;
 
-	for (uint32_t seq = t->busy->una; seq != t->next; seq++) {
-		struct out_segment *s = slot_of(t->busy, seq);
+	for (uint32_t seq = c->tx->una; seq != c->tx_next; seq++) {
+		struct out_segment *s = slot_of(c->tx, seq);
 
 		if (!s->acked && s->passed >= FAST_AFTER)
 			transmit_again(c, seq, now);
@@ -270,37 +267,36 @@ static void fast_retransmit(struct channel *c, usec_t now)
 
 static void acked(struct channel *c, uint32_t next, uint64_t map, usec_t now)
 {
-	struct channel_tx *t = &c->tx;
 	bool news = false;
 
-	for (uint32_t seq = t->busy->una; seq != next; seq++)
-		news |= mark(t, seq, now);
+	for (uint32_t seq = c->tx->una; seq != next; seq++)
+		news |= mark(c, seq, now);
 	for (uint32_t i = 0; i < 64; i++)
 		if (map >> i & 1)
-			news |= mark(t, next + 1 + i, now);
-	advance(t, next);
+			news |= mark(c, next + 1 + i, now);
+	advance(c, next);
 	fast_retransmit(c, now);
-	if (in_flight(t) == 0)
-		t->busy->timer = USEC_NEVER;
+	if (in_flight(c) == 0)
+		c->tx->timer = USEC_NEVER;
 	else if (news)
-		t->busy->timer = now + timeout(t);
+		c->tx->timer = now + timeout(c);
 	channel_tx_pump(c, now);
-	if (!t->busy->messages)
-		end(t);
+	if (!c->tx->messages)
+		end(c);
 }
 
 /* How many of those in flight a number passes; negative: too late, overtaken by a newer one. */
-static int32_t passes(const struct channel_tx *t, uint32_t next)
+static int32_t passes(const struct channel *c, uint32_t next)
 {
-	return (int32_t)(next - (t->next - in_flight(t)));
+	return (int32_t)(next - (c->tx_next - in_flight(c)));
 }
 
-bool channel_tx_may_be_acked(const struct channel_tx *t, uint32_t next, uint64_t map)
+bool channel_tx_may_be_acked(const struct channel *c, uint32_t next, uint64_t map)
 {
-	int32_t flying = (int32_t)in_flight(t), past = passes(t, next);
+	int32_t flying = (int32_t)in_flight(c), past = passes(c, next);
 	int32_t named = flying - past - 1; /* the bitmap begins one after `next` */
 
-	if (t->dead || past < 0)
+	if (c->dead || past < 0)
 		return true;
 	if (past > flying)
 		return false;
@@ -310,7 +306,7 @@ bool channel_tx_may_be_acked(const struct channel_tx *t, uint32_t next, uint64_t
 
 void channel_tx_acked(struct channel *c, uint32_t next, uint64_t map, usec_t now)
 {
-	if (!c->tx.dead && in_flight(&c->tx) && passes(&c->tx, next) >= 0)
+	if (!c->dead && in_flight(c) && passes(c, next) >= 0)
 		acked(c, next, map, now);
 }
 
@@ -319,7 +315,7 @@ bool channel_ack(struct channel *c, struct rd *r, usec_t now)
 	uint32_t next = rd_u32(r);
 	uint64_t map = rd_u64(r);
 
-	if (!rd_done(r) || !channel_tx_may_be_acked(&c->tx, next, map))
+	if (!rd_done(r) || !channel_tx_may_be_acked(c, next, map))
 		return false;
 	channel_tx_acked(c, next, map, now);
 	return true;

@@ -213,7 +213,7 @@ static void end_round(struct session *s, usec_t now)
 	drop_handshake(a);
 	p2p_emit(s->p, &(struct p2p_event){ .type = P2P_UNREACHABLE, .peer = s->peer });
 	if (now >= session_active_at(s) + SESSION_USE) { /* the owner asks again if it still cares */
-		attach_clear(&s->attachments);
+		attach_clear(s);
 		s->asked = false;
 		connect_stop(s);
 		return;
@@ -335,7 +335,7 @@ void connect_response(struct p2p *p, const struct way *w, uint8_t *pkt, size_t l
 	s->peer_is_leaf = r.theirs.features & HANDSHAKE_FEATURE_LEAF;
 	prove_way(s, w, rtt, now);
 	session_initiated(s, k, now);
-	channel_set_rtt_hint(s->channel, rtt);
+	channel_set_rtt_hint(&s->channel, rtt);
 	session_heard(s, w, len, now);
 	if (r.theirs.observed.ip.len)
 		addresses_observed(p, &r.theirs.observed, now);

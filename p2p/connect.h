@@ -5,6 +5,22 @@
 #include "p2p/core.h"
 #include "p2p/session.h"
 
+struct held_init;
+
+/* The handshake that we initiate, if any, and the plan for the next. */
+struct attempt {
+	struct handshake *hs;	 /* NULL = none in progress */
+	struct key_slot *slot;	 /* holds its index */
+	usec_t sent, started;	 /* of the last INIT; of this round */
+	usec_t next;		 /* next INIT or round */
+	struct held_init *held; /* the INIT's copy for the ring, until it goes there; or NULL */
+	unsigned tries, rounds;
+	bool once; /* one INIT to each address, no more */
+	bool cookie_set;
+	uint8_t cookie[16];
+	usec_t cookie_at;
+};
+
 /* A handshake is wanted: begins at the next tick unless one is in progress. */
 void connect_want(struct session *s, usec_t now);
 /* A long shot: one INIT to each address. Nothing if a handshake is in progress or planned. */

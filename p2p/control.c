@@ -33,8 +33,8 @@ static void keepalive_input(struct session *s, struct rd r, usec_t now)
 		return;
 	}
 	for (size_t i = 0; i < count; i++)
-		for (size_t j = 0; j < s->attachments.count; j++) {
-			const struct attachment *a = &s->attachments.list[j];
+		for (size_t j = 0; j < attach_count(s->attachments); j++) {
+			const struct attachment *a = &s->attachments->list[j];
 			struct namespace *ns = &s->p->ns[a->ns];
 
 			if (a->state != ATTACH_UP || a->tag_in != told[i].tag ||
@@ -50,13 +50,13 @@ static void keepalive_input(struct session *s, struct rd r, usec_t now)
 
 static void segment_input(struct session *s, struct rd r, usec_t now)
 {
-	if (!channel_segment(s->channel, &r, now))
+	if (!channel_segment(&s->channel, &r, now))
 		p2p_drop(s->p, DROP_MALFORMED);
 }
 
 static void ack_input(struct session *s, struct rd r, usec_t now)
 {
-	if (!channel_ack(s->channel, &r, now))
+	if (!channel_ack(&s->channel, &r, now))
 		p2p_drop(s->p, DROP_MALFORMED);
 }
 
@@ -73,7 +73,7 @@ static void close_input(struct session *s, struct rd r, usec_t now)
 	session_closed(s, now);
 }
 
-static void message(void *ctx, uint8_t service, const uint8_t *msg, size_t len);
+static void message(struct session *s, uint8_t service, const uint8_t *msg, size_t len);
 
 /* Not acknowledged: whatever the next one of its kind heals. */
 static void message_input(struct session *s, struct rd r, usec_t now)
@@ -115,18 +115,22 @@ void control_input(struct session *s, struct rd r, usec_t now)
 		kinds[kind].handle(s, r, now);
 }
 
-static void emit(void *ctx, const uint8_t *plain, size_t len)
+static struct session *session_of(struct channel *c)
 {
-	struct session *s = ctx;
+	return container_of(c, struct session, channel);
+}
+
+static void emit(struct channel *c, const uint8_t *plain, size_t len)
+{
+	struct session *s = session_of(c);
 	struct rd r = rd_of(plain, len);
 	enum keepalive_asks asks = rd_u8(&r) == CONTROL_SEGMENT ? ASKS_ANSWER : ASKS_NOTHING;
 
 	transmit_control(s, plain, len, asks, s->p->now);
 }
 
-static void message(void *ctx, uint8_t service, const uint8_t *msg, size_t len)
+static void message(struct session *s, uint8_t service, const uint8_t *msg, size_t len)
 {
-	struct session *s = ctx;
 	struct later *l;
 
 	if (service != SERVICE_RING && service != SERVICE_ATTACH && service != SERVICE_ADDRESSES) {
@@ -143,11 +147,16 @@ static void message(void *ctx, uint8_t service, const uint8_t *msg, size_t len)
 	l->service = service;
 }
 
-struct channel *control_channel(struct session *s)
+static void channel_message(struct channel *c, uint8_t service, const uint8_t *msg, size_t len)
 {
-	struct channel_env env = { .ctx = s, .emit = emit, .message = message };
+	message(session_of(c), service, msg, len);
+}
 
-	return channel_new(&env);
+void control_channel(struct session *s)
+{
+	static const struct channel_env env = { .emit = emit, .message = channel_message };
+
+	channel_init(&s->channel, &env);
 }
 
 void control_message(struct session *s, uint8_t service, const uint8_t *msg, size_t len, usec_t now)

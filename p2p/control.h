@@ -26,7 +26,7 @@ enum close_reason {
 void control_input(struct session *s, struct rd r, usec_t now);
 /* A message of at most CONTROL_MESSAGE_MAX bytes that may be lost; of service RING only. */
 void control_message(struct session *s, uint8_t service, const uint8_t *msg, size_t len, usec_t now);
-/* The session's channel, filled in with our callbacks. */
-struct channel *control_channel(struct session *s);
+/* The session's channel begins. */
+void control_channel(struct session *s);
 
 #endif

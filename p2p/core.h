@@ -55,7 +55,7 @@ struct p2p {
 	uint32_t last_handle;
 	size_t channel_bytes; /* as far as settled */
 	struct timers timers;
-	struct list dirty;
+	struct session *dirty, **dirty_end; /* by dirty_next; the end's place */
 	struct list later; /* struct later, see later.h */
 	size_t later_count;
 

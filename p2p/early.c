@@ -39,7 +39,7 @@ void early_free(struct early **chain)
 static void hand_on(struct session *s, const struct attachment *a, uint8_t type,
 		    const uint8_t *msg, size_t len)
 {
-	s->use.data = s->p->now;
+	s->use.data = heard_unit(s->p->now);
 	p2p_emit(s->p, &(struct p2p_event){ .type = P2P_DATA, .peer = s->peer, .ns = a->ns,
 					    .session = s->handle, .tag = a->tag_in,
 					    .service = type, .msg = msg, .len = len });
@@ -47,8 +47,8 @@ static void hand_on(struct session *s, const struct attachment *a, uint8_t type,
 
 void attach_data(struct session *s, uint8_t type, uint32_t tag, struct rd plain)
 {
-	for (size_t i = 0; i < s->attachments.count; i++) {
-		struct attachment *a = &s->attachments.list[i];
+	for (size_t i = 0; i < attach_count(s->attachments); i++) {
+		struct attachment *a = &s->attachments->list[i];
 
 		if (a->tag_in != tag || (a->state != ATTACH_UP && a->state != ATTACH_ACCEPTED))
 			continue;

@@ -1,13 +1,14 @@
 /* fast.c - the two functions on a frame's way, and how keys are used. docs/protocol.md 4.1.
  *
  * The seam for several lanes: what is here takes a const view and a lane and touches nothing else.
- * The view maps receiver indices to key slots and session handles to peer views. Both kinds of
- * object are immutable for the reader: control never changes a published peer view but puts
- * another in its place (session_publish), and a key slot never changes but for its `peer`
- * pointer. What is written on the way are marks: `struct slot_use` (nonce counter and replay
- * window: a lane's slice) and `struct peer_use`, reached through pointers in the view; the tick
- * reads them. With one lane, control runs between two calls, so views need no copy of the tables
- * and are freed at once; with more, each lane gets its own `use` objects and the freeing waits.
+ * The view maps receiver indices to key slots and, where something is attached, session handles to
+ * peer views. Both kinds of object are immutable for the reader: control never changes a published
+ * peer view but puts another in its place (publish), and a key slot never changes but for its
+ * `peer` pointer. What is written on the way are marks: `struct slot_use` (nonce counter and replay
+ * window: a lane's slice), `struct peer_use` and a path's `heard`, reached through pointers in the
+ * view; the tick reads them. With one lane, these are part of the slot, the session and the path,
+ * and control runs between two calls, so views need no copy of the tables and are freed at once;
+ * with more, each lane gets its own marks and the freeing waits.
  *
  * p2p_open leaves to the slow path, still sealed: CONTROL and PROBE; handshakes; the first packets
  * under a key that we answered to (taking it into use is control's business); and packets from an
@@ -39,55 +40,55 @@ static struct header header_read(const uint8_t *pkt, size_t len)
 	return h;
 }
 
-enum drop slot_open(const struct key_slot *k, uint8_t *pkt, size_t len, usec_t now)
+enum drop slot_open(struct key_slot *k, uint8_t *pkt, size_t len, usec_t now)
 {
 	struct header h;
 
 	if (len < PACKET_OVERHEAD)
 		return DROP_SHORT;
-	if (!k || !k->receive)
+	if (!k || !k->aead.suite)
 		return DROP_INDEX;
 	h = header_read(pkt, len);
 	if (slot_is_expired(k, now))
 		return DROP_EXPIRED;
 	if (LANE_OF(h.counter) != 0) /* we offer one lane */
 		return DROP_MALFORMED;
-	if (!replay_may(&k->use->replay, h.counter))
+	if (!replay_may(&k->use.replay, h.counter))
 		return DROP_REPLAY;
-	if (!aead_open(k->receive, h.counter, pkt, PACKET_HEADER_LEN, pkt + PACKET_HEADER_LEN,
+	if (!aead_open(&k->aead, h.counter, pkt, PACKET_HEADER_LEN, pkt + PACKET_HEADER_LEN,
 		       len - PACKET_HEADER_LEN))
 		return DROP_SEAL;
-	if (!replay_mark(&k->use->replay, h.counter))
+	if (!replay_mark(&k->use.replay, h.counter))
 		return DROP_REPLAY;
-	if (h.tag && !k->use->first_data)
-		k->use->first_data = now;
+	if (h.tag && !k->use.first_data)
+		k->use.first_data = now;
 	return DROP_NONE;
 }
 
-enum drop slot_seal(const struct key_slot *k, uint8_t type, uint32_t tag, uint8_t *pkt, size_t len,
+enum drop slot_seal(struct key_slot *k, uint8_t type, uint32_t tag, uint8_t *pkt, size_t len,
 		    usec_t now)
 {
 	struct wr w = wr_of(pkt, PACKET_HEADER_LEN);
 
-	if (!k || !k->send)
+	if (!k || !k->aead.suite)
 		return DROP_NO_SESSION;
-	if (slot_is_expired(k, now) || k->use->sent >= slot_messages_max(k))
+	if (slot_is_expired(k, now) || k->use.sent >= slot_messages_max(k))
 		return DROP_EXPIRED;
 	wr_u8(&w, PACKET_VERSION | type);
 	wr_u24(&w, tag);
 	wr_u32(&w, k->remote_index);
-	wr_u64(&w, k->use->sent);
+	wr_u64(&w, k->use.sent);
 	assert(wr_ok(&w));
-	aead_seal(k->send, k->use->sent, pkt, PACKET_HEADER_LEN, pkt + PACKET_HEADER_LEN, len);
-	k->use->sent++;
-	if (tag && !k->use->first_data)
-		k->use->first_data = now;
+	aead_seal(&k->aead, k->use.sent, pkt, PACKET_HEADER_LEN, pkt + PACKET_HEADER_LEN, len);
+	k->use.sent++;
+	if (tag && !k->use.first_data)
+		k->use.first_data = now;
 	return DROP_NONE;
 }
 
 static void mark(struct p2p_lane *l, struct peer_use *use, usec_t now)
 {
-	use->data = now;
+	use->data = heard_unit(now);
 	if (!use->marked) {
 		use->marked = true;
 		use->marked_next = l->marked;
@@ -169,7 +170,7 @@ static void opened(const struct peer_view *peer, struct p2p_lane *l, struct fram
 {
 	peer->use->rx_packets++;
 	peer->use->rx_bytes += f->len;
-	peer->use->heard[place] = heard_unit(now);
+	*peer->known[place].heard = heard_unit(now);
 	keepalive_heard(&peer->use->marks, peer->used < 0 || place == peer->used, now);
 	mark(l, peer->use, now);
 	f->data += PACKET_HEADER_LEN;
@@ -182,7 +183,7 @@ static enum drop open_data(const struct p2p_view *v, struct p2p_lane *l, struct 
 			   usec_t now)
 {
 	struct header h;
-	const struct key_slot *k;
+	struct key_slot *k;
 	const struct tag_view *t;
 	enum drop why;
 	int place;
@@ -191,7 +192,7 @@ static enum drop open_data(const struct p2p_view *v, struct p2p_lane *l, struct 
 		return DROP_SHORT;
 	h = header_read(f->data, f->len);
 	k = index_get(&v->slots, h.index);
-	if (!k || !k->receive)
+	if (!k || !k->aead.suite)
 		return DROP_INDEX;
 	place = k->peer ? known_place(k->peer, &f->remote) : -1;
 	t = k->peer ? tag_find(k->peer, h.tag) : NULL;

@@ -209,8 +209,8 @@ static void bind_key(uint8_t key[32], enum aead_suite suite, uint32_t initiator,
 }
 
 /* Suite, both keys and the transcript; out->theirs is set. */
-static void finish(struct handshake_result *out, const struct noise *n, bool initiator,
-		   uint32_t own_features)
+static void finish(struct handshake_result *out, const struct noise *n, const struct crypto *c,
+		   bool initiator, uint32_t own_features)
 {
 	uint32_t fi = initiator ? own_features : out->theirs.features;
 	uint32_t fr = initiator ? out->theirs.features : own_features;
@@ -218,9 +218,9 @@ static void finish(struct handshake_result *out, const struct noise *n, bool ini
 	out->suite = suite_of(fi, fr);
 	memcpy(out->transcript, n->h, sizeof(out->transcript));
 	if (initiator)
-		noise_split(n, out->send_key, out->receive_key);
+		noise_split(n, c, out->send_key, out->receive_key);
 	else
-		noise_split(n, out->receive_key, out->send_key);
+		noise_split(n, c, out->receive_key, out->send_key);
 	bind_key(out->send_key, out->suite, fi, fr);
 	bind_key(out->receive_key, out->suite, fi, fr);
 }
@@ -255,7 +255,7 @@ static bool response_seal(struct handshake_incoming *in, struct wr *w,
 	assert(wr_ok(&p) && at);
 	ok = noise_response_write(&n, &ns, &peer, (struct noise_text){ plain, wr_len(&p) }, at);
 	if (ok)
-		finish(&in->result, &n, false, a->own.features);
+		finish(&in->result, &n, a->self->crypto, false, a->own.features);
 	sodium_memzero(&n, sizeof(n));
 	sodium_memzero(plain, sizeof(plain));
 	return ok;
@@ -298,7 +298,7 @@ static bool response_open(const struct handshake *hs, const struct handshake_sel
 	     offer_read_response(rd_of(plain, msg.len - NOISE_RESPONSE_OVERHEAD), &out->theirs);
 	if (ok) {
 		out->remote = hs->remote;
-		finish(out, &n, true, hs->own.features);
+		finish(out, &n, self->crypto, true, hs->own.features);
 	}
 	sodium_memzero(&n, sizeof(n));
 	sodium_memzero(plain, sizeof(plain));

@@ -119,7 +119,7 @@ static void ring_send(void *ctx, const struct pubkey *to, const uint8_t *msg, si
 
 	if (!s || !s->up)
 		return;
-	if (channel_send(s->channel, SERVICE_RING, msg, len, p->now) < 0)
+	if (channel_send(&s->channel, SERVICE_RING, msg, len, p->now) < 0)
 		p2p_drop(p, DROP_FULL);
 	session_touch(s);
 }

@@ -6,8 +6,8 @@
  *		<- e, ee, se, psk
  *
  * Names follow the specification: MixHash, MixKey, MixKeyAndHash, EncryptAndHash, Split. With a psk
- * in the pattern every `e` is mixed into the key as well (section 9.2). HKDF is made of
- * HMAC-SHA256 (RFC 5869 without info, section 4.3 of Noise). */
+ * in the pattern every `e` is mixed into the key as well (section 9.2). HKDF (section 4.3) is
+ * struct crypto's. */
 #include "p2p/noise.h"
 
 #include <assert.h>
@@ -46,35 +46,6 @@ bool noise_open(const struct noise_cipher *c, struct noise_text text, uint8_t *o
 							 c->ad.len, nonce, c->key) == 0;
 }
 
-/* One HMAC over a previous output (or nothing) and a counter byte. */
-static void hkdf_step(uint8_t out[32], const uint8_t key[32], const uint8_t *before, uint8_t count)
-{
-	crypto_auth_hmacsha256_state st;
-
-	crypto_auth_hmacsha256_init(&st, key, 32);
-	if (before)
-		crypto_auth_hmacsha256_update(&st, before, 32);
-	crypto_auth_hmacsha256_update(&st, &count, 1);
-	crypto_auth_hmacsha256_final(&st, out);
-	sodium_memzero(&st, sizeof(st));
-}
-
-/* The first `count` outputs of 32 bytes, one after the other. */
-static void hkdf(uint8_t *out, size_t count, const uint8_t ck[32], struct noise_text in)
-{
-	crypto_auth_hmacsha256_state st;
-	uint8_t key[32];
-
-	crypto_auth_hmacsha256_init(&st, ck, 32);
-	if (in.len)
-		crypto_auth_hmacsha256_update(&st, in.p, in.len);
-	crypto_auth_hmacsha256_final(&st, key);
-	for (size_t i = 0; i < count; i++)
-		hkdf_step(out + 32 * i, key, i ? out + 32 * (i - 1) : NULL, (uint8_t)(i + 1));
-	sodium_memzero(key, sizeof(key));
-	sodium_memzero(&st, sizeof(st));
-}
-
 static void mix_hash(struct noise *n, const void *data, size_t len)
 {
 	crypto_hash_sha256_state st;
@@ -86,22 +57,22 @@ static void mix_hash(struct noise *n, const void *data, size_t len)
 	sodium_memzero(&st, sizeof(st)); /* it may have been fed the psk's share */
 }
 
-static void mix_key(struct noise *n, const uint8_t in[32])
+static void mix_key(struct noise *n, const struct crypto *c, const uint8_t in[32])
 {
 	uint8_t out[2][32];
 
-	hkdf(out[0], 2, n->ck, (struct noise_text){ in, 32 });
+	c->hkdf(out[0], sizeof(out), n->ck, in, 32);
 	memcpy(n->ck, out[0], 32);
 	memcpy(n->k, out[1], 32);
 	n->n = 0;
 	sodium_memzero(out, sizeof(out));
 }
 
-static void mix_key_and_hash(struct noise *n, const uint8_t psk[32])
+static void mix_key_and_hash(struct noise *n, const struct crypto *c, const uint8_t psk[32])
 {
 	uint8_t out[3][32];
 
-	hkdf(out[0], 3, n->ck, (struct noise_text){ psk, 32 });
+	c->hkdf(out[0], sizeof(out), n->ck, psk, 32);
 	memcpy(n->ck, out[0], 32);
 	mix_hash(n, out[1], 32);
 	memcpy(n->k, out[2], 32);
@@ -110,10 +81,10 @@ static void mix_key_and_hash(struct noise *n, const uint8_t psk[32])
 }
 
 /* `e`, sent or received. */
-static void mix_e(struct noise *n, const uint8_t e[32])
+static void mix_e(struct noise *n, const struct crypto *c, const uint8_t e[32])
 {
 	mix_hash(n, e, 32);
-	mix_key(n, e);
+	mix_key(n, c, e);
 }
 
 static bool mix_dh(struct noise *n, const struct crypto *c, const uint8_t secret[32],
@@ -123,7 +94,7 @@ static bool mix_dh(struct noise *n, const struct crypto *c, const uint8_t secret
 	bool ok = c->dh(dh, secret, public);
 
 	if (ok)
-		mix_key(n, dh);
+		mix_key(n, c, dh);
 	sodium_memzero(dh, sizeof(dh));
 	return ok;
 }
@@ -164,7 +135,7 @@ bool noise_init_write(struct noise *n, const struct noise_self *self, const uint
 		      struct noise_text payload, uint8_t *out)
 {
 	memcpy(out, self->e_public, 32);
-	mix_e(n, self->e_public);
+	mix_e(n, self->crypto, self->e_public);
 	if (!mix_dh(n, self->crypto, self->e_secret, remote_s))
 		return false;
 	encrypt_and_hash(n, (struct noise_text){ self->s_public, 32 }, out + 32);
@@ -182,7 +153,7 @@ bool noise_init_read(struct noise *n, const struct noise_self *self, struct nois
 	if (msg.len < NOISE_INIT_OVERHEAD)
 		return false;
 	memcpy(peer->e, msg.p, 32);
-	mix_e(n, peer->e);
+	mix_e(n, self->crypto, peer->e);
 	if (!mix_dh(n, self->crypto, self->s_secret, peer->e) ||
 	    !decrypt_and_hash(n, (struct noise_text){ msg.p + 32, sealed_s }, peer->s) ||
 	    !mix_dh(n, self->crypto, self->s_secret, peer->s))
@@ -194,10 +165,10 @@ bool noise_response_write(struct noise *n, const struct noise_self *self,
 			  const struct noise_peer *peer, struct noise_text payload, uint8_t *out)
 {
 	memcpy(out, self->e_public, 32);
-	mix_e(n, self->e_public);
+	mix_e(n, self->crypto, self->e_public);
 	if (!mix_dh(n, self->crypto, self->e_secret, peer->e) || !mix_dh(n, self->crypto, self->e_secret, peer->s))
 		return false;
-	mix_key_and_hash(n, self->psk);
+	mix_key_and_hash(n, self->crypto, self->psk);
 	encrypt_and_hash(n, payload, out + 32);
 	return true;
 }
@@ -207,18 +178,19 @@ bool noise_response_read(struct noise *n, const struct noise_self *self, struct 
 {
 	if (msg.len < NOISE_RESPONSE_OVERHEAD)
 		return false;
-	mix_e(n, msg.p);
+	mix_e(n, self->crypto, msg.p);
 	if (!mix_dh(n, self->crypto, self->e_secret, msg.p) || !mix_dh(n, self->crypto, self->s_secret, msg.p))
 		return false;
-	mix_key_and_hash(n, self->psk);
+	mix_key_and_hash(n, self->crypto, self->psk);
 	return decrypt_and_hash(n, (struct noise_text){ msg.p + 32, msg.len - 32 }, out);
 }
 
-void noise_split(const struct noise *n, uint8_t initiator[32], uint8_t responder[32])
+void noise_split(const struct noise *n, const struct crypto *c, uint8_t initiator[32],
+		 uint8_t responder[32])
 {
 	uint8_t out[2][32];
 
-	hkdf(out[0], 2, n->ck, (struct noise_text){ NULL, 0 });
+	c->hkdf(out[0], sizeof(out), n->ck, NULL, 0);
 	memcpy(initiator, out[0], 32);
 	memcpy(responder, out[1], 32);
 	sodium_memzero(out, sizeof(out));

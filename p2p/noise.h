@@ -55,7 +55,8 @@ bool noise_response_write(struct noise *n, const struct noise_self *self,
 bool noise_response_read(struct noise *n, const struct noise_self *self, struct noise_text msg,
 			 uint8_t *out);
 /* The keys of the initiator's and of the responder's messages; n->h is then the handshake hash. */
-void noise_split(const struct noise *n, uint8_t initiator[32], uint8_t responder[32]);
+void noise_split(const struct noise *n, const struct crypto *c, uint8_t initiator[32],
+		 uint8_t responder[32]);
 
 struct noise_cipher { /* ChaChaPoly with Noise's nonce and its associated data */
 	const uint8_t *key;

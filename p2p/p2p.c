@@ -62,7 +62,7 @@ static void tables_init(struct p2p *p)
 	timers_init(&p->timers);
 	p->lane.drops = &p->drops;
 	p->addresses = mem_new(0);
-	list_init(&p->dirty);
+	p->dirty_end = &p->dirty;
 	list_init(&p->later);
 	limit_init(&p->inits, INITS_A_SECOND, INITS_A_SECOND);
 	limit_init(&p->whois, WHOIS_A_SECOND, WHOIS_A_SECOND);
@@ -191,10 +191,8 @@ usec_t p2p_deadline(const struct p2p *p)
 void p2p_set_addresses(struct p2p *p, const struct addr *addrs, size_t count, usec_t now)
 {
 	p2p_enter(p, now);
-	p->address_count = count < P2P_ADDRESSES_MAX ? count : P2P_ADDRESSES_MAX;
-	p->addresses = mem_resize(p->addresses, p->address_count * sizeof(*addrs));
-	memcpy(p->addresses, addrs, p->address_count * sizeof(*addrs));
-	addresses_tell_all(p, now);
+	if (addresses_set(p, addrs, count))
+		addresses_tell_all(p, now);
 	session_settle(p, now);
 }
 
@@ -205,7 +203,7 @@ static struct session *ask_for(struct p2p *p, const struct pubkey *peer, usec_t 
 
 	if (!s)
 		return NULL;
-	s->used_at = now;
+	s->used_at = heard_unit(now);
 	if (!s->up) {
 		s->asked = true;
 		connect_want(s, now);
@@ -240,7 +238,7 @@ int p2p_send(struct p2p *p, const struct pubkey *peer, uint8_t service, const ui
 	s = session_find(p, peer);
 	if (!s || !s->up)
 		return -ENOTCONN;
-	r = channel_send(s->channel, service, msg, len, now);
+	r = channel_send(&s->channel, service, msg, len, now);
 	session_use(s, service, now);
 	session_touch(s);
 	session_settle(p, now);
@@ -304,7 +302,7 @@ int p2p_locate(struct p2p *p, const struct pubkey *peer, const struct addr *addr
 	if (agent)
 		s->agent = *agent;
 	if (!s->up)
-		s->made = now; /* remembered for what the owner is about to ask */
+		s->made = heard_unit(now); /* remembered for what the owner is about to ask */
 	session_settle(p, now);
 	return 0;
 }
@@ -372,7 +370,7 @@ void p2p_namespace_revocation(struct p2p *p, uint16_t ns, uint64_t number)
 		return;
 	p->ns[ns].revocation = number;
 	while ((s = map_next(&p->sessions, &at)))
-		if (attach_find(&s->attachments, ns)) {
+		if (attach_find(s->attachments, ns)) {
 			s->keepalive.told = 0; /* at the next tick */
 			session_touch(s);
 		}

@@ -65,7 +65,7 @@ int paths_find(const struct paths *ps, const struct addr *a)
  * uninvited one gets no more challenges than its few bytes pay for. */
 static bool is_hopeless(const struct path *p, usec_t now)
 {
-	return p->tries >= 4 || (!p->invited && now >= p->found + PATH_CHANCE);
+	return p->tries >= 4 || (!p->invited && now >= heard_at(p->found) + PATH_CHANCE);
 }
 
 /* A place more, else the hopeless one tried most; its old content is forgotten. -1 = no room. */
@@ -100,7 +100,7 @@ int paths_add(struct paths *ps, const struct addr *a, uint8_t socket, bool invit
 		if (at < 0)
 			return -1;
 		ps->list[at] = (struct path){ .addr = *a, .socket = socket,
-					      .found = now, .next = now };
+					      .found = heard_unit(now), .next = now };
 		ps->changed = true;
 	}
 	ps->list[at].invited |= invited;
@@ -210,6 +210,12 @@ void paths_fail(struct paths *ps, int at, usec_t now)
 	p->next = usec_min(p->next, now + SEC(1));
 	if (ps->used == at)
 		ps->used = -1;
+}
+
+void paths_unheard(struct paths *ps)
+{
+	for (int i = 0; i < ps->count; i++)
+		ps->list[i].heard = 0;
 }
 
 void paths_heard(struct paths *ps, int at, size_t bytes)

@@ -4,6 +4,7 @@
 
 #include "base/addr.h"
 #include "base/time.h"
+#include "p2p/keepalive.h"
 #include "p2p/status.h"
 
 #define PATH_NONCE_LEN 8
@@ -19,9 +20,10 @@ struct path_probe;
 
 struct path {
 	struct addr addr;
-	usec_t found; /* when it became a candidate */
-	usec_t next;  /* of the next challenge */
+	usec_t next; /* of the next challenge */
 	struct path_probe *probe; /* NULL while nothing is to be proven */
+	uint32_t found; /* heard_unit: when it became a candidate */
+	uint32_t heard; /* heard_unit: something came from there; 0 = not since the session is up */
 	uint32_t rtt;		  /* microseconds; 0 = unknown */
 	uint16_t tries;		  /* challenges since the last response */
 	uint8_t socket;
@@ -57,6 +59,8 @@ void paths_prove(struct paths *ps, int at, usec_t rtt, usec_t now);
 void paths_fail(struct paths *ps, int at, usec_t now);
 /* Challenge everything now: something is wrong, or addresses changed. */
 void paths_hurry(struct paths *ps, usec_t now);
+/* The session begins: nothing was heard in it. */
+void paths_unheard(struct paths *ps);
 /* Something authentic came from there: as long as it is unproven, that pays for challenges. */
 void paths_heard(struct paths *ps, int at, size_t bytes);
 /* The place to use, with hysteresis in favour of the one in use; -1 = none is proven. */

@@ -12,14 +12,14 @@ static size_t attached(const struct attachments *as)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < as->count; i++)
+	for (size_t i = 0; i < attach_count(as); i++)
 		n += as->list[i].state == ATTACH_UP;
 	return n;
 }
 
 static struct peer_view *make(struct session *s)
 {
-	const struct attachments *as = &s->attachments;
+	const struct attachments *as = s->attachments;
 	size_t up = attached(as);
 	const struct paths *ps = &s->paths;
 	size_t known = (size_t)ps->count * sizeof(struct known_view);
@@ -34,7 +34,8 @@ static struct peer_view *make(struct session *s)
 	v->use = &s->use;
 	v->known_count = (uint8_t)ps->count;
 	for (int i = 0; i < ps->count; i++)
-		v->known[i] = (struct known_view){ ps->list[i].addr, ps->list[i].socket };
+		v->known[i] = (struct known_view){ ps->list[i].addr, ps->list[i].socket,
+						      &ps->list[i].heard };
 	tag = view_tags(v);
 	for (size_t i = 0; i < as->count; i++)
 		if (as->list[i].state == ATTACH_UP)
@@ -44,31 +45,45 @@ static struct peer_view *make(struct session *s)
 	return v;
 }
 
+/* Under these keys packets may be received on the fast path, or no more. */
+static void tell_keys(struct session *s, const struct peer_view *v)
+{
+	if (s->current)
+		s->current->peer = v;
+	if (s->previous)
+		s->previous->peer = v;
+}
+
 void publish(struct session *s)
 {
-	struct peer_view *old = s->view;
+	struct attachments *as = s->attachments;
 	struct p2p_view *view = &s->p->view;
+	struct peer_view *old;
 
 	s->stale_view = s->paths.changed = false;
-	if (!s->up)
+	if (!s->up || !attached(as)) {
+		publish_remove(s);
 		return;
+	}
 	assert(s->handle && s->current && (s->kind != P2P_PATH_DIRECT || s->paths.used >= 0));
-	s->view = make(s);
+	old = as->view;
+	as->view = make(s);
 	if (old)
-		index_replace(&view->peers, s->handle, s->view);
+		index_replace(&view->peers, s->handle, as->view);
 	else
-		index_put(&view->peers, s->handle, s->view);
-	s->current->peer = s->view;
-	if (s->previous)
-		s->previous->peer = s->view;
+		index_put(&view->peers, s->handle, as->view);
+	tell_keys(s, as->view);
 	free(old);
 }
 
 void publish_remove(struct session *s)
 {
-	if (!s->view)
+	struct attachments *as = s->attachments;
+
+	if (!as || !as->view)
 		return;
 	index_take(&s->p->view.peers, s->handle);
-	free(s->view);
-	s->view = NULL;
+	free(as->view);
+	as->view = NULL;
+	tell_keys(s, NULL);
 }

@@ -36,17 +36,17 @@ static size_t map_bytes(uint32_t bits)
 
 static uint64_t edge(const struct replay *r)
 {
-	return r->top > r->bits ? r->top - r->bits : 0;
+	return r->top > replay_bits(r) ? r->top - replay_bits(r) : 0;
 }
 
 static const uint64_t *map_of(const struct replay *r)
 {
-	return r->wide ? r->wide : r->small;
+	return r->wide ? r->wide->map : r->small;
 }
 
 static uint64_t *word_of(struct replay *r, uint64_t count)
 {
-	return (r->wide ? r->wide : r->small) + (count & (r->bits - 1)) / 64;
+	return (r->wide ? r->wide->map : r->small) + (count & (replay_bits(r) - 1)) / 64;
 }
 
 static uint64_t bit_of(uint64_t count)
@@ -56,7 +56,7 @@ static uint64_t bit_of(uint64_t count)
 
 void replay_init(struct replay *r)
 {
-	*r = (struct replay){ .bits = REPLAY_BITS_MIN };
+	*r = (struct replay){ 0 };
 }
 
 void replay_fini(struct replay *r)
@@ -67,21 +67,20 @@ void replay_fini(struct replay *r)
 
 static enum place place_of(const struct replay *r, uint64_t count)
 {
-	assert(r->bits);
 	if (count >= REPLAY_COUNT_END)
 		return PLACE_OLD;
 	if (count >= r->top)
 		return PLACE_NEW;
 	if (count >= edge(r))
-		return count >= r->floor ? PLACE_INSIDE : PLACE_OLD;
-	if (r->bits < REPLAY_BITS_MAX && r->top - count <= 2 * (uint64_t)r->bits)
+		return r->wide && count < r->wide->floor ? PLACE_OLD : PLACE_INSIDE;
+	if (replay_bits(r) < REPLAY_BITS_MAX && r->top - count <= 2 * (uint64_t)replay_bits(r))
 		return PLACE_LATE;
 	return PLACE_OLD;
 }
 
 static bool is_seen(const struct replay *r, uint64_t count)
 {
-	return map_of(r)[(count & (r->bits - 1)) / 64] & bit_of(count);
+	return map_of(r)[(count & (replay_bits(r) - 1)) / 64] & bit_of(count);
 }
 
 bool replay_may(const struct replay *r, uint64_t count)
@@ -96,8 +95,8 @@ static void advance(struct replay *r, uint64_t count)
 {
 	uint64_t c = r->top;
 
-	if (count - c >= r->bits)
-		memset(word_of(r, 0), 0, map_bytes(r->bits));
+	if (count - c >= replay_bits(r))
+		memset(word_of(r, 0), 0, map_bytes(replay_bits(r)));
 	else
 		while (c <= count)
 			if (c % 64 == 0 && count - c >= 63) {
@@ -112,17 +111,17 @@ static void advance(struct replay *r, uint64_t count)
 
 static void widen(struct replay *r)
 {
-	size_t old = map_bytes(r->bits);
-	uint64_t *wide = mem_new(2 * old);
+	uint32_t bits = replay_bits(r);
+	size_t old = map_bytes(bits);
+	struct replay_wide *wide = mem_new(sizeof(*wide) + 2 * old);
 
-	assert(r->bits < REPLAY_BITS_MAX);
-	if (r->floor < edge(r))
-		r->floor = edge(r);
-	memcpy(wide, map_of(r), old);
-	memcpy(wide + old / sizeof(*wide), wide, old);
+	assert(bits < REPLAY_BITS_MAX);
+	wide->bits = 2 * bits;
+	wide->floor = r->wide && r->wide->floor > edge(r) ? r->wide->floor : edge(r);
+	memcpy(wide->map, map_of(r), old);
+	memcpy(wide->map + old / sizeof(*wide->map), map_of(r), old);
 	free(r->wide);
 	r->wide = wide;
-	r->bits *= 2;
 }
 
 bool replay_mark(struct replay *r, uint64_t count)

@@ -12,13 +12,22 @@
 #define REPLAY_BITS_MAX 8192
 #define REPLAY_COUNT_END (UINT64_C(1) << 56) /* the wire has 56 bits */
 
+struct replay_wide {
+	uint64_t floor; /* counts below are refused for good */
+	uint32_t bits;	/* window size now */
+	uint64_t map[]; /* bits / 64 words */
+};
+
 struct replay {
-	uint64_t top;	   /* highest count seen plus one; 0 = none */
-	uint64_t floor;	   /* counts below are refused for good (widening) */
-	uint32_t bits;	   /* window size now */
-	uint64_t *wide;	   /* bits / 64 words, owned; NULL while the window is the smallest */
+	uint64_t top; /* highest count seen plus one; 0 = none */
+	struct replay_wide *wide; /* owned; NULL while the window is the smallest */
 	uint64_t small[REPLAY_BITS_MIN / 64];
 };
+
+static inline uint32_t replay_bits(const struct replay *r)
+{
+	return r->wide ? r->wide->bits : REPLAY_BITS_MIN;
+}
 
 void replay_init(struct replay *r);
 void replay_fini(struct replay *r);

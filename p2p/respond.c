@@ -53,8 +53,8 @@ static bool is_admitted(struct p2p *p, const struct way *w, const uint8_t *pkt, 
 			const uint8_t *overlay_key)
 {
 	if (w->routed)
-		return bucket_take(&w->link->routed_inits, ROUTED_INITS_A_SECOND,
-				   2 * ROUTED_INITS_A_SECOND, p->now);
+		return session_takes(w->link, LIMIT_INITS, ROUTED_INITS_A_SECOND,
+				     2 * ROUTED_INITS_A_SECOND, p->now);
 	return limit_take(&p->inits, p->now) || passes_cookie(p, w, pkt, len, overlay_key);
 }
 

@@ -4,7 +4,7 @@
  * sessions it wants and which of those there are it keeps, and why:
  *
  *   near      the RING_NEAR nodes next to us on each side (one more above 1000 nodes)
- *   shortcut  far ones: ceil(log2 N) counting both ends, half of them drawn by ourselves from the
+ *   shortcut  far ones: up to log2 N counting both ends, half of them drawn by ourselves from the
  *             harmonic distribution of distance (Symphony, USITS'03); the acceptor may refuse
  *   demand    nodes with which we exchange much routed traffic
  *

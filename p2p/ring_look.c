@@ -5,6 +5,7 @@
 #include "p2p/ring_impl.h"
 
 #define LINKS_SOON SEC(5)
+#define LINKS_FIRST SEC(15) /* by then who joins has most of its own */
 #define LINKS_AGAIN MINUTES(45) /* though they are as they were: LINKS may be lost */
 #define AGENTS 8
 
@@ -28,8 +29,10 @@ static size_t collect(const struct ring *r, const struct link *out[RING_TOLD_MAX
 
 void look_changed(struct ring *r, usec_t now)
 {
+	usec_t pause = r->links_sent ? LINKS_SOON : LINKS_FIRST;
+
 	if (r->profile == RING_FULL)
-		r->links_at = usec_min(r->links_at, now + ring_jitter(r, LINKS_SOON));
+		r->links_at = usec_min(r->links_at, now + ring_jitter(r, pause));
 }
 
 /* To who is new; to everybody whom we keep when others are told of than before, but seldom. */

@@ -1,6 +1,7 @@
 /* ring_shortcut.c - far links: who draws them, who may refuse them.
  *
- * With N nodes a node has ceil(log2 N) shortcuts, counting those that others drew and it accepted.
+ * With N nodes a node has ceil(log2 N) shortcuts, counting those that others drew and it accepted;
+ * above 128 nodes, three for four of these: that costs a tenth of a hop and saves all two links.
  * It draws half of them itself, and more while there are too few. To draw one: a distance from the
  * harmonic distribution, a random side, and a FIND to that point which says what it is for. The
  * node nearest to the point answers whether it would accept: it does not while it has accepted a
@@ -30,6 +31,7 @@
 #define SAMPLES 8      /* points drawn until one is not among our near links */
 #define ACCEPTS_MIN 3  /* by one that believes itself nearly alone */
 #define EXCESS 2
+#define TOTAL_FULL 7 /* up to so many, one for each doubling of the ring; then three for four */
 #define STALE 16 /* eighths of a doubling: four times as many nodes, or a quarter */
 
 static bool is_shortcut(const struct link *l, bool ours)
@@ -46,10 +48,20 @@ size_t shortcut_count(const struct ring *r, bool ours)
 	return n;
 }
 
+/* How many there should be, ours and accepted ones together. */
+static size_t total_of(const struct ring *r)
+{
+	size_t all = r->level, most = (3 * all + 3) / 4;
+
+	if (most < TOTAL_FULL)
+		most = TOTAL_FULL;
+	return all < most ? all : most;
+}
+
 /* How many of our own there should be. */
 size_t shortcut_wanted(const struct ring *r)
 {
-	size_t around = 1 + 2 * (size_t)r->near, total = r->level, accepted, far, want;
+	size_t around = 1 + 2 * (size_t)r->near, total = total_of(r), accepted, far, want;
 
 	if (r->profile == RING_LEAF || r->size <= around)
 		return 0;
@@ -65,7 +77,7 @@ size_t shortcut_wanted(const struct ring *r)
 
 static bool has_room(const struct ring *r)
 {
-	size_t most = r->level < ACCEPTS_MIN ? ACCEPTS_MIN : r->level;
+	size_t most = total_of(r) < ACCEPTS_MIN ? ACCEPTS_MIN : total_of(r);
 
 	most += most / 4;
 	return shortcut_count(r, false) < (most < RING_SHORTCUTS_MAX ? most : RING_SHORTCUTS_MAX);
@@ -269,7 +281,7 @@ static void adjust(struct ring *r, usec_t now)
 
 	if (own < want || (own == want && stale)) {
 		draw(r, now);
-	} else if (own > want && (stale || want == 0 || total > r->level + (size_t)EXCESS) &&
+	} else if (own > want && (stale || want == 0 || total > total_of(r) + EXCESS) &&
 		   (stale || now >= r->shortcut_changed + TRIM_AFTER)) {
 		release(r, w, now);
 		r->shortcut_at = now + ring_jitter(r, REPLACE_PAUSE);

@@ -44,7 +44,7 @@ static uint64_t own_gap(const struct ring *r)
 	struct link *cw, *ccw;
 	uint64_t up, down, span, gaps;
 
-	if (n <= WINDOW)
+	if (n < WINDOW)
 		return UINT64_MAX / (n + 1);
 	cw = link_at(r, RING_NEAR - 1);
 	ccw = link_at(r, n - RING_NEAR);
@@ -70,6 +70,14 @@ static int compare64(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* Far links that are kept, so that they go on telling: others told us of a ring of long ago. */
+static bool is_far_witness(const struct ring *r, size_t i)
+{
+	const struct link *l = link_at(r, i);
+
+	return l->told_count && !index_is_near(r, i) && ring_link_role(r, l) != RING_NONE;
+}
+
 static uint64_t estimate(const struct ring *r)
 {
 	uint64_t gap[SAMPLES], mean = 0;
@@ -78,7 +86,7 @@ static uint64_t estimate(const struct ring *r)
 	gap[0] = gap[1] = own_gap(r);
 	n = 2;
 	for (size_t i = 0; i < r->links.count && n < SAMPLES; i++)
-		if (link_at(r, i)->told_count && !index_is_near(r, i))
+		if (is_far_witness(r, i))
 			gap[n++] = told_gap(r, link_at(r, i));
 	qsort(gap, n, sizeof(gap[0]), compare64);
 	cut = n / 4;

@@ -127,14 +127,20 @@ void message_find(struct ring *r, const struct node_id *target, const struct que
 		     wr_len(&w));
 }
 
-/* The answer to FIND: ourselves first, since the seeker knows us from nowhere else. */
+/* The answer to FIND: ourselves first, since the seeker knows us from nowhere else. A near link was
+ * told by STATUS what else we know: of that only the news. */
 void message_found(struct ring *r, const struct ring_message *find, bool accepts)
 {
 	uint8_t buf[MESSAGE_MAX];
 	struct writer out = { .w = wr_of(buf, sizeof(buf)) };
 	struct node_id to = id_of(find->from);
 	struct around a = { .to = &to, .a_side = find->flags & FIND_BRIEF ? 1 : r->near };
+	const struct link *l = ring_link(r, find->from);
 
+	if (l && l->told_serial) {
+		a.after = l->told_serial;
+		a.by = l->serial;
+	}
 	wr_u8(&out.w, MSG_FOUND);
 	wr_u64(&out.w, find->query);
 	wr_u8(&out.w, accepts ? FOUND_ACCEPTS : 0);

@@ -299,7 +299,7 @@ void route_input(struct session *link, struct rd r, usec_t now)
 		return;
 	}
 	if (m.service != ROUTED_SEALED &&
-	    !bucket_take(&link->questions, ROUTED_A_SECOND, 2 * ROUTED_A_SECOND, now)) {
+	    !session_takes(link, LIMIT_QUESTIONS, ROUTED_A_SECOND, 2 * ROUTED_A_SECOND, now)) {
 		p2p_drop(p, DROP_RATE);
 		return;
 	}

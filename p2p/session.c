@@ -30,7 +30,23 @@ void session_touch(struct session *s)
 	if (s->is_dirty)
 		return;
 	s->is_dirty = true;
-	list_add_tail(&s->p->dirty, &s->dirty);
+	s->dirty_next = NULL;
+	*s->p->dirty_end = s;
+	s->p->dirty_end = &s->dirty_next;
+}
+
+void session_untouch(struct session *s)
+{
+	struct session **at = &s->p->dirty;
+
+	if (!s->is_dirty)
+		return;
+	while (*at != s)
+		at = &(*at)->dirty_next;
+	*at = s->dirty_next;
+	if (!*at)
+		s->p->dirty_end = at;
+	s->is_dirty = false;
 }
 
 /* Everything that belongs to one pair of instances. */
@@ -43,13 +59,11 @@ static void forget_pair(struct session *s, usec_t now)
 	if (!s->up)
 		return;
 	s->up = false;
-	channel_free(s->channel);
-	s->channel = NULL;
-	s->p->channel_bytes -= s->channel_bytes;
-	s->channel_bytes = 0;
+	s->p->channel_bytes -= s->channel.counted;
+	channel_fini(&s->channel);
 	s->kind = P2P_PATH_NONE;
-	attach_clear(&s->attachments);
 	publish_remove(s);
+	attach_clear(s);
 	p2p_emit(s->p, &(struct p2p_event){ .type = P2P_SESSION_DOWN, .peer = s->peer,
 					    .session = s->handle });
 	s->handle = 0;
@@ -69,14 +83,20 @@ void session_down(struct session *s, usec_t now)
 	s->paths.used = -1;
 	s->asked = false;
 	if (was_up)
-		s->made = now; /* remembered from now on */
+		s->made = heard_unit(now); /* remembered from now on */
 	boot_down(s->p, s, now);
 	p2p_random(s->p, &s->instance, sizeof(s->instance));
 }
 
+/* 0 = never */
 static usec_t used_at(const struct session *s)
 {
-	return s->use.data > s->used_at ? s->use.data : s->used_at;
+	return heard_at(s->use.data > s->used_at ? s->use.data : s->used_at);
+}
+
+static usec_t since(const struct session *s)
+{
+	return heard_at(s->up ? s->up_since : s->made);
 }
 
 /* Closed in good order, and nobody ever used it: its addresses are not worth their memory. */
@@ -86,13 +106,18 @@ static void forget_unused(struct session *s)
 		s->made = 0;
 }
 
+static bool is_new_instance(const struct session *s, const struct key_slot *k)
+{
+	return s->up && s->current->remote_instance != k->remote_instance;
+}
+
 /* A CLOSE from the peer's process of old does not end what its successor is just beginning. */
 void session_closed(struct session *s, usec_t now)
 {
 	struct key_slot *next = s->next;
 	uint64_t instance = s->instance;
 
-	if (!next || next->remote_instance == s->remote_instance) {
+	if (!next || !is_new_instance(s, next)) {
 		session_down(s, now);
 		forget_unused(s);
 		return;
@@ -130,43 +155,50 @@ void session_free(struct session *s)
 	assert(!s->up);
 	connect_stop(s);
 	slot_free(s->next);
-	attach_clear(&s->attachments);
+	attach_clear(s);
 	timer_cancel(&p->timers, &s->timer);
 	leave_lane(s);
+	free(s->limits);
 	route_forget(s);
-	list_del(&s->dirty);
+	session_untouch(s);
 	paths_fini(&s->paths);
 	map_take(&p->sessions, &s->peer);
 	map_take(&p->sessions_by_id, &s->id);
 	free(s);
 }
 
+bool session_takes(struct session *s, enum session_limit of, uint32_t per_second, uint32_t burst,
+		   usec_t now)
+{
+	if (!s->limits)
+		s->limits = mem_new(sizeof(*s->limits));
+	return bucket_take(&s->limits->of[of], per_second, burst, now);
+}
+
 /* The DHT takes the sessions that there are, so it keeps none up. */
 void session_use(struct session *s, uint8_t service, usec_t now)
 {
 	if (service != SERVICE_DHT)
-		s->used_at = now;
+		s->used_at = heard_unit(now);
 }
 
 usec_t session_active_at(const struct session *s)
 {
-	usec_t at = used_at(s), since = s->up ? s->up_since : s->made;
-
-	return at > since ? at : since;
+	return used_at(s) > since(s) ? used_at(s) : since(s);
 }
 
 bool session_is_ours(const struct session *s)
 {
-	return s->bootstrap || attach_any(&s->attachments) || (s->asked && !s->up) ||
+	return s->bootstrap || attach_count(s->attachments) > 0 || (s->asked && !s->up) ||
 	       (s->up && ring_keeps(s->p->ring, &s->peer));
 }
 
 bool session_is_wanted(const struct session *s, usec_t now)
 {
-	usec_t used = used_at(s), since = s->up ? s->up_since : s->made;
+	usec_t used = used_at(s), from = since(s);
 
 	return session_is_ours(s) || (used && now < used + SESSION_USE) ||
-	       (since && now < since + (s->up ? SESSION_TRIAL : SESSION_USE));
+	       (from && now < from + (s->up ? SESSION_TRIAL : SESSION_USE));
 }
 
 /* --- handshakes done --- */
@@ -188,14 +220,14 @@ static void bring_up(struct session *s, const struct key_slot *k, usec_t now)
 		return;
 	s->up = true;
 	s->initiator = k->initiator;
-	s->remote_instance = k->remote_instance;
 	s->handle = ++s->p->last_handle;
 	s->asked = false;
-	s->up_since = now;
-	s->check = now + SESSION_TRIAL;
+	s->up_since = heard_unit(now);
+	s->check = heard_unit(now + SESSION_TRIAL);
 	s->use = (struct peer_use){ .marked = s->use.marked, .marked_next = s->use.marked_next };
 	keepalive_init(&s->keepalive, &s->use.marks, pair_of(s), jitter, now);
-	s->channel = control_channel(s);
+	paths_unheard(&s->paths);
+	control_channel(s);
 	p2p_emit(s->p, &(struct p2p_event){ .type = P2P_SESSION_UP, .peer = s->peer,
 					    .session = s->handle, .leaf = s->peer_is_leaf });
 	boot_up(s->p, s);
@@ -209,11 +241,6 @@ static void greet(struct session *s, usec_t now)
 	session_choose(s);
 	addresses_greet(s, now); /* what the initiator sends lets the responder use the key */
 	attach_tick(s, now);
-}
-
-static bool is_new_instance(const struct session *s, const struct key_slot *k)
-{
-	return s->up && s->remote_instance != k->remote_instance;
 }
 
 void session_initiated(struct session *s, struct key_slot *k, usec_t now)
@@ -302,7 +329,7 @@ void session_choose(struct session *s)
 		best = used; /* nothing better: perhaps it comes back */
 	if (kind == s->kind && best == used)
 		return;
-	s->kind = kind;
+	s->kind = kind & 3;
 	s->paths.used = (int8_t)best;
 	s->stale_view = true;
 	session_touch(s);
@@ -316,7 +343,7 @@ void session_heard(struct session *s, const struct way *w, size_t pkt_len, usec_
 	s->use.rx_bytes += pkt_len;
 	if (w->routed) {
 		s->agent = w->agent;
-		s->ring_hops = (uint8_t)(RING_HOPS - w->hops + 1);
+		s->ring_hops = (RING_HOPS - w->hops + 1) & 63;
 	} else {
 		place = paths_find(&s->paths, &w->from);
 		if (place < 0) {
@@ -325,7 +352,7 @@ void session_heard(struct session *s, const struct way *w, size_t pkt_len, usec_
 		}
 	}
 	if (place >= 0) {
-		s->use.heard[place] = heard_unit(now);
+		s->paths.list[place].heard = heard_unit(now);
 		paths_heard(&s->paths, place, pkt_len);
 	}
 	keepalive_heard(&s->use.marks, s->paths.used < 0 || place == s->paths.used, now);

@@ -11,7 +11,6 @@
 #include "base/timer.h"
 #include "p2p/attach.h"
 #include "p2p/channel.h"
-#include "p2p/handshake.h"
 #include "p2p/keepalive.h"
 #include "p2p/path.h"
 #include "p2p/replay.h"
@@ -25,58 +24,55 @@
 #define CONTROL_PLAIN_MAX 1650	/* a control plaintext: ROUTED around a data packet */
 
 struct p2p;
+struct attempt;
 struct way;
-struct held_init;
 
-/* The handshake that we initiate, if any, and the plan for the next. */
-struct attempt {
-	struct handshake *hs;	 /* NULL = none in progress */
-	struct key_slot *slot;	 /* holds its index */
-	usec_t sent, started;	 /* of the last INIT; of this round */
-	usec_t next;		 /* next INIT or round */
-	struct held_init *held; /* the INIT's copy for the ring, until it goes there; or NULL */
-	unsigned tries, rounds;
-	bool once; /* one INIT to each address, no more */
-	bool cookie_set;
-	uint8_t cookie[16];
-	usec_t cookie_at;
+/* What others may ask of us, one bucket each. */
+enum session_limit {
+	LIMIT_INITS,	 /* routed ones that this link delivers */
+	LIMIT_QUESTIONS, /* other routed packets that it delivers */
+	LIMIT_ADDRESSES, /* from this peer */
+	LIMIT_PROPOSALS,
+	LIMITS
 };
 
+struct session_limits {
+	struct bucket of[LIMITS];
+};
+
+/* There are many, and most are idle: what only traffic needs is apart, and goes with it. Times of
+ * uint32_t are heard_unit. What every packet touches comes first. */
 struct session {
-	struct pubkey peer;
-	struct node_id id;
-	bool up, initiator; /* initiator: we made it, so we close it when it is not used */
-	bool bootstrap;
-	bool asked; /* by p2p_connect or p2p_attach: UNREACHABLE is owed */
 	struct p2p *p;
-	struct timer timer;
-	struct list dirty; /* in p->dirty: deadlines to be computed again at the end of the call */
-	uint32_t handle; /* another one at each SESSION_UP; 0 = not up */
-	uint32_t channel_bytes; /* its channel's part of p->channel_bytes */
-	uint64_t instance, remote_instance;
-	struct copy *copies; /* routed packets given to it, until it is heard: route.c */
 	struct key_slot *previous, *current, *next;
-	struct attempt *attempt; /* NULL = none begun or planned */
-
+	bool up : 1;
+	bool initiator : 1; /* we made it, so we close it when it is not used */
+	bool bootstrap : 1;
+	bool asked : 1; /* by p2p_connect or p2p_attach: UNREACHABLE is owed */
+	bool is_dirty : 1, stale_view : 1;
+	bool ring_direct : 1, ring_doubt : 1; /* what the ring was told last */
+	bool peer_is_leaf : 1;
+	unsigned kind : 2; /* enum p2p_path_kind */
+	unsigned agent_turn : 8; /* which of our links is our agent */
+	unsigned ring_hops : 6, copies_count : 4;
+	uint32_t handle; /* another one at each SESSION_UP; 0 = not up */
 	struct paths paths;
-	struct node_id agent; /* a link of the peer's, as it last told; zero = not known */
-	enum p2p_path_kind kind;
-	uint8_t agent_turn; /* which of our links is our agent */
-	uint8_t ring_hops, copies_count;
-	bool is_dirty, stale_view;
-	bool ring_direct, ring_doubt; /* what the ring was told last */
-	bool peer_is_leaf;
-
-	struct keepalive keepalive;
 	struct peer_use use; /* lane 0's marks */
-	struct peer_view *view;
-	struct channel *channel; /* while up */
-	struct attachments attachments;
-	usec_t up_since, used_at;
-	usec_t made; /* when it was last up; 0 = never */
-	usec_t check; /* when to ask next whether anybody wants it */
-	struct bucket routed_inits, questions; /* from this link */
-	struct bucket addresses, proposals;    /* from this peer */
+	struct keepalive keepalive;
+	struct session *dirty_next; /* in p->dirty: deadlines to be computed again at the end of the call */
+	struct timer timer;
+	struct channel channel; /* while up */
+	struct node_id id;
+	struct pubkey peer;
+	struct node_id agent; /* a link of the peer's, as it last told; zero = not known */
+	uint32_t up_since, used_at;
+	uint32_t made; /* when it was last up; 0 = never */
+	uint32_t check; /* when to ask next whether anybody wants it */
+	uint64_t instance; /* ours; the peer's is that of the current key */
+	struct copy *copies; /* routed packets given to it, until it is heard: route.c */
+	struct attempt *attempt; /* NULL = none begun or planned; connect.h */
+	struct session_limits *limits; /* NULL = all buckets are full */
+	struct attachments *attachments; /* NULL = there was none yet */
 };
 
 /* The session of this key, made if need be. NULL = table full, or our own or an invalid key. */
@@ -85,6 +81,7 @@ struct session *session_find(const struct p2p *p, const struct pubkey *key);
 struct session *session_find_id(const struct p2p *p, const struct node_id *id);
 /* Deadlines and view are brought up to date at the end of the present call (session_settle). */
 void session_touch(struct session *s);
+void session_untouch(struct session *s);
 /* Ends it: events, ring, keys, attachments. The object stays, with its addresses. */
 void session_down(struct session *s, usec_t now);
 void session_close(struct session *s, usec_t now); /* CLOSE, then down */
@@ -108,6 +105,9 @@ void session_confirm(struct session *s, struct key_slot *slot, usec_t now);
 void session_choose(struct session *s);
 /* Something of this session's was opened; it came by `w`, pkt_len bytes. */
 void session_heard(struct session *s, const struct way *w, size_t pkt_len, usec_t now);
+/* Is it within this limit? Units and bounds of bucket_take. */
+bool session_takes(struct session *s, enum session_limit of, uint32_t per_second, uint32_t burst,
+		   usec_t now);
 usec_t session_rtt(const struct session *s); /* while up; 0 = unknown */
 void session_use(struct session *s, uint8_t service, usec_t now); /* the owner used it */
 usec_t session_active_at(const struct session *s); /* last use by data or by the owner */

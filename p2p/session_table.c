@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "p2p/connect.h"
 #include "p2p/core.h"
 
 static void fire(struct timer *t, usec_t now)
@@ -29,7 +30,7 @@ static usec_t worth(const struct session *s)
 {
 	if (s->up)
 		return session_active_at(s) + HOURS(1000);
-	return s->next && !s->made ? s->next->made : s->made;
+	return s->next && !s->made ? s->next->made : heard_at(s->made);
 }
 
 /* Room for one more. */
@@ -54,18 +55,14 @@ static bool make_room(struct p2p *p, usec_t now)
 static struct session *session_new(struct p2p *p, const struct pubkey *key, usec_t now)
 {
 	struct session *s = mem_new(sizeof(*s));
-	uint8_t fresh[8];
 
 	s->p = p;
 	s->peer = *key;
 	s->id = id_of(key);
-	s->check = now;
+	s->check = heard_unit(now);
 	timer_init(&s->timer, fire);
-	list_init(&s->dirty);
 	paths_init(&s->paths);
 	p2p_random(p, &s->instance, sizeof(s->instance));
-	p2p_random(p, fresh, sizeof(fresh));
-	attach_init(&s->attachments, fresh);
 	if (map_put(&p->sessions_by_id, s) < 0) { /* two keys with one id */
 		free(s);
 		return NULL;

@@ -5,6 +5,8 @@
  * (session_settle), for the sessions touched in it; objects are freed only there. */
 #include "p2p/session.h"
 
+#include <stdlib.h>
+
 #include "p2p/connect.h"
 #include "p2p/core.h"
 #include "p2p/later.h"
@@ -58,7 +60,7 @@ static void mind_silence(struct session *s, usec_t now)
  * choice among several, for sessions in use. */
 static usec_t rest_until(const struct session *s, int place)
 {
-	usec_t heard = heard_at(s->use.heard[place]);
+	usec_t heard = heard_at(s->paths.list[place].heard);
 
 	if (s->kind != P2P_PATH_DIRECT || place != s->paths.used || !heard)
 		return 0;
@@ -79,7 +81,7 @@ static bool is_vain(const struct session *s, int place)
 
 static void mind_paths(struct session *s, usec_t now)
 {
-	bool active = s->use.data && now - s->use.data < ACTIVE_FOR;
+	bool active = s->use.data && now - heard_at(s->use.data) < ACTIVE_FOR;
 	int place;
 
 	if (active != s->paths.active)
@@ -113,17 +115,17 @@ static void mind_keys(struct session *s, usec_t now)
 
 static void mind_use(struct session *s, usec_t now)
 {
-	if (now < s->check)
+	if (now < heard_at(s->check))
 		return;
-	s->check = now + CHECK_GAP;
+	s->check = heard_unit(now + CHECK_GAP);
 	if (s->initiator && !session_is_wanted(s, now))
 		session_close(s, now);
 }
 
 static void mind_channel(struct session *s, usec_t now)
 {
-	channel_tick(s->channel, now);
-	if (channel_is_dead(s->channel)) {
+	channel_tick(&s->channel, now);
+	if (channel_is_dead(&s->channel)) {
 		log_info(s->p->cfg.log, "session %u: control channel dead", (unsigned)s->handle);
 		session_down(s, now);
 	}
@@ -151,7 +153,7 @@ usec_t session_rtt(const struct session *s)
 {
 	usec_t rtt = s->kind == P2P_PATH_DIRECT ? s->paths.list[s->paths.used].rtt : 0;
 
-	return rtt ? rtt : channel_rtt(s->channel);
+	return rtt ? rtt : channel_rtt(&s->channel);
 }
 
 static usec_t doubt_at(const struct session *s)
@@ -172,7 +174,7 @@ void session_wake(struct session *s, usec_t then, usec_t now)
 	if (s->up)
 		keepalive_wake(&s->use.marks, now);
 	s->asked |= wanted && !s->up;
-	s->used_at = now;
+	s->used_at = heard_unit(now);
 	connect_stop(s);
 	connect_want(s, now);
 }
@@ -185,7 +187,7 @@ static usec_t deadline(const struct session *s, usec_t now)
 		at = usec_min(at, s->next->made + ANSWERED_KEPT);
 	if (!s->up)
 		return usec_min(at, forget > now ? forget : now + CHECK_GAP);
-	at = usec_min(at, channel_deadline(s->channel));
+	at = usec_min(at, channel_deadline(&s->channel));
 	at = usec_min(at, paths_deadline(&s->paths));
 	at = usec_min(at, keepalive_deadline(&s->keepalive, &s->use.marks));
 	at = usec_min(at, attach_deadline(s));
@@ -193,7 +195,7 @@ static usec_t deadline(const struct session *s, usec_t now)
 		at = usec_min(at, doubt_at(s));
 	if (!s->attempt)
 		at = usec_min(at, slot_rekey_at(s->current));
-	return usec_min(at, s->check);
+	return usec_min(at, heard_at(s->check));
 }
 
 static bool is_forgotten(const struct session *s, usec_t now)
@@ -214,16 +216,28 @@ static void tell_ring(struct session *s, usec_t now)
 	ring_link_state(s->p->ring, &s->peer, direct, doubt);
 }
 
+/* As if there were none, when all are full again. */
+static void mind_limits(struct session *s, usec_t now)
+{
+	for (int i = 0; s->limits && i < LIMITS; i++)
+		if (s->limits->of[i].full > now)
+			return;
+	free(s->limits);
+	s->limits = NULL;
+}
+
 /* Messages of any one peer are bounded by its channel; those of all peers together by this: while
  * there are too many, who adds to them and is nothing to us is cut off. */
 static void mind_memory(struct session *s, usec_t now)
 {
 	struct p2p *p = s->p;
-	size_t bytes = s->up ? channel_memory(s->channel) : 0;
-	bool more = bytes > s->channel_bytes;
+	size_t bytes = s->up ? channel_memory(&s->channel) : 0;
+	bool more = s->up && bytes > s->channel.counted;
 
-	p->channel_bytes = p->channel_bytes - s->channel_bytes + bytes;
-	s->channel_bytes = (uint32_t)bytes;
+	if (s->up) {
+		p->channel_bytes = p->channel_bytes - s->channel.counted + bytes;
+		s->channel.counted = (uint32_t)bytes;
+	}
 	if (!more || p->channel_bytes <= CHANNELS_BYTES_MAX || session_is_ours(s))
 		return;
 	p2p_drop(p, DROP_FULL);
@@ -232,14 +246,13 @@ static void mind_memory(struct session *s, usec_t now)
 
 void session_settle(struct p2p *p, usec_t now)
 {
-	struct list *item;
+	struct session *s;
 
 	later_run(p, now);
-	while ((item = list_take(&p->dirty))) {
-		struct session *s = container_of(item, struct session, dirty);
-
-		s->is_dirty = false;
+	while ((s = p->dirty)) {
+		session_untouch(s);
 		mind_memory(s, now);
+		mind_limits(s, now);
 		tell_ring(s, now);
 		route_settle(s, now);
 		if (is_forgotten(s, now)) {

@@ -19,35 +19,25 @@ static uint32_t fresh_index(const struct p2p *p)
 	return n;
 }
 
-/* One block of memory: with one lane there is one `use`. */
-struct slot {
-	struct key_slot k;
-	struct slot_use use;
-};
-
 struct key_slot *slot_new(struct session *s, usec_t now)
 {
-	struct slot *slot = mem_new(sizeof(*slot));
-	struct key_slot *k = &slot->k;
+	struct key_slot *k = mem_new(sizeof(*k));
 
 	k->index = fresh_index(s->p);
 	k->session = s;
 	k->made = now;
-	k->use = &slot->use;
-	replay_init(&k->use->replay);
+	replay_init(&k->use.replay);
 	index_put(&s->p->view.slots, k->index, k);
 	return k;
 }
 
 void slot_set_keys(struct key_slot *k, const struct handshake_result *r)
 {
-	assert(!k->send && !k->receive);
+	assert(!k->aead.suite);
 	k->remote_index = r->remote_index;
-	k->suite = r->suite;
 	k->remote_instance = r->theirs.instance;
 	memcpy(k->transcript, r->transcript, sizeof(k->transcript));
-	k->send = aead_new(r->suite, r->send_key);
-	k->receive = aead_new(r->suite, r->receive_key);
+	aead_init(&k->aead, r->suite, r->send_key, r->receive_key);
 }
 
 void slot_free(struct key_slot *k)
@@ -57,16 +47,15 @@ void slot_free(struct key_slot *k)
 	index_take(&k->session->p->view.slots, k->index);
 	k->session->stale_view = true;
 	session_touch(k->session);
-	aead_free(k->send);
-	aead_free(k->receive);
-	replay_fini(&k->use->replay);
+	aead_fini(&k->aead);
+	replay_fini(&k->use.replay);
 	free(k->answered);
-	free(container_of(k, struct slot, k));
+	free(k);
 }
 
 usec_t slot_rekey_at(const struct key_slot *k)
 {
-	usec_t data = k->use->first_data;
+	usec_t data = k->use.first_data;
 	usec_t at = data ? data + REKEY_DATA : k->made + REKEY_CONTROL;
 
 	return k->initiator ? at : at + REKEY_RESPONDER;
@@ -74,5 +63,5 @@ usec_t slot_rekey_at(const struct key_slot *k)
 
 bool slot_wants_rekey(const struct key_slot *k, usec_t now)
 {
-	return now >= slot_rekey_at(k) || k->use->sent >= slot_messages_max(k) / 2;
+	return now >= slot_rekey_at(k) || k->use.sent >= slot_messages_max(k) / 2;
 }

@@ -19,7 +19,7 @@ static void tell_paths(const struct session *s, struct p2p_peer_info *out, usec_
 		out->paths[out->path_count++] = (struct p2p_path_info){
 			.addr = p->addr, .socket = p->socket, .proven = p->proven,
 			.used = s->up && i == s->paths.used, .rtt = p->rtt,
-			.heard = ago(heard_at(s->use.heard[i]), now),
+			.heard = ago(heard_at(p->heard), now),
 		};
 	}
 }
@@ -31,13 +31,13 @@ static void tell_up(const struct session *s, struct p2p_peer_info *out, usec_t n
 	out->ring_hops = s->kind == P2P_PATH_RING ? s->ring_hops : 0;
 	out->role = ring_role(s->p->ring, &s->peer);
 	out->near = out->role != RING_NONE;
-	out->since = now - s->up_since;
+	out->since = now - heard_at(s->up_since);
 	out->heard = ago(s->use.marks.heard, now);
 	out->rtt = session_rtt(s);
-	out->suite = (uint8_t)s->current->suite;
-	for (size_t i = 0; i < s->attachments.count; i++)
-		if (s->attachments.list[i].state == ATTACH_UP)
-			out->ns_attached |= UINT64_C(1) << s->attachments.list[i].ns;
+	out->suite = s->current->aead.suite;
+	for (size_t i = 0; i < attach_count(s->attachments); i++)
+		if (s->attachments->list[i].state == ATTACH_UP)
+			out->ns_attached |= UINT64_C(1) << s->attachments->list[i].ns;
 }
 
 const struct p2p_sent *p2p_sent(const struct p2p *p)

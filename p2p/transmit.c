@@ -224,9 +224,9 @@ static void proven(struct session *s, const struct way *w, int place, usec_t now
 	s->stale_view |= place != used || !path->invited || path->socket != w->socket;
 	if (!w->routed && addr_equal(&path->addr, &w->from))
 		path->socket = w->socket;
-	channel_set_rtt_hint(s->channel, path->rtt);
+	channel_set_rtt_hint(&s->channel, path->rtt);
 	if (used >= 0 && used != place && !path->invited &&
-	    s->use.heard[used] < heard_unit(path->found))
+	    s->paths.list[used].heard < path->found)
 		paths_fail(&s->paths, used, now);
 	path->invited = true;
 	session_choose(s);
@@ -269,8 +269,8 @@ void transmit_keepalive(struct session *s, usec_t now)
 	wr_u8(&w, CONTROL_KEEPALIVE);
 	count = wr_room(&w, 1);
 	*count = 0;
-	for (size_t i = 0; i < s->attachments.count; i++) {
-		const struct attachment *a = &s->attachments.list[i];
+	for (size_t i = 0; i < attach_count(s->attachments); i++) {
+		const struct attachment *a = &s->attachments->list[i];
 
 		if (a->state != ATTACH_UP || !s->p->ns[a->ns].revocation)
 			continue;

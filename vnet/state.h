@@ -47,7 +47,7 @@ struct vnet {
 	unsigned query_count, ping_count;
 	uint64_t next_op;
 	uint16_t ping_seq;
-	struct drops reported; /* what the log has told of */
+	struct drops *reported; /* what the log has told of; NULL: nothing yet */
 	usec_t report_at;
 };
 

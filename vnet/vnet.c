@@ -263,6 +263,7 @@ void vnet_free(struct vnet *v)
 	flows_fini(&v->flows);
 	peers_fini(&v->peers);
 	fence_fini(&v->fence);
+	free(v->reported);
 	free(v);
 }
 
@@ -287,20 +288,23 @@ static void expire_held(struct vnet *v, usec_t now)
 /* One line a minute at most about what was dropped since the last. */
 static void report(struct vnet *v, usec_t now)
 {
+	static const struct drops none;
 	char line[512];
 	int len = 0;
 
 	if (now < v->report_at ||
-	    memcmp(&v->reported, &v->lane.drops, sizeof(v->reported)) == 0)
+	    memcmp(v->reported ? v->reported : &none, &v->lane.drops, sizeof(none)) == 0)
 		return;
+	if (!v->reported)
+		v->reported = mem_new(sizeof(*v->reported));
 	for (int d = 1; d < DROP_REASON_COUNT && len < (int)sizeof(line); d++) {
-		uint64_t n = v->lane.drops.count[d] - v->reported.count[d];
+		uint64_t n = v->lane.drops.count[d] - v->reported->count[d];
 
 		if (n)
 			len += snprintf(line + len, sizeof(line) - (size_t)len, " %s %llu",
 					drop_name((enum drop)d), (unsigned long long)n);
 	}
-	v->reported = v->lane.drops;
+	*v->reported = v->lane.drops;
 	v->report_at = now + REPORT_GAP;
 	log_info(v->cfg.log, "%s: frames dropped:%s", v->cfg.name, line);
 }

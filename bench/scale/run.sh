@@ -11,6 +11,7 @@ set -eu
 : "${SEED:=1}" "${SEEDS:=1..20}" "${SCALE_OUT:=$SRCDIR/docs/evidence}"
 here=$SRCDIR/bench/scale
 results=$SCALE_OUT/scale.jsonl
+export GLIBC_TUNABLES="${GLIBC_TUNABLES:-glibc.malloc.hugetlb=1}" # see vpnsim(1)
 
 quick='grow-100 grow-1000 lookup partition churn-short restart idle-100 whole-300 junk junk-150
 	drops misroutes lies'

@@ -9,16 +9,16 @@
 #include "p2p/channel_impl.h"
 #include "tests/fuzz/fuzz.h"
 
-static void on_emit(void *ctx, const uint8_t *plain, size_t len)
+static void on_emit(struct channel *c, const uint8_t *plain, size_t len)
 {
-	(void)ctx;
+	(void)c;
 	assert(len > 1 && len <= SEGMENT_HEAD + CHANNEL_SEGMENT_MAX);
 	assert(plain[0] == CHANNEL_KIND_SEGMENT || plain[0] == CHANNEL_KIND_ACK);
 }
 
-static void on_message(void *ctx, uint8_t service, const uint8_t *msg, size_t len)
+static void on_message(struct channel *c, uint8_t service, const uint8_t *msg, size_t len)
 {
-	(void)ctx;
+	(void)c;
 	(void)service;
 	(void)msg;
 	assert(len > 0 && len <= CHANNEL_MESSAGE_MAX);
@@ -39,11 +39,12 @@ static void step(struct channel *c, uint8_t op, struct rd r, usec_t now)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static const uint8_t msg[5000];
-	struct channel_env env = { NULL, on_emit, on_message };
-	struct channel *c = channel_new(&env);
+	static const struct channel_env env = { on_emit, on_message };
+	struct channel at, *c = &at;
 	struct rd in = rd_of(data, len);
 	usec_t now = SEC(1);
 
+	channel_init(c, &env);
 	for (int i = 0; i < 6; i++)
 		(void)channel_send(c, 1, msg, i % 2 ? sizeof(msg) : 10, now);
 	while (rd_left(&in) >= 2) {
@@ -57,6 +58,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	for (int i = 0; i < 1000 && channel_deadline(c) != USEC_NEVER; i++)
 		channel_tick(c, now = channel_deadline(c));
 	assert(channel_is_dead(c) || channel_is_idle(c));
-	channel_free(c);
+	channel_fini(c);
 	return 0;
 }

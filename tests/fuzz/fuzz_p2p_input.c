@@ -20,7 +20,7 @@ struct lab {
 	struct p2p *p;
 	struct key_pair self, peer;
 	struct key_slot *slot;
-	struct aead *peer_send; /* what the peer seals with */
+	struct aead peers; /* what the peer seals with */
 	uint64_t count;
 	uint32_t sequence; /* of its segments */
 	uint32_t drawn;
@@ -99,7 +99,7 @@ static void lab_open(struct lab *lab)
 	paths_prove(&s->paths, paths_add(&s->paths, &peer_addr, 0, true, lab->now), 1, lab->now);
 	session_initiated(s, lab->slot, lab->now);
 	session_settle(lab->p, lab->now);
-	lab->peer_send = aead_new(r.suite, r.receive_key);
+	aead_init(&lab->peers, r.suite, r.receive_key, r.send_key);
 }
 
 static bool is_up(const struct lab *lab)
@@ -123,7 +123,7 @@ static void sealed(struct lab *lab, uint8_t type, uint32_t tag, const uint8_t *p
 	wr_u32(&w, lab->slot->index);
 	wr_u64(&w, lab->count);
 	wr_copy(&w, plain, len);
-	aead_seal(lab->peer_send, lab->count++, pkt, PACKET_HEADER_LEN, pkt + PACKET_HEADER_LEN,
+	aead_seal(&lab->peers, lab->count++, pkt, PACKET_HEADER_LEN, pkt + PACKET_HEADER_LEN,
 		  len);
 	f.len = (uint32_t)(len + PACKET_OVERHEAD);
 	f.data = f.store + FRAME_HEAD;
@@ -171,7 +171,7 @@ static void op_probe(struct lab *lab, const uint8_t *b, size_t len)
 static void op_data(struct lab *lab, const uint8_t *b, size_t len)
 {
 	const struct session *s = session_find(lab->p, &lab->peer.pub);
-	const struct attachment *a = s ? attach_find(&s->attachments, 0) : NULL;
+	const struct attachment *a = s ? attach_find(s->attachments, 0) : NULL;
 
 	sealed(lab, PACKET_IP, a ? a->tag_in : 1, b, len);
 }
@@ -240,7 +240,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		assert(lab.p->sessions.count <= P2P_SESSIONS_MAX && lab.p->later_count <= LATER_MAX);
 		assert(lab.p->view.slots.count <= 4 * lab.p->sessions.count);
 	}
-	aead_free(lab.peer_send);
+	aead_fini(&lab.peers);
 	p2p_free(lab.p, lab.now);
 	return 0;
 }

@@ -345,7 +345,7 @@ static inline bool net_data(struct net *n, int from, int to)
 	struct node *node = &n->nodes[from];
 	struct frame f = { .verdict = FRAME_TO_PEER, .type = PACKET_IP, .len = 100 }, *fs = &f;
 	const struct session *s = net_session(n, from, to);
-	const struct attachment *a = s ? attach_find(&s->attachments, 0) : NULL;
+	const struct attachment *a = s ? attach_find(s->attachments, 0) : NULL;
 
 	if (!a || a->state != ATTACH_UP)
 		return false;

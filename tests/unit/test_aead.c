@@ -10,26 +10,26 @@ static void one_vector(char *word[])
 	struct bytes key = bytes_of(word[2]), nonce = bytes_of(word[3]), ad = bytes_of(word[4]);
 	struct bytes msg = bytes_of(word[5]), ct = bytes_of(word[6]), tag = bytes_of(word[7]);
 	bool valid = strcmp(word[1], "valid") == 0, opened;
-	struct aead *a;
+	struct aead a;
 	struct bytes x;
 
 	CHECK_EQ_INT(key.len, AEAD_KEY_LEN);
 	CHECK_EQ_INT(nonce.len, 12);
 	CHECK_EQ_INT(tag.len, AEAD_TAG_LEN);
-	a = aead_new(suite, key.b);
+	aead_init(&a, suite, key.b, key.b);
 	x = ct;
 	memcpy(x.b + x.len, tag.b, AEAD_TAG_LEN);
-	opened = aead_open_nonce(a, nonce.b, ad.b, ad.len, x.b, x.len + AEAD_TAG_LEN);
+	opened = aead_open_nonce(&a, nonce.b, ad.b, ad.len, x.b, x.len + AEAD_TAG_LEN);
 	CHECK(opened == valid);
 	if (opened)
 		CHECK_MEM(x.b, msg.b, msg.len);
 	x = msg;
-	aead_seal_nonce(a, nonce.b, ad.b, ad.len, x.b, x.len);
+	aead_seal_nonce(&a, nonce.b, ad.b, ad.len, x.b, x.len);
 	CHECK((memcmp(x.b, ct.b, ct.len) == 0 && memcmp(x.b + x.len, tag.b, AEAD_TAG_LEN) == 0) ==
 	      valid);
 	accepted += opened;
 	refused += !opened;
-	aead_free(a);
+	aead_fini(&a);
 }
 
 static void run_file(enum aead_suite s, const char *name, unsigned valid, unsigned invalid)
@@ -84,21 +84,22 @@ static void test_aead_answers_its_own_copies_of_vectors(void)
 	CHECK_EQ_INT(accepted, aead_has_aes() ? 3 : 2);
 }
 
-/* What both ends have: different objects with one key. */
+/* What both ends have: what one seals with, the other opens with. */
 static void for_suites(void (*run)(struct aead *seal, struct aead *open))
 {
-	static const uint8_t key[AEAD_KEY_LEN] = { 7, 1, 9 };
+	static const uint8_t key[AEAD_KEY_LEN] = { 7, 1, 9 }, other[AEAD_KEY_LEN] = { 7, 1, 8 };
 
 	for (int s = AEAD_AES256_GCM; s <= AEAD_CHACHA20_POLY1305; s++) {
-		struct aead *a, *b;
+		struct aead a, b;
 
 		if (s == AEAD_AES256_GCM && !aead_has_aes())
 			continue;
-		a = aead_new((enum aead_suite)s, key);
-		b = aead_new((enum aead_suite)s, key);
-		run(a, b);
-		aead_free(a);
-		aead_free(b);
+		aead_init(&a, (enum aead_suite)s, key, other);
+		aead_init(&b, (enum aead_suite)s, other, key);
+		run(&a, &b);
+		aead_fini(&a);
+		aead_fini(&b);
+		CHECK(!a.suite && !b.suite);
 	}
 }
 
@@ -167,6 +168,20 @@ static void test_aead_changed_bit_counter_or_length_is_refused(void)
 	for_suites(flip_everything);
 }
 
+static void own_packet(struct aead *one, struct aead *other)
+{
+	uint8_t buf[8 + AEAD_TAG_LEN] = { 1 };
+
+	(void)other;
+	aead_seal(one, 1, NULL, 0, buf, 8);
+	CHECK(!aead_open(one, 1, NULL, 0, buf, sizeof(buf)));
+}
+
+static void test_aead_a_packet_of_our_own_does_not_open(void)
+{
+	for_suites(own_packet);
+}
+
 static void both_ways(struct aead *one, struct aead *other)
 {
 	uint8_t a[20 + AEAD_TAG_LEN], b[20 + AEAD_TAG_LEN], plain[20];
@@ -210,6 +225,7 @@ static const struct test tests[] = {
 	TEST(test_aead_answers_its_own_copies_of_vectors),
 	TEST(test_aead_every_length_comes_back_in_place),
 	TEST(test_aead_changed_bit_counter_or_length_is_refused),
+	TEST(test_aead_a_packet_of_our_own_does_not_open),
 	TEST(test_aead_directions_do_not_disturb_one_another),
 	TEST(test_aead_nonce_is_four_zero_bytes_and_the_counter_big_endian),
 };

@@ -22,7 +22,7 @@ struct packet {
 struct side {
 	struct net *net;
 	uint8_t index;
-	struct channel *ch;
+	struct channel ch[1];
 	uint32_t sent, received; /* messages */
 	uint64_t emitted, acks;
 	bool in_order;
@@ -61,9 +61,9 @@ static void put(struct net *n, uint8_t to, const uint8_t *bytes, size_t len)
 	n->link[n->count++] = p;
 }
 
-static void on_emit(void *ctx, const uint8_t *plain, size_t len)
+static void on_emit(struct channel *c, const uint8_t *plain, size_t len)
 {
-	struct side *s = ctx;
+	struct side *s = container_of(c, struct side, ch);
 
 	CHECK(len <= SEGMENT_HEAD + CHANNEL_SEGMENT_MAX);
 	s->emitted++;
@@ -94,10 +94,10 @@ static void fill(uint8_t *out, size_t len, uint32_t k)
 		out[i] = (uint8_t)(k * 31 + i * 7 + (i >> 8));
 }
 
-static void on_message(void *ctx, uint8_t service, const uint8_t *msg, size_t len)
+static void on_message(struct channel *c, uint8_t service, const uint8_t *msg, size_t len)
 {
 	static uint8_t want[CHANNEL_MESSAGE_MAX];
-	struct side *s = ctx;
+	struct side *s = container_of(c, struct side, ch);
 	uint32_t k = s->received++;
 
 	fill(want, size_of(k), k);
@@ -110,10 +110,10 @@ static void net_open(struct net *n, uint64_t seed, uint32_t start)
 	*n = (struct net){ .rng = seed, .delay = MSEC(20), .now = SEC(5) };
 	for (uint8_t i = 0; i < 2; i++) {
 		struct side *s = &n->side[i];
-		struct channel_env env = { s, on_emit, on_message };
+		static const struct channel_env env = { on_emit, on_message };
 
 		*s = (struct side){ .net = n, .index = i, .in_order = true };
-		s->ch = channel_new(&env);
+		channel_init(s->ch, &env);
 		channel_start_at(s->ch, start, start);
 	}
 }
@@ -123,7 +123,7 @@ static void net_close(struct net *n)
 	for (size_t i = 0; i < n->count; i++)
 		free(n->link[i]);
 	for (int i = 0; i < 2; i++)
-		channel_free(n->side[i].ch);
+		channel_fini(n->side[i].ch);
 }
 
 static void arrive(struct net *n, const struct packet *p)

@@ -8,7 +8,7 @@
 #include "tests/check.h"
 
 struct probe {
-	struct channel *ch;
+	struct channel ch[1];
 	unsigned segments, acks, riders, messages;
 	uint32_t last_seq, ack_next;
 	uint64_t ack_map;
@@ -16,9 +16,9 @@ struct probe {
 	size_t len;
 };
 
-static void probe_emit(void *ctx, const uint8_t *plain, size_t len)
+static void probe_emit(struct channel *c, const uint8_t *plain, size_t len)
 {
-	struct probe *p = ctx;
+	struct probe *p = container_of(c, struct probe, ch);
 	struct rd r = rd_of(plain, len);
 
 	if (rd_u8(&r) == CHANNEL_KIND_SEGMENT) {
@@ -39,9 +39,9 @@ static void probe_emit(void *ctx, const uint8_t *plain, size_t len)
 	CHECK(rd_done(&r));
 }
 
-static void probe_message(void *ctx, uint8_t service, const uint8_t *msg, size_t len)
+static void probe_message(struct channel *c, uint8_t service, const uint8_t *msg, size_t len)
 {
-	struct probe *p = ctx;
+	struct probe *p = container_of(c, struct probe, ch);
 
 	(void)msg;
 	p->messages++;
@@ -51,10 +51,10 @@ static void probe_message(void *ctx, uint8_t service, const uint8_t *msg, size_t
 
 static void probe_open(struct probe *p)
 {
-	struct channel_env env = { p, probe_emit, probe_message };
+	static const struct channel_env env = { probe_emit, probe_message };
 
 	*p = (struct probe){ 0 };
-	p->ch = channel_new(&env);
+	channel_init(p->ch, &env);
 }
 
 static bool segment(struct probe *p, uint8_t flags, uint8_t service, uint32_t seq, size_t len)
@@ -112,7 +112,7 @@ static void test_sizes_outside_the_bounds_are_refused_by_send(void)
 		CHECK_EQ_INT(channel_send(p.ch, 1, msg, CHANNEL_MESSAGE_MAX, 0), 0);
 	CHECK_EQ_INT(channel_send(p.ch, 1, msg, 1, 0), -ENOBUFS);
 	CHECK_EQ_INT(p.segments, WINDOW_START);
-	channel_free(p.ch);
+	channel_fini(p.ch);
 }
 
 static void test_tiny_messages_are_bounded_in_number(void)
@@ -124,7 +124,7 @@ static void test_tiny_messages_are_bounded_in_number(void)
 	while (sent < 10000 && channel_send(p.ch, 1, (const uint8_t *)"x", 1, 0) == 0)
 		sent++;
 	CHECK_EQ_INT(sent, QUEUE_MESSAGES_MAX);
-	channel_free(p.ch);
+	channel_fini(p.ch);
 }
 
 static void test_an_acknowledgement_of_what_was_never_sent_is_malformed(void)
@@ -143,7 +143,7 @@ static void test_an_acknowledgement_of_what_was_never_sent_is_malformed(void)
 	CHECK(channel_is_idle(p.ch));
 	CHECK(!ack(&p, 1, 1, 1000));
 	CHECK(ack(&p, 0, 0, 1000)); /* an old one, overtaken */
-	channel_free(p.ch);
+	channel_fini(p.ch);
 }
 
 static void test_an_acknowledgement_of_a_wrong_length_is_malformed(void)
@@ -157,7 +157,7 @@ static void test_an_acknowledgement_of_a_wrong_length_is_malformed(void)
 
 		CHECK_EQ_INT(channel_ack(p.ch, &r, 0), len == 12);
 	}
-	channel_free(p.ch);
+	channel_fini(p.ch);
 }
 
 static void test_what_a_bitmap_said_and_the_number_takes_back_is_sent_again(void)
@@ -175,7 +175,7 @@ static void test_what_a_bitmap_said_and_the_number_takes_back_is_sent_again(void
 		channel_tick(p.ch, now = channel_deadline(p.ch));
 	CHECK(channel_is_dead(p.ch));
 	CHECK(p.segments >= CHANNEL_TRIES - 1);
-	channel_free(p.ch);
+	channel_fini(p.ch);
 }
 
 static void test_malformed_segments_change_nothing(void)
@@ -198,7 +198,7 @@ static void test_malformed_segments_change_nothing(void)
 	CHECK_EQ_INT(p.messages, 1);
 	CHECK_EQ_INT(p.service, 9);
 	CHECK_EQ_INT(p.len, 10);
-	channel_free(p.ch);
+	channel_fini(p.ch);
 }
 
 static void test_wrong_flags_inside_a_message_are_malformed(void)
@@ -213,7 +213,7 @@ static void test_wrong_flags_inside_a_message_are_malformed(void)
 	CHECK(segment(&p, 2, 4, 1, 10));
 	CHECK_EQ_INT(p.messages, 1);
 	CHECK_EQ_INT(p.len, 20);
-	channel_free(p.ch);
+	channel_fini(p.ch);
 }
 
 static void test_a_held_segment_with_wrong_flags_is_forgotten_when_its_turn_comes(void)
@@ -230,7 +230,7 @@ static void test_a_held_segment_with_wrong_flags_is_forgotten_when_its_turn_come
 	CHECK_EQ_INT(p.ack_map, 1);
 	CHECK(segment(&p, 3, 4, 1, 10)); /* a right one in its place */
 	CHECK_EQ_INT(p.messages, 3);
-	channel_free(p.ch);
+	channel_fini(p.ch);
 }
 
 static void test_a_message_that_never_ends_is_stopped_at_the_bound(void)
@@ -242,9 +242,9 @@ static void test_a_message_that_never_ends_is_stopped_at_the_bound(void)
 	while (seq < 1000 && segment(&p, seq == 0 ? 1 : 0, 1, seq, CHANNEL_SEGMENT_MAX))
 		seq++;
 	CHECK_EQ_INT(seq, CHANNEL_MESSAGE_MAX / CHANNEL_SEGMENT_MAX);
-	CHECK(!p.ch->rx.whole || p.ch->rx.whole->size <= CHANNEL_MESSAGE_MAX);
+	CHECK(!p.ch->rx || !p.ch->rx->whole || p.ch->rx->whole->size <= CHANNEL_MESSAGE_MAX);
 	CHECK_EQ_INT(p.messages, 0);
-	channel_free(p.ch);
+	channel_fini(p.ch);
 }
 
 static void test_a_full_window_out_of_order_is_held_and_delivered(void)
@@ -266,7 +266,7 @@ static void test_a_full_window_out_of_order_is_held_and_delivered(void)
 	channel_tick(p.ch, SEC(1));
 	CHECK_EQ_INT(p.ack_next, CHANNEL_IN_FLIGHT);
 	CHECK_EQ_INT(p.ack_map, 0);
-	channel_free(p.ch);
+	channel_fini(p.ch);
 }
 
 static void test_a_repeated_segment_is_acknowledged_but_not_delivered_again(void)
@@ -280,7 +280,7 @@ static void test_a_repeated_segment_is_acknowledged_but_not_delivered_again(void
 	channel_tick(p.ch, SEC(1));
 	CHECK_EQ_INT(p.acks, 2);
 	CHECK_EQ_INT(p.messages, 1);
-	channel_free(p.ch);
+	channel_fini(p.ch);
 }
 
 static void test_an_acknowledgement_waits_for_three_more_or_80_ms(void)
@@ -303,7 +303,7 @@ static void test_an_acknowledgement_waits_for_three_more_or_80_ms(void)
 	CHECK_EQ_INT(p.ack_next, 4);
 	CHECK(segment(&p, 3, 1, 4, 5)); /* counts anew */
 	CHECK_EQ_INT(channel_deadline(p.ch), owed);
-	channel_free(p.ch);
+	channel_fini(p.ch);
 }
 
 static void test_a_silent_peer_is_dead_after_ten_tries_with_doubling_pauses(void)
@@ -328,7 +328,7 @@ static void test_a_silent_peer_is_dead_after_ten_tries_with_doubling_pauses(void
 	CHECK(channel_is_dead(p.ch));
 	CHECK_EQ_INT(p.segments, CHANNEL_TRIES);
 	CHECK_EQ_INT(channel_deadline(p.ch), USEC_NEVER);
-	channel_free(p.ch);
+	channel_fini(p.ch);
 }
 
 static void test_the_timer_follows_the_measured_rtt_within_its_bounds(void)
@@ -346,7 +346,7 @@ static void test_the_timer_follows_the_measured_rtt_within_its_bounds(void)
 	}
 	CHECK(channel_deadline(p.ch) - SEC(59) > MSEC(80));
 	CHECK(channel_deadline(p.ch) - SEC(59) < MSEC(85));
-	channel_free(p.ch);
+	channel_fini(p.ch);
 }
 
 static void test_an_answer_to_a_repeated_segment_is_no_sample(void)
@@ -359,7 +359,7 @@ static void test_an_answer_to_a_repeated_segment_is_no_sample(void)
 	CHECK(ack(&p, 1, 0, MSEC(251)));
 	CHECK(channel_is_idle(p.ch));
 	CHECK_EQ_INT(channel_rtt(p.ch), 0);
-	channel_free(p.ch);
+	channel_fini(p.ch);
 }
 
 static void test_an_acknowledgement_rides_on_a_segment_that_goes_the_other_way(void)
@@ -383,7 +383,7 @@ static void test_an_acknowledgement_rides_on_a_segment_that_goes_the_other_way(v
 	channel_tick(p.ch, SEC(1) + MSEC(82));
 	CHECK_EQ_INT(p.acks, 1);
 	CHECK_EQ_INT(p.ack_next, 2);
-	channel_free(p.ch);
+	channel_fini(p.ch);
 }
 
 static void test_an_acknowledgement_that_tells_of_a_hole_does_not_ride(void)
@@ -402,7 +402,7 @@ static void test_an_acknowledgement_that_tells_of_a_hole_does_not_ride(void)
 	say(&p, SEC(1));
 	CHECK_EQ_INT(p.riders, 1);
 	CHECK_EQ_INT(p.ack_next, 2);
-	channel_free(p.ch);
+	channel_fini(p.ch);
 }
 
 static void test_a_repeated_segment_brings_the_newest_acknowledgement(void)
@@ -414,12 +414,12 @@ static void test_a_repeated_segment_brings_the_newest_acknowledgement(void)
 	CHECK(segment(&p, 3, 1, 0, 5));
 	channel_tick(p.ch, SEC(1) + MSEC(80));
 	CHECK(segment(&p, 3, 1, 1, 5));
-	p.ch->tx.busy->timer = SEC(1) + MSEC(60); /* before that acknowledgement is due */
+	p.ch->tx->timer = SEC(1) + MSEC(60); /* before that acknowledgement is due */
 	channel_tick(p.ch, SEC(1) + MSEC(60));
 	CHECK_EQ_INT(p.segments, 2);
 	CHECK_EQ_INT(p.riders, 1);
 	CHECK_EQ_INT(p.ack_next, 2);
-	channel_free(p.ch);
+	channel_fini(p.ch);
 }
 
 static void test_an_acknowledgement_that_rode_in_counts_like_any(void)
@@ -445,7 +445,7 @@ static void test_an_acknowledgement_that_rode_in_counts_like_any(void)
 	CHECK(rider(&p, 2, 2, SEC(1) + MSEC(34)));
 	CHECK(!channel_is_idle(p.ch));
 	CHECK_EQ_INT(p.messages, 3);
-	channel_free(p.ch);
+	channel_fini(p.ch);
 }
 
 static void test_a_segment_that_acknowledges_what_was_never_sent_is_malformed(void)
@@ -463,7 +463,7 @@ static void test_a_segment_that_acknowledges_what_was_never_sent_is_malformed(vo
 	CHECK(!channel_is_idle(p.ch));			 /* a segment that is refused */
 	CHECK(rider(&p, 0, 1, SEC(1)));
 	CHECK(channel_is_idle(p.ch));
-	channel_free(p.ch);
+	channel_fini(p.ch);
 }
 
 static const struct test tests[] = {

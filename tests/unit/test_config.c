@@ -43,9 +43,9 @@ static void test_config_with_any_byte_changed_or_missing_is_refused(void)
 	config_make(&cf, 1, 1, 1);
 	CHECK(config_genesis(&cf, &root, &crypto_real));
 	for (size_t i = 0; i < cf.len; i++) {
-		cf.bytes[i] ^= 1;
+		cf.room[i] ^= 1;
 		CHECK(!config_read(&got, cf.bytes, cf.len, &root.pub, NULL, &crypto_real));
-		cf.bytes[i] ^= 1;
+		cf.room[i] ^= 1;
 		CHECK(!config_read(&got, cf.bytes, i, &root.pub, NULL, &crypto_real));
 	}
 	CHECK(!config_read(&got, cf.bytes, cf.len + 1, &root.pub, NULL, &crypto_real));
@@ -89,7 +89,7 @@ static void test_config_member_named_twice_or_badly_certified_is_refused(void)
 static void prove(struct config *cf, const uint8_t *signers, uint8_t count)
 {
 	size_t body = cf->len - (1 + 1 + SIG_LEN);
-	struct wr w = wr_of(cf->bytes + body, sizeof(cf->bytes) - body);
+	struct wr w = wr_of(cf->room + body, sizeof(cf->room) - body);
 
 	wr_u8(&w, count);
 	for (size_t i = 0; i < count; i++) {

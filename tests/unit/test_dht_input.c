@@ -124,7 +124,7 @@ static size_t make(uint8_t out[RECORD_LEN_MAX], uint64_t seq, uint64_t expires, 
 	static const uint8_t body[DHT_BODY_MAX];
 	struct dht_topic t = topic_of("host");
 	struct key_pair signer = pair_of(3);
-	struct record_draft d = { &t, body, len, seq, expires, { 0 } };
+	struct record_draft d = { record_name_of(&t), t.secret, body, len, seq, expires, { 0 } };
 
 	return record_write(out, &d, &signer, &crypto_real);
 }

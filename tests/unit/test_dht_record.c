@@ -30,7 +30,8 @@ static struct dht_topic topic_of(const char *name, const char *secret)
 static size_t make(uint8_t out[RECORD_LEN_MAX], const char *body, const struct key_pair *k)
 {
 	struct dht_topic t = topic_of("host", "secret");
-	struct record_draft d = { .topic = &t, .seq = 5, .expires = WALL + 60 };
+	struct record_draft d = { .name = record_name_of(&t), .secret = t.secret, .seq = 5,
+				  .expires = WALL + 60 };
 
 	d.body = (const uint8_t *)body;
 	d.len = strlen(body);
@@ -96,6 +97,29 @@ static void test_record_does_not_open_under_another_secret_name_or_kind(void)
 	CHECK(!record_name_equal(&a, &b));
 	a = record_name_of(&name);
 	CHECK(!record_name_equal(&a, &b));
+}
+
+static void test_record_the_same_random_bytes_seal_another_version_otherwise(void)
+{
+	struct dht_topic t = topic_of("host", "secret");
+	struct record_draft d = { record_name_of(&t), t.secret, (const uint8_t *)"hello", 5, 5,
+				  WALL + 60, { 9 } };
+	struct key_pair k = pair_of(1);
+	uint8_t one[RECORD_LEN_MAX], other[RECORD_LEN_MAX];
+	struct record a, b;
+
+	CHECK(record_read(&a, one, record_write(one, &d, &k, &crypto_real)));
+	d.seq++;
+	CHECK(record_read(&b, other, record_write(other, &d, &k, &crypto_real)));
+	CHECK_MEM(a.sealed, b.sealed, RECORD_NONCE_LEN);
+	CHECK(memcmp(a.sealed + RECORD_NONCE_LEN, b.sealed + RECORD_NONCE_LEN, 5) != 0);
+	d.seq--;
+	d.expires++;
+	CHECK(record_read(&b, other, record_write(other, &d, &k, &crypto_real)));
+	CHECK(memcmp(a.sealed + RECORD_NONCE_LEN, b.sealed + RECORD_NONCE_LEN, 5) != 0);
+	d.expires--;
+	CHECK(record_read(&b, other, record_write(other, &d, &k, &crypto_real)));
+	CHECK_MEM(a.sealed, b.sealed, a.sealed_len);
 }
 
 /* A holder cannot put somebody's sealed body under a signature of its own. */
@@ -271,6 +295,7 @@ static const struct test tests[] = {
 	TEST(test_record_shows_neither_its_name_nor_its_body),
 	TEST(test_record_of_the_largest_body_fits_and_is_read),
 	TEST(test_record_does_not_open_under_another_secret_name_or_kind),
+	TEST(test_record_the_same_random_bytes_seal_another_version_otherwise),
 	TEST(test_record_sealed_body_signed_again_by_another_does_not_open),
 	TEST(test_record_with_any_byte_changed_is_refused),
 	TEST(test_record_of_any_other_length_is_refused),

@@ -125,7 +125,8 @@ static void put(struct bench *b, uint64_t seq, uint8_t wish, bool spoil)
 	uint8_t bytes[RECORD_LEN_MAX];
 	struct dht_topic t = topic();
 	struct key_pair signer = pair_of(50);
-	struct record_draft d = { &t, (const uint8_t *)"x", 1, seq, WALL + 600, { 0 } };
+	struct record_draft d = { record_name_of(&t), t.secret, (const uint8_t *)"x", 1, seq,
+				  WALL + 600, { 0 } };
 	struct dht_msg m = { .type = DHT_MSG_PUT, .id = 7, .records = 1, .wish = wish };
 
 	m.record[0] = (struct dht_bytes){ bytes, record_write(bytes, &d, &signer, &crypto_real) };

@@ -140,7 +140,58 @@ static void test_grant_ends_by_kind_and_state(void)
 	CHECK(grant_end(&g) == UINT64_MAX);
 }
 
+static void test_grant_shortened_is_restored_from_what_the_reader_knows(void)
+{
+	struct grant g = some_grant();
+	struct grant_known known = { .name = g.name, .owner = g.owner };
+	uint8_t buf[GRANT_MAX], brief[GRANT_MAX], back[GRANT_MAX];
+	size_t len = grant_make(buf, &g, 3), brief_len = grant_shorten(brief, sizeof(brief), buf, len);
+
+	memcpy(known.nsid, g.nsid, NSID_LEN);
+	CHECK_EQ_INT(brief_len, len - 1 - NSID_LEN - (1 + 2 + 4) - KEY_LEN);
+	CHECK_EQ_INT(grant_restore(back, sizeof(back), &known, brief, brief_len), len);
+	CHECK_MEM(back, buf, len);
+	CHECK_EQ_INT(grant_restore(back, len, &known, brief, brief_len), len);
+	CHECK_EQ_INT(grant_restore(back, len - 1, &known, brief, brief_len), 0);
+	CHECK_EQ_INT(grant_shorten(back, brief_len - 1, buf, len), 0);
+	CHECK_EQ_INT(grant_shorten(back, sizeof(back), buf, len - 1), 0);
+	for (size_t i = 0; i < brief_len; i++)
+		CHECK_EQ_INT(grant_restore(back, sizeof(back), &known, brief, i), 0);
+	brief[brief_len] = 0;
+	CHECK_EQ_INT(grant_restore(back, sizeof(back), &known, brief, brief_len + 1), 0);
+}
+
+/* What the owner shortened is nobody else's grant, nor for anything else. */
+static void test_grant_restored_for_another_owner_name_or_namespace_is_refused(void)
+{
+	struct grant g = some_grant(), got;
+	struct grant_known known = { .name = g.name, .owner = g.owner }, other;
+	uint8_t buf[GRANT_MAX], brief[GRANT_MAX];
+	struct config cf;
+	size_t n;
+
+	set_make(&cf);
+	memcpy(known.nsid, g.nsid, NSID_LEN);
+	n = grant_shorten(brief, sizeof(brief), buf, grant_make(buf, &g, 3));
+	for (int i = 0; i < 4; i++) {
+		size_t len;
+
+		other = known;
+		if (i == 1)
+			other.owner = kit_key(8).pub;
+		if (i == 2)
+			other.name = kit_address("10.1.0.8");
+		if (i == 3)
+			other.nsid[0] ^= 1;
+		len = grant_restore(buf, sizeof(buf), &other, brief, n);
+		CHECK(len);
+		CHECK_EQ_INT(grant_verify(&got, buf, len, &cf, &crypto_real), i == 0);
+	}
+}
+
 static const struct test tests[] = {
+	TEST(test_grant_shortened_is_restored_from_what_the_reader_knows),
+	TEST(test_grant_restored_for_another_owner_name_or_namespace_is_refused),
 	TEST(test_grant_of_a_quorum_is_believed),
 	TEST(test_grant_with_any_byte_changed_or_missing_is_refused),
 	TEST(test_grant_of_another_namespace_epoch_or_signer_is_refused),

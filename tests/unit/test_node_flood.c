@@ -40,8 +40,11 @@ static void test_node_grants_are_shown_and_judged_at_a_bounded_rate(void)
 
 static bool has_contact(const struct overlay *o, const struct pubkey *key)
 {
-	for (size_t i = 0; i < o->contact_count; i++)
-		if (key_equal(&o->contacts[i].key, key))
+	struct token_contact all[NODE_CONTACTS_MAX];
+	size_t count = overlay_contacts(o, all);
+
+	for (size_t i = 0; i < count; i++)
+		if (key_equal(&all[i].key, key))
 			return true;
 	return false;
 }
@@ -53,6 +56,7 @@ static void test_node_a_session_alone_displaces_no_contact_an_attachment_does(vo
 	struct overlay *o = k->node[0].n->overlays[0];
 	struct p2p_event e = { .type = P2P_SESSION_UP, .peer = *node_key(k->node[1].n),
 			       .session = 1 };
+	struct token_contact all[NODE_CONTACTS_MAX];
 
 	CHECK(has_contact(o, &e.peer));
 	for (uint8_t i = 0; i < NODE_CONTACTS_MAX; i++) {
@@ -61,7 +65,11 @@ static void test_node_a_session_alone_displaces_no_contact_an_attachment_does(vo
 
 		overlay_learn_contact(o, &key, &a, 1);
 	}
-	CHECK_EQ_INT(o->contact_count, NODE_CONTACTS_MAX);
+	CHECK_EQ_INT(overlay_contacts(o, all), NODE_CONTACTS_MAX);
+	CHECK(key_equal(&all[0].key, &(struct pubkey){ { NODE_CONTACTS_MAX - 1 } }));
+	CHECK(addr_equal(&all[7].addrs[0], &(struct addr){ .ip = ip_v4(0x01020300u), .port = 1 }));
+	CHECK(!overlay_keep_contacts(o, o->contacts, o->contacts_len - 1));
+	CHECK_EQ_INT(overlay_contacts(o, all), NODE_CONTACTS_MAX);
 	CHECK(!has_contact(o, &e.peer));
 	overlay_event(o, &e, k->now);
 	CHECK(!has_contact(o, &e.peer));

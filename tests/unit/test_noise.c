@@ -137,8 +137,8 @@ static void run_vector(const struct vector *v)
 	CHECK_EQ_INT(hash.len, 32);
 	CHECK_MEM(i.n.h, hash.b, 32);
 	CHECK_MEM(r.n.h, hash.b, 32);
-	noise_split(&i.n, ki[0], ki[1]);
-	noise_split(&r.n, kr[0], kr[1]);
+	noise_split(&i.n, &crypto_real, ki[0], ki[1]);
+	noise_split(&r.n, &crypto_real, kr[0], kr[1]);
 	CHECK_MEM(ki, kr, sizeof(ki));
 	run_transport((const uint8_t (*)[32])ki, v);
 }

@@ -117,11 +117,35 @@ static void test_p2p_all_restarting_at_once_make_no_storm(void)
 	net_free(n);
 }
 
+static void test_p2p_addresses_are_told_again_only_when_they_are_others(void)
+{
+	struct net *n = net_new(2);
+	struct addr two[2] = { n->nodes[0].addr, { .ip = ip_v4(0x0a0a0a0a), .port = 9 } };
+	const uint64_t *told = &p2p_sent(n->nodes[0].p)->packets[P2P_SENT_MESSAGE +
+								 SERVICE_ADDRESSES];
+	uint64_t before;
+
+	boot_all(n);
+	net_run(n, SEC(30));
+	before = *told;
+	p2p_set_addresses(n->nodes[0].p, two, 1, n->now);
+	net_run(n, SEC(5));
+	CHECK_EQ_INT(*told, before);
+	p2p_set_addresses(n->nodes[0].p, two, 2, n->now);
+	net_run(n, SEC(5));
+	CHECK_EQ_INT(*told, before + 1);
+	p2p_set_addresses(n->nodes[0].p, two + 1, 1, n->now);
+	net_run(n, SEC(5));
+	CHECK(*told <= before + 2); /* where it is seen is told anyway */
+	net_free(n);
+}
+
 static const struct test tests[] = {
 	TEST(test_p2p_idle_link_costs_less_than_five_bytes_a_second_and_side),
 	TEST(test_p2p_idle_link_of_a_leaf_costs_less_than_three_bytes_a_second_and_side),
 	TEST(test_p2p_new_session_costs_little_and_is_made_once),
 	TEST(test_p2p_all_restarting_at_once_make_no_storm),
+	TEST(test_p2p_addresses_are_told_again_only_when_they_are_others),
 };
 
 int main(void)

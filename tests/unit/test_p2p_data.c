@@ -143,7 +143,7 @@ static void test_p2p_attach_waits_for_our_own_grant(void)
 static void test_p2p_detach_is_told_and_stops_data(void)
 {
 	struct net *n = attached_pair();
-	const struct attachment *a = attach_find(&net_session(n, 1, 0)->attachments, 0);
+	const struct attachment *a = attach_find(net_session(n, 1, 0)->attachments, 0);
 	uint32_t old = a ? a->tag_in : 0;
 
 	p2p_detach(n->nodes[0].p, 0, &n->nodes[1].key.pub, n->now);
@@ -154,21 +154,40 @@ static void test_p2p_detach_is_told_and_stops_data(void)
 	p2p_attach(n->nodes[1].p, 0, &n->nodes[0].key.pub, n->now);
 	net_run(n, SEC(1));
 	CHECK_EQ_INT(events(n, P2P_ATTACHED), 4);
-	a = attach_find(&net_session(n, 1, 0)->attachments, 0);
+	a = attach_find(net_session(n, 1, 0)->attachments, 0);
 	CHECK(a && a->tag_in != old); /* never used twice */
+	net_free(n);
+}
+
+static void test_p2p_only_attached_sessions_are_in_the_view(void)
+{
+	struct net *n = pair();
+
+	CHECK(net_up(n, 0, 1));
+	CHECK_EQ_INT(n->nodes[0].p->view.peers.count, 0);
+	p2p_attach(n->nodes[0].p, 0, &n->nodes[1].key.pub, n->now);
+	net_run(n, SEC(1));
+	CHECK_EQ_INT(n->nodes[0].p->view.peers.count, 1);
+	CHECK(net_data(n, 0, 1) && net_data(n, 1, 0));
+	p2p_detach(n->nodes[0].p, 0, &n->nodes[1].key.pub, n->now);
+	net_run(n, SEC(1));
+	CHECK(net_up(n, 0, 1));
+	CHECK_EQ_INT(n->nodes[0].p->view.peers.count, 0);
+	CHECK_EQ_INT(n->nodes[1].p->view.peers.count, 0);
+	CHECK(!net_session(n, 0, 1)->current->peer);
 	net_free(n);
 }
 
 static void test_p2p_tags_do_not_repeat(void)
 {
 	static uint8_t seen[1 << 21];
-	struct net *n = pair();
+	struct net *n = attached_pair();
 	struct session *s = net_session(n, 0, 1);
-	uint32_t tag = s->attachments.tag_next;
+	uint32_t tag = s->attachments->tag_next;
 
 	memset(seen, 0, sizeof(seen));
 	for (unsigned i = 0; i < (1 << 24); i++) {
-		tag = (tag + s->attachments.tag_step) & 0xffffff;
+		tag = (tag + s->attachments->tag_step) & 0xffffff;
 		if (seen[tag / 8] & 1 << tag % 8) {
 			CHECK(false);
 			break;
@@ -186,7 +205,7 @@ static void test_p2p_data_under_a_tag_that_is_not_attached_is_dropped(void)
 
 	f.data = f.store + FRAME_HEAD;
 	f.session = s->handle;
-	f.tag = 0xffffff & (attach_find(&s->attachments, 0)->tag_out + 1);
+	f.tag = 0xffffff & (attach_find(s->attachments, 0)->tag_out + 1);
 	p2p_seal(p2p_view(n->nodes[0].p), p2p_lane(n->nodes[0].p, 0), &fs, 1, n->now);
 	CHECK_EQ_INT(f.verdict, FRAME_TO_WIRE);
 	CHECK_EQ_INT(f.len, 60 + 32);
@@ -290,7 +309,7 @@ static void test_p2p_rekey_by_both_at_once_leaves_one_key(void)
 	for (int i = 0; i < 2; i++) {
 		struct session *s = net_session(n, i, 1 - i);
 
-		s->current->use->first_data = n->now - REKEY_DATA - REKEY_RESPONDER;
+		s->current->use.first_data = n->now - REKEY_DATA - REKEY_RESPONDER;
 		session_touch(s);
 		session_settle(n->nodes[i].p, n->now);
 	}
@@ -344,9 +363,9 @@ static void test_p2p_message_limit_of_a_key_asks_for_a_new_one_and_then_refuses(
 	struct key_slot *k = net_session(n, 0, 1)->current;
 	uint32_t first = k->index;
 
-	k->use->sent = slot_messages_max(k);
+	k->use.sent = slot_messages_max(k);
 	CHECK(!net_data(n, 0, 1));
-	k->use->sent = slot_messages_max(k) / 2;
+	k->use.sent = slot_messages_max(k) / 2;
 	CHECK(net_data(n, 0, 1));
 	net_run(n, SEC(17));
 	CHECK(net_session(n, 0, 1)->current->index != first);
@@ -440,6 +459,7 @@ static const struct test tests[] = {
 	TEST(test_p2p_attach_with_a_bad_grant_is_refused),
 	TEST(test_p2p_attach_waits_for_our_own_grant),
 	TEST(test_p2p_detach_is_told_and_stops_data),
+	TEST(test_p2p_only_attached_sessions_are_in_the_view),
 	TEST(test_p2p_tags_do_not_repeat),
 	TEST(test_p2p_data_under_a_tag_that_is_not_attached_is_dropped),
 	TEST(test_p2p_open_leaves_control_packets_untouched),

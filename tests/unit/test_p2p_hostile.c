@@ -1,6 +1,7 @@
 /* test_p2p_hostile.c - what holders of the overlay key, and nothing more, can do to a node. */
 #include "p2p/p2p.h"
 
+#include "p2p/connect.h"
 #include "p2p/handshake.h"
 #include "p2p/route.h"
 #include "p2p/transmit.h"
@@ -196,7 +197,7 @@ static void test_p2p_a_stream_of_proposals_is_not_judged_without_bound(void)
 	net_run(n, SEC(2));
 	s = net_session(n, 0, 1);
 	for (unsigned i = 0; i < 1000; i++) {
-		channel_send(s->channel, SERVICE_ATTACH, msg, sizeof(msg), n->now);
+		channel_send(&s->channel, SERVICE_ATTACH, msg, sizeof(msg), n->now);
 		session_touch(s);
 	}
 	session_settle(n->nodes[0].p, n->now);

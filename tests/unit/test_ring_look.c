@@ -183,7 +183,9 @@ static void test_our_links_are_told_when_they_changed_and_to_all_every_two_minut
 	open_script(&s);
 	for (int k = 1; k < 6; k++)
 		up(&s, k);
-	run(&s, SEC(6));
+	run(&s, SEC(11));
+	CHECK_EQ_INT(s.types[MSG_LINKS], 0); /* there will soon be more to tell */
+	run(&s, SEC(8));
 	CHECK_EQ_INT(s.types[MSG_LINKS], 5);
 	up(&s, 6);
 	run(&s, SEC(6));
@@ -205,12 +207,37 @@ static void test_our_links_are_told_when_they_changed_and_to_all_every_two_minut
 	ring_free(s.ring);
 }
 
+/* They tell nothing any more when the ring grows. */
+static void test_how_large_the_ring_is_is_not_taken_from_links_that_nobody_keeps(void)
+{
+	struct script s;
+
+	open_script(&s);
+	for (int k = 1; k < 100; k++)
+		up(&s, k);
+	for (int k = 1; k < 100; k++)
+		if (ring_role(s.ring, &keys[k]) == RING_NONE)
+			say_links(&s, k, 100 + 3 * k, 3);
+	run(&s, MINUTES(5));
+	CHECK(ring_info(s.ring).size >= 40);
+	for (int k = 1; k < 100; k++) {
+		ring_link(s.ring, &keys[k])->accepted = true;
+		say_links(&s, k, 100 + 3 * k, 3);
+	}
+	run(&s, MINUTES(5));
+	CHECK(ring_info(s.ring).size <= 8);
+	for (int k = 1; k < 100; k++)
+		ring_link(s.ring, &keys[k])->accepted = false;
+	ring_free(s.ring);
+}
+
 static const struct test tests[] = {
 	TEST(test_the_next_hop_is_the_link_whose_links_come_nearest),
 	TEST(test_a_link_in_doubt_is_passed_over_while_another_one_is_nearer_than_we_are),
 	TEST(test_packets_that_need_a_direct_link_go_by_direct_links_only),
 	TEST(test_every_way_ends_and_every_hop_is_nearer_whatever_links_claim),
 	TEST(test_links_that_are_told_cost_four_bytes_each_and_a_flood_costs_no_more),
+	TEST(test_how_large_the_ring_is_is_not_taken_from_links_that_nobody_keeps),
 	TEST(test_our_links_are_told_when_they_changed_and_to_all_every_two_minutes_at_most),
 };
 

@@ -68,6 +68,22 @@ static void test_a_shortcut_is_asked_for_linked_and_claimed(void)
 	ring_free(s.ring);
 }
 
+static void test_large_rings_have_three_shortcuts_for_four_doublings(void)
+{
+	static const struct { uint8_t level; size_t total; } want[] = {
+		{ 4, 4 }, { 6, 6 }, { 7, 7 }, { 8, 7 }, { 9, 7 }, { 10, 8 }, { 14, 11 }, { 17, 13 },
+	};
+	struct script s;
+
+	open_linked(&s);
+	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+		s.ring->size = (uint64_t)1 << want[i].level;
+		s.ring->level = want[i].level;
+		CHECK_EQ_INT(ring_info(s.ring).shortcuts_wanted, want[i].total); /* nobody drew us */
+	}
+	ring_free(s.ring);
+}
+
 static void test_half_of_the_shortcuts_are_drawn_and_more_while_others_claim_too_few(void)
 {
 	struct script s;
@@ -232,6 +248,7 @@ static void test_a_lost_shortcut_is_replaced(void)
 
 static const struct test tests[] = {
 	TEST(test_a_shortcut_is_asked_for_linked_and_claimed),
+	TEST(test_large_rings_have_three_shortcuts_for_four_doublings),
 	TEST(test_half_of_the_shortcuts_are_drawn_and_more_while_others_claim_too_few),
 	TEST(test_refused_draws_are_repeated_thrice_and_then_after_growing_pauses),
 	TEST(test_one_that_accepts_and_is_not_linked_in_time_is_forgotten),

@@ -94,6 +94,27 @@ static void test_dummy_dh_with_zero_is_refused(void)
 	CHECK(!c->dh(out, secret, zero));
 }
 
+static void test_dummy_hkdf_depends_on_every_byte_and_its_outputs_differ(void)
+{
+	uint8_t salt[32] = { 0 }, in[32] = { 0 }, out[3][32], again[2][32], other[2][32];
+
+	c->hkdf(out[0], sizeof(out), salt, in, sizeof(in));
+	CHECK(memcmp(out[0], out[1], 32) != 0 && memcmp(out[1], out[2], 32) != 0 &&
+	      memcmp(out[0], out[2], 32) != 0);
+	c->hkdf(again[0], sizeof(again), salt, in, sizeof(in));
+	CHECK_MEM(again, out, sizeof(again));
+	for (size_t i = 0; i < 64; i++) {
+		uint8_t *b = i < 32 ? &salt[i] : &in[i - 32];
+
+		*b ^= 0x80;
+		c->hkdf(other[0], sizeof(other), salt, in, sizeof(in));
+		CHECK(memcmp(other[0], out[0], 32) != 0 && memcmp(other[1], out[1], 32) != 0);
+		*b ^= 0x80;
+	}
+	c->hkdf(other[0], sizeof(other), salt, NULL, 0);
+	CHECK(memcmp(other[0], out[0], 32) != 0);
+}
+
 static void test_dummy_takes_real_key_pairs_too(void)
 {
 	uint8_t seed[SEED_LEN] = { 1 }, secret[32], public[32], sig[SIG_LEN];
@@ -204,6 +225,7 @@ static const struct test tests[] = {
 	TEST(test_dummy_signature_of_halves_that_differ_is_refused),
 	TEST(test_dummy_dh_is_the_same_on_both_sides_and_nowhere_else),
 	TEST(test_dummy_dh_with_zero_is_refused),
+	TEST(test_dummy_hkdf_depends_on_every_byte_and_its_outputs_differ),
 	TEST(test_dummy_takes_real_key_pairs_too),
 	TEST(test_two_dummies_shake_hands),
 	TEST(test_two_dummies_refuse_a_flipped_bit_anywhere_in_the_noise_messages),

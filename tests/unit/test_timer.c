@@ -178,15 +178,16 @@ static void test_timer_that_is_always_due_cannot_hold_the_run_for_ever(void)
 	timers_fini(&w.ts);
 }
 
-/* Every timer knows its place, and no child is before its parent. */
+/* Every timer knows its place, no child is before its parent, no slot is later than its timer, and
+ * the first is right. */
 static bool heap_is_sound(const struct timers *ts)
 {
 	for (size_t i = 1; i <= ts->count; i++) {
-		if (ts->heap[i].timer->place != i || ts->heap[i].at != ts->heap[i].timer->at ||
-		    ts->heap[i].at < ts->heap[i > 1 ? i / 2 : 1].at)
+		if (ts->heap[i].timer->place != i || ts->heap[i].at > ts->heap[i].timer->at ||
+		    ts->heap[i].at < ts->heap[i > 1 ? (i + 2) / 4 : 1].at)
 			return false;
 	}
-	return true;
+	return !ts->count || ts->heap[1].at == ts->heap[1].timer->at;
 }
 
 static void test_timer_heap_stays_sound_through_random_sets_and_cancels(void)
@@ -212,6 +213,58 @@ static void test_timer_heap_stays_sound_through_random_sets_and_cancels(void)
 	timers_fini(&w.ts);
 }
 
+#define ALARMS 40
+
+/* The one that is to fire first, by looking at all; NULL: none. */
+static struct alarm *first_of(struct alarm *a, const unsigned *set_as)
+{
+	struct alarm *first = NULL;
+
+	for (int i = 0; i < ALARMS; i++)
+		if (timer_is_set(&a[i].t) &&
+		    (!first || a[i].t.at < first->t.at ||
+		     (a[i].t.at == first->t.at && set_as[i] < set_as[first->name])))
+			first = &a[i];
+	return first;
+}
+
+static void test_timer_put_off_again_and_again_fires_as_if_moved_at_once(void)
+{
+	static struct world w;
+	static struct alarm a[ALARMS];
+	unsigned set_as[ALARMS] = { 0 };
+	uint32_t s = 7, fired = 0;
+
+	alarms_make(&w, a, ALARMS);
+	for (unsigned step = 1; step < 20000; step++) {
+		usec_t now = step / 4;
+		int i = (int)((s = s * 1664525u + 1013904223u) >> 8) % ALARMS;
+		const struct alarm *first;
+
+		if (s >> 28 == 0)
+			timer_cancel(&w.ts, &a[i].t);
+		else
+			timer_set(&w.ts, &a[i].t, now + (s >> 20) % (s & 0x80 ? 4 : 64));
+		set_as[i] = step;
+		while ((first = first_of(a, set_as)) && first->t.at <= now) {
+			usec_t at = first->t.at;
+			int count = w.count;
+
+			CHECK_EQ_INT(timers_next(&w.ts), at);
+			timer_set(&w.ts, &a[(first->name + 1) % ALARMS].t, now + 100);
+			set_as[(first->name + 1) % ALARMS] = step;
+			timers_run(&w.ts, at);
+			CHECK(w.count > count && w.fired[count] == first->name);
+			w.count = 0;
+			fired++;
+		}
+		CHECK(timers_next(&w.ts) == (first ? first->t.at : USEC_NEVER));
+	}
+	CHECK(fired > 1000);
+	CHECK(heap_is_sound(&w.ts));
+	timers_fini(&w.ts);
+}
+
 static const struct test tests[] = {
 	TEST(test_timer_nothing_set_means_never),
 	TEST(test_timer_due_ones_fire_in_order_of_time_and_the_others_wait),
@@ -221,6 +274,7 @@ static const struct test tests[] = {
 	TEST(test_timer_may_cancel_another_while_firing),
 	TEST(test_timer_set_while_firing_fires_in_the_same_run_when_due),
 	TEST(test_timer_that_is_always_due_cannot_hold_the_run_for_ever),
+	TEST(test_timer_put_off_again_and_again_fires_as_if_moved_at_once),
 	TEST(test_timer_heap_stays_sound_through_random_sets_and_cancels),
 };
 
