@@ -12,7 +12,8 @@
 
 #include "cmd/node_internal.h"
 
-#define CONTACTS_LEN_MAX (NODE_CONTACTS_MAX * sizeof(struct token_contact)) /* encoded they are shorter */
+/* Encoded they are shorter than that. */
+#define CONTACTS_LEN_MAX (NODE_CONTACTS_MAX * sizeof(struct token_contact))
 
 static void env_send(void *ctx, uint8_t socket, const struct addr *to, const uint8_t *pkt, size_t len)
 {

@@ -88,9 +88,12 @@ static void remember(struct sim_values *v, const uint8_t *value, size_t len)
 
 static struct shared *find_shared(const struct sim_values *v, const uint8_t *value, size_t len)
 {
-	for (size_t i = 0; i < VALUES_MAX; i++)
-		if (v->slot[i] && v->slot[i]->len == len && memcmp(v->slot[i]->bytes, value, len) == 0)
-			return v->slot[i];
+	for (size_t i = 0; i < VALUES_MAX; i++) {
+		struct shared *s = v->slot[i];
+
+		if (s && s->len == len && memcmp(s->bytes, value, len) == 0)
+			return s;
+	}
 	return NULL;
 }
 
