@@ -52,7 +52,8 @@ struct frame_pool {
 
 void frame_pool_init(struct frame_pool *p, size_t count);
 void frame_pool_fini(struct frame_pool *p);
-struct frame *frame_get(struct frame_pool *p); /* empty, FRAME_HEAD of head room; NULL when none is left */
+/* Empty, with FRAME_HEAD of head room; NULL when none is left. */
+struct frame *frame_get(struct frame_pool *p);
 void frame_put(struct frame_pool *p, struct frame *f);
 
 static inline void frame_drop(struct frame *f, enum drop why)

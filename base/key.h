@@ -2,8 +2,8 @@
  *
  * A node's identity is one Ed25519 key pair whose public key has its sign bit 0, so that the
  * X25519 form used by handshakes names exactly one Ed25519 key (DESIGN 12.15). The node id is the
- * first 160 bits of BLAKE2b(public key) and serves for distance only: equality is always on the key.
- * Every hash and signature starts with a label of its own, so that bytes made for one purpose
+ * first 160 bits of BLAKE2b(public key) and serves for distance only: equality is always on the
+ * key. Every hash and signature starts with a label of its own, so that bytes made for one purpose
  * never serve another. No function here draws randomness: seeds are handed in. */
 #ifndef BASE_KEY_H
 #define BASE_KEY_H

@@ -1,4 +1,5 @@
-/* config.h - the options of vpnd: command line first, then the configuration file, then defaults. */
+/* config.h - the options of vpnd: command line first, then the configuration file, then
+ * defaults. */
 #ifndef CMD_CONFIG_H
 #define CMD_CONFIG_H
 

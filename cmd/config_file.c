@@ -1,4 +1,5 @@
-/* config_file.c - the configuration file: `name = value` lines as libinih reads them, and --help. */
+/* config_file.c - the configuration file: `name = value` lines as libinih reads them, and
+ * --help. */
 #include "cmd/config.h"
 
 #include <errno.h>

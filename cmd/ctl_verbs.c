@@ -180,7 +180,8 @@ static void run_wait(struct request *r)
 }
 
 /* Verbs of one argument. */
-static void with_arg(struct request *r, const char *what, void (*answer)(json_t *, const struct node_notice *),
+static void with_arg(struct request *r, const char *what,
+		     void (*answer)(json_t *, const struct node_notice *),
 		     void (*verb)(struct node *, uint64_t, const char *, const char *, usec_t))
 {
 	const char *arg = request_arg(r, 0);

@@ -1,8 +1,8 @@
 /* daemon_internal.h - what the files cmd/daemon*.c share. Nobody else includes it.
  *
  * Everything that libuv calls does its work on the node and returns; what every entry may have
- * left behind (notices, an earlier deadline, a full socket) is settled in one place, before the loop
- * sleeps: daemon_settle. So verbs called from anywhere need no second call. */
+ * left behind (notices, an earlier deadline, a full socket) is settled in one place, before the
+ * loop sleeps: daemon_settle. So verbs called from anywhere need no second call. */
 #ifndef CMD_DAEMON_INTERNAL_H
 #define CMD_DAEMON_INTERNAL_H
 

@@ -1,4 +1,5 @@
-/* daemon_io.c - frames between the UDP sockets and the node, in batches; daemon_port.c has the TAPs.
+/* daemon_io.c - frames between the UDP sockets and the node, in batches; daemon_port.c has the
+ * TAPs.
  *
  * A wake-up reads at most DAEMON_ROUNDS batches of one descriptor: full queues are emptied with few
  * system calls, and no descriptor starves the others. Frames go back to the pool before the next

@@ -2,8 +2,8 @@
  *
  * The host hands over large TCP packets uncut: one read for some forty frames, which then travel as
  * one run of equal datagrams. In the other direction TCP segments of one batch that follow each
- * other are joined again before they are written. Frames wait for nothing: what is not joined at the
- * end of its batch is written. */
+ * other are joined again before they are written. Frames wait for nothing: what is not joined at
+ * the end of its batch is written. */
 #include "cmd/daemon_internal.h"
 
 #include <string.h>

@@ -1,9 +1,10 @@
 /* node.h - one node: overlays (p2p and dht) and namespaces (registers, leases, vnet), composed.
  *
- * Verbs are in cmd/node_verbs.h, questions in cmd/node_query.h. Sans-I/O like everything it is made of: vpnd and vpnsim run this same code. Inputs are frames,
- * datagrams, durable answers and verbs; outputs go through `struct node_env`, whose functions
- * queue and never call back in. Asynchronous verbs take an `op` of the caller's choice and end in
- * one notice with that op. Not thread-safe: one thread calls everything. */
+ * Verbs are in cmd/node_verbs.h, questions in cmd/node_query.h. Sans-I/O like everything it is made
+ * of: vpnd and vpnsim run this same code. Inputs are frames, datagrams, durable answers and verbs;
+ * outputs go through `struct node_env`, whose functions queue and never call back in. Asynchronous
+ * verbs take an `op` of the caller's choice and end in one notice with that op. Not thread-safe:
+ * one thread calls everything. */
 #ifndef CMD_NODE_H
 #define CMD_NODE_H
 

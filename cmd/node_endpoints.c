@@ -2,9 +2,9 @@
  *
  * The ring leads to every node by its id, but to no leaf, which stands nowhere in it. So leaves
  * publish their addresses and their links' ids (their agents) under their keys; whoever wants a
- * session with a member and has none after SEEK_WAIT looks for a record, and hands the addresses and
- * one agent after another to p2p, which tries on meanwhile. Full nodes may publish one as well, and
- * do not: it would be one more record in four for next to nothing.
+ * session with a member and has none after SEEK_WAIT looks for a record, and hands the addresses
+ * and one agent after another to p2p, which tries on meanwhile. Full nodes may publish one as well,
+ * and do not: it would be one more record in four for next to nothing.
  *
  * What is published follows the truth at a distance: at most once a minute, looked at when links
  * come and go. A seek is remembered for a while, so that a member that is down is not looked for

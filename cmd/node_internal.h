@@ -62,8 +62,18 @@ struct overlay {
 	size_t agent_count;
 };
 
-enum query_kind { QUERY_ADDRESS, QUERY_DERIVED, QUERY_NAME, QUERY_HOST, QUERY_VERB, QUERY_PING, QUERY_TRACE,
-		  QUERY_KEEPERS, QUERY_ENDPOINTS, QUERY_REVOCATIONS };
+enum query_kind {
+	QUERY_ADDRESS,
+	QUERY_DERIVED,
+	QUERY_NAME,
+	QUERY_HOST,
+	QUERY_VERB,
+	QUERY_PING,
+	QUERY_TRACE,
+	QUERY_KEEPERS,
+	QUERY_ENDPOINTS,
+	QUERY_REVOCATIONS
+};
 
 /* One lookup: in the DHT first, then (addresses and names) at a keeper. */
 struct query {

@@ -1,4 +1,5 @@
-/* node_outbox.c - messages for a peer without a session wait here while p2p makes one: bounded, 5 s. */
+/* node_outbox.c - messages for a peer without a session wait here while p2p makes one: bounded, 5
+ * s. */
 #include "cmd/node.h"
 
 #include <errno.h>

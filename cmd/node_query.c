@@ -109,7 +109,8 @@ static void name_peer(const struct node *n, struct node_peer_info *out)
 	}
 }
 
-bool node_peer_next(const struct node *n, struct node_cursor *at, struct node_peer_info *out, usec_t now)
+bool node_peer_next(const struct node *n, struct node_cursor *at, struct node_peer_info *out,
+		    usec_t now)
 {
 	for (; at->a < NODE_OVERLAYS_MAX; at->a++, at->b = 0) {
 		const struct overlay *o = n->overlays[at->a];

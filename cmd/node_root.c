@@ -1,7 +1,8 @@
 /* node_root.c - what takes an admin's signature: tokens, members, the root key itself.
  *
  * The operation is signed here, with the root key where this node has it, else with the node's own
- * key if the settings name it an admin; keepers check it and answer, and the answer ends the verb. */
+ * key if the settings name it an admin; keepers check it and answer, and the answer ends the
+ * verb. */
 #include "cmd/node.h"
 
 #include <assert.h>
@@ -58,7 +59,8 @@ static void finish_plain(struct ns *s, struct pending_verb *v, const struct regs
 }
 
 /* Submits a governed operation; `text` is what a success says. */
-static void govern(struct ns *s, uint64_t caller, const struct reg_op *req, const char *text, usec_t now)
+static void govern(struct ns *s, uint64_t caller, const struct reg_op *req, const char *text,
+		   usec_t now)
 {
 	struct pending_verb *v = mem_new(sizeof(*v));
 

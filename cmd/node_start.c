@@ -1,11 +1,11 @@
 /* node_start.c - of two copies of one identity the newer lives (DESIGN 12.11).
  *
- * A copied state directory makes two nodes with one key. Each writes (start counter, random nonce of
- * this process) into the register `start:KEY` when it comes up and again every ten minutes or so; keepers take
- * only what is newer; of two with equal counters the first one to write. Whose write is called
- * superseded says so, remembers it durably, stops, and does not start again unless told to take
- * over, so that a service that restarts itself does not play ping-pong. Without a keeper nothing
- * is decided. */
+ * A copied state directory makes two nodes with one key. Each writes (start counter, random nonce
+ * of this process) into the register `start:KEY` when it comes up and again every ten minutes or
+ * so; keepers take only what is newer; of two with equal counters the first one to write. Whose
+ * write is called superseded says so, remembers it durably, stops, and does not start again unless
+ * told to take over, so that a service that restarts itself does not play ping-pong. Without a
+ * keeper nothing is decided. */
 #include "cmd/node.h"
 
 #include <assert.h>

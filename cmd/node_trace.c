@@ -2,8 +2,8 @@
  *
  * TRACE is a service of ROUTED (docs/protocol.md 5.3): a question is answered by the node it is
  * for, with the number of links it came over. Who asks repeats it, so that one lost packet says
- * nothing, and by other ways, so that one dead link does not; four unanswered ones end it. Answers go to the claimed source and are no longer than
- * questions; they are given at a bounded rate. */
+ * nothing, and by other ways, so that one dead link does not; four unanswered ones end it. Answers
+ * go to the claimed source and are no longer than questions; they are given at a bounded rate. */
 #include "cmd/node.h"
 
 #include <assert.h>

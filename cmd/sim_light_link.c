@@ -5,11 +5,11 @@
  * please answer; this is the answer; and the question was a probe.
  *
  * Silence as p2p/keepalive.c: a packet that asks, unanswered for max(200 ms, 4 RTT), puts the link
- * in doubt (the ring passes it over, what it was given goes another way); probes after 1 s and every
- * second; down after 15 s without a word, 4.5 s of them with a question open, which is 20 s on an
- * idle link. A packet that we forward asks when nothing was heard for 1 s: a probe goes along with
- * it. Keepalive after 15 s less up to a tenth. Who began a link ends it when neither side has kept
- * it for 60 s.
+ * in doubt (the ring passes it over, what it was given goes another way); probes after 1 s and
+ * every second; down after 15 s without a word, 4.5 s of them with a question open, which is 20 s
+ * on an idle link. A packet that we forward asks when nothing was heard for 1 s: a probe goes along
+ * with it. Keepalive after 15 s less up to a tenth. Who began a link ends it when neither side has
+ * kept it for 60 s.
  *
  * Left out, and small: loss of messages is not repaired (the ring and the DHT repeat themselves),
  * rekeying (0.1 byte a second), handshakes under load. Bounds: LINKS_MAX. */

@@ -101,7 +101,8 @@ static void forward(struct light *l, struct light_link *k, const struct light_ro
 		return;
 	/* A handshake is larger in truth than it is here. */
 	light_link_send(l, k, LIGHT_ROUTED, pkt, wr_len(&w),
-			REAL_ROUTED + (m->service == LIGHT_HANDSHAKE ? REAL_REQUEST - REAL_IP : m->len));
+			REAL_ROUTED +
+				(m->service == LIGHT_HANDSHAKE ? REAL_REQUEST - REAL_IP : m->len));
 	keep_copy(k, m);
 }
 

@@ -1,10 +1,10 @@
 /* sim_light_shake.c - how links of the light actor are made: REQUEST and ACCEPT stand for INIT and
  * RESPONSE, 1 RTT; who accepted is up with the first packet that follows.
  *
- * As p2p/connect.c: REQUEST to the address told, and along the ring 250 ms later (at once when there
- * is no address); again after 1, 1, 2 s; given up 4 s after the fourth. What the ring wants `once`
- * gets one REQUEST, to its address. Nobody is behind a NAT: the
- * answer goes straight to the address that the REQUEST came from, or names when it came routed. */
+ * As p2p/connect.c: REQUEST to the address told, and along the ring 250 ms later (at once when
+ * there is no address); again after 1, 1, 2 s; given up 4 s after the fourth. What the ring wants
+ * `once` gets one REQUEST, to its address. Nobody is behind a NAT: the answer goes straight to the
+ * address that the REQUEST came from, or names when it came routed. */
 #include "cmd/sim_light_impl.h"
 
 #include <assert.h>

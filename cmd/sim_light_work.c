@@ -2,9 +2,9 @@
  *
  * A topic is a number: secret and body follow from it, so that whoever looks it up can judge what
  * comes back. A send is routed to the receiver's id and answered with the links it crossed; the
- * sender repeats it after 0.5, 1 and 2 s, and gives up 4 s after the last; from the third time on by
- * way of another link of its own, since a way that ends at a hole in the ring, or at somebody who
- * drops, ends there each time. How many there are at once is the script's business. */
+ * sender repeats it after 0.5, 1 and 2 s, and gives up 4 s after the last; from the third time on
+ * by way of another link of its own, since a way that ends at a hole in the ring, or at somebody
+ * who drops, ends there each time. How many there are at once is the script's business. */
 #include "cmd/sim_light_impl.h"
 
 #include <errno.h>

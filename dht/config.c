@@ -1,9 +1,9 @@
 /* config.c - keeper configurations: who judges ownership, in a chain signed from the root. See
  * grant.h. docs/protocol.md 7.2, rules R1 and R2.
  *
- * A genesis carries one proof by the root. Every later epoch carries proofs of a quorum of the epoch
- * before, by its epoch keys: those are erased after the hand-over, so an old set cannot name a
- * second successor later. Proofs stand in rising order of their signers. */
+ * A genesis carries one proof by the root. Every later epoch carries proofs of a quorum of the
+ * epoch before, by its epoch keys: those are erased after the hand-over, so an old set cannot name
+ * a second successor later. Proofs stand in rising order of their signers. */
 #include "dht/grant.h"
 
 #include <assert.h>

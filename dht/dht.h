@@ -2,7 +2,8 @@
  *
  * A cache and a meeting place: a holder can withhold a record, never forge one, and nothing here
  * decides who owns what (that is dht/regs.h). Contacts are node keys; how a message reaches a key
- * is the owner's business (session or ring). docs/protocol.md 6; Kademlia (2002) sections 2.1-2.5. */
+ * is the owner's business (session or ring). docs/protocol.md 6; Kademlia (2002) sections
+ * 2.1-2.5. */
 #ifndef DHT_DHT_H
 #define DHT_DHT_H
 

@@ -3,7 +3,8 @@
  * Each has one key of one letter on disk and a version: a change raises it, and while a write is
  * under way the next one waits, so the last write is always the newest. A write that fails or is
  * never answered is repeated. The sixth piece is the mark below which operation numbers may be
- * used. What is held at a start comes from our own disk: signatures of grants were checked before. */
+ * used. What is held at a start comes from our own disk: signatures of grants were checked
+ * before. */
 #include "dht/regs_impl.h"
 
 #include <assert.h>

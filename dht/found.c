@@ -1,5 +1,5 @@
-/* found.c - the records that a lookup is given: each is checked once, and the owner of the lookup hears
- * of each signer's highest only. LOOKUP_CHECKS_MAX signatures, LOOKUP_RECORDS_MAX signers. */
+/* found.c - the records that a lookup is given: each is checked once, and the owner of the lookup
+ * hears of each signer's highest only. LOOKUP_CHECKS_MAX signatures, LOOKUP_RECORDS_MAX signers. */
 #include "dht/found.h"
 
 #include <assert.h>

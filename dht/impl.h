@@ -1,4 +1,5 @@
-/* impl.h - the inside of struct dht: shared by dht.c, answer.c, tend.c, repair.c and shed.c only. */
+/* impl.h - the inside of struct dht: shared by dht.c, answer.c, tend.c, repair.c and shed.c
+ * only. */
 #ifndef DHT_IMPL_H
 #define DHT_IMPL_H
 

@@ -123,9 +123,14 @@ struct keeper_role *keeper_new(const struct keeper_config *cfg, const struct kee
 {
 	struct keeper_role *k = mem_new(sizeof(*k));
 	struct acceptor_env to_acceptor = { k, random_of, persist_of, valued };
-	struct proposer_env to_proposer = { .ctx = k, .random = random_of, .send = to_member, .config = config_now,
-					    .counter = counter_of, .allowed = allowed,
-					    .world = world_of, .done = task_done };
+	struct proposer_env to_proposer = { .ctx = k,
+					    .random = random_of,
+					    .send = to_member,
+					    .config = config_now,
+					    .counter = counter_of,
+					    .allowed = allowed,
+					    .world = world_of,
+					    .done = task_done };
 	uint8_t seed[16];
 
 	k->cfg = *cfg;

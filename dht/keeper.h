@@ -1,10 +1,10 @@
 /* keeper.h - the keeper role of one node in one namespace: it judges ownership. Private to dht/.
  *
- * One object holds an acceptor (promises and accepts, durable before answered), a proposer (CASPaxos
- * per register) and the rules (who may change what). It serves a keeper set of any allowed size;
- * messages to itself never leave it. It is silent (keeper_is_active false) while the keeper set does
- * not name this node, or when its epoch key or incarnation is not the one the set names (R12).
- * Sans-I/O: env callbacks only queue or send. docs/protocol.md 8.
+ * One object holds an acceptor (promises and accepts, durable before answered), a proposer
+ * (CASPaxos per register) and the rules (who may change what). It serves a keeper set of any
+ * allowed size; messages to itself never leave it. It is silent (keeper_is_active false) while the
+ * keeper set does not name this node, or when its epoch key or incarnation is not the one the set
+ * names (R12). Sans-I/O: env callbacks only queue or send. docs/protocol.md 8.
  *
  * Durable keys that belong to it begin with 'r' (a register), 'e' (epoch key) or 'k' (incarnation,
  * starts). Its persist operations have KEEPER_OP set. */
@@ -32,7 +32,8 @@ struct keeper_env {
 	void *ctx;
 	void (*random)(void *ctx, void *out, size_t len);
 	/* REGISTER messages to another keeper or to a client. Best effort. */
-	void (*send)(void *ctx, const struct pubkey *to, uint8_t service, const uint8_t *msg, size_t len);
+	void (*send)(void *ctx, const struct pubkey *to, uint8_t service, const uint8_t *msg,
+		     size_t len);
 	void (*persist)(void *ctx, uint64_t op, const uint8_t *key, size_t key_len,
 			const uint8_t *value, size_t len);
 	/* What is known here; NULL before the first. Read anew at every call. */

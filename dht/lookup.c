@@ -21,10 +21,10 @@
  * second beside a ring; SINGLE_TIMES as many of a single path, and of the second when the first
  * ended with fewer); or, of a GET, LOOKUP_AGREE givers told nothing new, were complete and came
  * from two paths, or one path is over.
- * Keys that nobody has cost time: a path on which one stayed silent is asked by DHT_ALPHA again, and
- * what a liar told is dropped (path.c).
- * Bounds: LOOKUP_TIME, PATH_MAX_CANDIDATES a path, LOOKUP_ASKED_MAX keys asked, LOOKUP_CHECKS_MAX
- * signatures (found.c): nothing that nodes answer makes a lookup grow. */
+ * Keys that nobody has cost time: a path on which one stayed silent is asked by DHT_ALPHA again,
+ * and what a liar told is dropped (path.c). Bounds: LOOKUP_TIME, PATH_MAX_CANDIDATES a path,
+ * LOOKUP_ASKED_MAX keys asked, LOOKUP_CHECKS_MAX signatures (found.c): nothing that nodes answer
+ * makes a lookup grow. */
 #include "dht/lookup.h"
 
 #include <assert.h>

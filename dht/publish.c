@@ -1,15 +1,14 @@
 /* publish.c - a record of ours lives in rounds.
  *
- * A round has the record passed on by its nearest holder and checks that it was (spread.c). Without a
- * ring, when that fails, and after a round most of whose puts did, it finds the nodes nearest to the
- * key and puts it there. Rounds follow a change of body, a new signature at about
- * half the lifetime, and the loss of a quarter of the holders, as far as we hear of it, at most
- * every PUBLISH_REPAIR (puts that failed: sooner, backing off). In between the holders themselves
- * care for newcomers (repair.c), but while there are fewer contacts than DHT_REPLICAS every
- * new one gets the record from us, and where there are PUBLISH_FEW contacts they get it at once.
- * A node that has just started does not know whether the others have as well: then its records go
- * to the ring's nearest only, and their first rounds wait for PUBLISH_SETTLE and are spread over
- * PUBLISH_SPREAD.
+ * A round has the record passed on by its nearest holder and checks that it was (spread.c). Without
+ * a ring, when that fails, and after a round most of whose puts did, it finds the nodes nearest to
+ * the key and puts it there. Rounds follow a change of body, a new signature at about half the
+ * lifetime, and the loss of a quarter of the holders, as far as we hear of it, at most every
+ * PUBLISH_REPAIR (puts that failed: sooner, backing off). In between the holders themselves care
+ * for newcomers (repair.c), but while there are fewer contacts than DHT_REPLICAS every new one gets
+ * the record from us, and where there are PUBLISH_FEW contacts they get it at once. A node that has
+ * just started does not know whether the others have as well: then its records go to the ring's
+ * nearest only, and their first rounds wait for PUBLISH_SETTLE and are spread over PUBLISH_SPREAD.
  * Withdrawing = one last round with an empty body and a short life.
  *
  * Rounds wait in one queue and are started at PUBLISH_RATE, PUBLISH_LOOKUPS_MAX at a time.

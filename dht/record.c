@@ -3,8 +3,8 @@
  * A holder sees a blinded key and a sealed body: it can check form, dates and signature, and learn
  * nothing else. Who knows the topic's secret finds and opens. The seal covers the signer's key, so
  * a holder cannot sign somebody's sealed body again under a key of its own: that does not open.
- * The nonce is long enough to be random, but not all of it is sent: sequence and end are part of it,
- * and what one signer makes of one record differs in those, unless its clock was set back. */
+ * The nonce is long enough to be random, but not all of it is sent: sequence and end are part of
+ * it, and what one signer makes of one record differs in those, unless its clock was set back. */
 #include "dht/record.h"
 
 #include <assert.h>

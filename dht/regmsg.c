@@ -1,4 +1,5 @@
-/* regmsg.c - REGISTER messages; see regmsg.h. One row per type: how its body is written and read. */
+/* regmsg.c - REGISTER messages; see regmsg.h. One row per type: how its body is written and
+ * read. */
 #include "dht/regmsg.h"
 
 #include "base/list.h"

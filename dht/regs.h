@@ -1,10 +1,10 @@
 /* regs.h - the registers of one namespace as one node sees them. Public face.
  *
  * Every node is a client (it asks keepers and checks what they sign); a node that the keeper
- * configuration names is also an acceptor and a proposer (CASPaxos per register, rules R1-R20 of
- * the evidence as amended by the design). The same messages and rules serve a set of one, three or
- * five. Sans-I/O; durable state is a map of keys to values written through env.persist: the answer
- * comes back as regs_persisted, and nothing that depends on it leaves before. docs/protocol.md 7-9. */
+ * configuration names is also an acceptor and a proposer (CASPaxos per register). The same messages
+ * and rules serve a set of one, three or five. Sans-I/O; durable state is a map of keys to values
+ * written through env.persist: the answer comes back as regs_persisted, and nothing that depends on
+ * it leaves before. docs/protocol.md 7-9. */
 #ifndef DHT_REGS_H
 #define DHT_REGS_H
 
@@ -41,7 +41,8 @@ struct regs_env {
 	void (*random)(void *ctx, void *out, size_t len);
 	/* Over a session with that key: service REGS_SERVICE_REGISTER or _MEMBER. The owner connects
 	 * first when there is none, and queues; lost messages are this module's to repeat. */
-	void (*send)(void *ctx, const struct pubkey *to, uint8_t service, const uint8_t *msg, size_t len);
+	void (*send)(void *ctx, const struct pubkey *to, uint8_t service, const uint8_t *msg,
+		     size_t len);
 	/* Durable: last write of a key wins, empty value deletes. Answered by regs_persisted(op). */
 	void (*persist)(void *ctx, uint64_t op, const uint8_t *key, size_t key_len,
 			const uint8_t *value, size_t len);

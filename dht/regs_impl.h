@@ -147,7 +147,7 @@ void regs_tell(struct regs *r, const struct regs_event *e);
 uint64_t regs_random64(const struct regs *r);
 usec_t regs_jitter(const struct regs *r, usec_t below);
 
-/* facts.c; facts_store.c: each take verifies, keeps what is newer, writes it; true = it was newer and kept */
+/* facts.c; facts_store.c: each take verifies, keeps what is newer and writes it; true = kept */
 void facts_init(struct regs *r);
 void facts_fini(struct regs *r);
 bool facts_restore(struct regs *r, const uint8_t *key, size_t key_len, const uint8_t *value,

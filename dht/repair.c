@@ -1,14 +1,13 @@
 /* repair.c - holders give records on to newcomers, so that these survive their owners' absence.
  *
- * Whoever stands nearer to a record's key than the DHT_REPLICAS-th node is asked for it. When such a node
- * turns up (its session comes up, or it is a near stranger that looks its own id up, as all do that
- * join), the GIVERS holders nearest to the key put the record there: those that know fewer nearer
- * ones that are up, and have been for SOLID_AFTER (the newcomer left out). Two, because one may
- * lack the record or not have noticed; what comes twice costs a message.
- * Newcomers wait in a queue for REPAIR_WAIT; then one record goes out each REPAIR_PACE. While we
- * are new ourselves, until REPAIR_AFTER our first contact, nobody is a newcomer to us.
- * Bounds: REPAIR_QUEUE_MAX newcomers, REPAIR_PUTS_MAX records for each, SCAN_MAX records looked at
- * in one turn. */
+ * Whoever stands nearer to a record's key than the DHT_REPLICAS-th node is asked for it. When such
+ * a node turns up (its session comes up, or it is a near stranger that looks its own id up, as all
+ * do that join), the GIVERS holders nearest to the key put the record there: those that know fewer
+ * nearer ones that are up, and have been for SOLID_AFTER (the newcomer left out). Two, because one
+ * may lack the record or not have noticed; what comes twice costs a message. Newcomers wait in a
+ * queue for REPAIR_WAIT; then one record goes out each REPAIR_PACE. While we are new ourselves,
+ * until REPAIR_AFTER our first contact, nobody is a newcomer to us. Bounds: REPAIR_QUEUE_MAX
+ * newcomers, REPAIR_PUTS_MAX records for each, SCAN_MAX records looked at in one turn. */
 #include "dht/impl.h"
 
 #include <stdlib.h>
@@ -124,7 +123,8 @@ void repair_newcomer(struct dht *d, const struct pubkey *key, usec_t now)
 {
 	struct repair *re = &d->repair;
 
-	if (d->store.count == 0 || re->count == REPAIR_QUEUE_MAX || publish_is_fresh(&d->publisher, now) ||
+	if (d->store.count == 0 || re->count == REPAIR_QUEUE_MAX ||
+	    publish_is_fresh(&d->publisher, now) ||
 	    now < d->publisher.settled - PUBLISH_SETTLE + REPAIR_AFTER)
 		return;
 	for (size_t i = 0; i < re->count; i++)

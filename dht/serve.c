@@ -5,7 +5,8 @@
  * Changes are pushed: every attached peer has an entry that says what it holds; while that is
  * older than ours, UPDATEs go out, PUSH_TRIES of them with doubling pauses, PUSH_BATCH peers at a
  * time (all 4096 within half a second), until its SYNC confirms. Who is revoked gets the list that
- * says so and nothing else. Callbacks of the keeper (serve_enrolled, serve_changed) never call it. */
+ * says so and nothing else. Callbacks of the keeper (serve_enrolled, serve_changed) never call
+ * it. */
 #include "dht/regs_impl.h"
 
 #include <assert.h>

@@ -1,14 +1,14 @@
 /* shed.c - records of others that have enough nearer holders are given up before they expire.
  *
  * While a network grows, newcomers get what they stand nearer to (repair.c), and those whose place
- * they took would keep it for the rest of its life: a third of all that a node holds. How many stand
- * nearer to a record than we do follows from its distance and from how dense ids are around us, which
- * our NEAREST contacts that are known to be up show: where BEYOND are to be expected, DHT_REPLICAS
- * are nearly certain, and contacts that we lack make the estimate too low, not too high. What stays
- * in any case: our own; what came in the last SHED_AFTER minutes; and that to which hardly anybody
- * stands nearer on the ring: lookups that the ring carries begin there. Who makes ids to stand around
- * a node, so that it gives up what is not next to it, needs ten times those that would surround the
- * record itself. */
+ * they took would keep it for the rest of its life: a third of all that a node holds. How many
+ * stand nearer to a record than we do follows from its distance and from how dense ids are around
+ * us, which our NEAREST contacts that are known to be up show: where BEYOND are to be expected,
+ * DHT_REPLICAS are nearly certain, and contacts that we lack make the estimate too low, not too
+ * high. What stays in any case: our own; what came in the last SHED_AFTER minutes; and that to
+ * which hardly anybody stands nearer on the ring: lookups that the ring carries begin there. Who
+ * makes ids to stand around a node, so that it gives up what is not next to it, needs ten times
+ * those that would surround the record itself. */
 #include "dht/impl.h"
 
 #define SHED_AFTER 3 /* minutes */

@@ -1,8 +1,8 @@
 /* store.c - the held records: one array, sorted by name.
  *
- * A record is one block: its bytes, which start with its name and end with its signer and signature;
- * nothing of that is kept twice, for every node holds many. Moving half an array of pointers for a
- * newcomer costs less than checking its signature.
+ * A record is one block: its bytes, which start with its name and end with its signer and
+ * signature; nothing of that is kept twice, for every node holds many. Moving half an array of
+ * pointers for a newcomer costs less than checking its signature.
  *
  * Bounds: DHT_RECORDS_MAX in all, DHT_SIGNERS_MAX under one name, DHT_ORIGIN_MAX of one signer.
  * None of them refuses our own records. Records are counted by signer only while there are so many

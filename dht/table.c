@@ -3,12 +3,12 @@
  * Nobody gets in by talking: only an answer to a request of ours or a session (proven by the
  * caller) makes a contact. A bucket with DHT_K contacts in deeper ones is far: of those without a
  * session it takes TABLE_FAR_MAX, and gives up what it has beyond that as others come; a lookup
- * needs the neighbours completely, but a few of each far bucket do. Old contacts that answer are never pushed out,
- * except that one with a session takes the place of one without: it costs nothing to reach and is
- * known to be up. A suspect gives way to whoever has just answered; where there is none, the
- * contact longest unheard of is pinged.
- * Distances are compared by the first 64 bits of ids, which a contact keeps beside its key. Memory
- * follows the contacts: buckets are made when needed and grow by GROW. */
+ * needs the neighbours completely, but a few of each far bucket do. Old contacts that answer are
+ * never pushed out, except that one with a session takes the place of one without: it costs nothing
+ * to reach and is known to be up. A suspect gives way to whoever has just answered; where there is
+ * none, the contact longest unheard of is pinged. Distances are compared by the first 64 bits of
+ * ids, which a contact keeps beside its key. Memory follows the contacts: buckets are made when
+ * needed and grow by GROW. */
 #include "dht/table.h"
 
 #include <assert.h>

@@ -1,5 +1,5 @@
-/* files.c - see files.h. Temporary files are DIR/NAME.new: whoever writes here holds the lock of the
- * state folder, so that one fixed name is enough and a left-over is simply written over. */
+/* files.c - see files.h. Temporary files are DIR/NAME.new: whoever writes here holds the lock of
+ * the state folder, so that one fixed name is enough and a left-over is simply written over. */
 #include "host/files.h"
 
 #include <errno.h>

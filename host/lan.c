@@ -1,9 +1,9 @@
 /* lan.c - two sockets, members of one group each on every LAN.
  *
  * They are bound to the port with SO_REUSEADDR, so several daemons of one host hear everything; so
- * may any other process, and anybody may send: nothing here is believed, only narrowed. A group of a
- * scope that routers do not forward, and a hop limit that says that none did. A full membership list
- * of the kernel (igmp_max_memberships) leaves LANs unheard, not unserved. */
+ * may any other process, and anybody may send: nothing here is believed, only narrowed. A group of
+ * a scope that routers do not forward, and a hop limit that says that none did. A full membership
+ * list of the kernel (igmp_max_memberships) leaves LANs unheard, not unserved. */
 #include "host/lan.h"
 
 #include <assert.h>

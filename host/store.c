@@ -1,15 +1,15 @@
 /* store.c - the durable map's file.
  *
- * Head (56 bytes): "vpndstat", version 4, zero 4, base 8, salt 16, checksum 16 of what is before it.
- * Then units: magic 4, length 4, checksum 16 of (length, records), records of
+ * Head (56 bytes): "vpndstat", version 4, zero 4, base 8, salt 16, checksum 16 of what is before
+ * it. Then units: magic 4, length 4, checksum 16 of (length, records), records of
  *   key length 2, value length 4, key, value (an empty value deletes).
  * Checksums are BLAKE2b keyed with the salt, so that no value a peer makes can look like a unit.
  *
- * A unit is one group commit: it is synced before the next is written. So a bad unit with a good one
- * anywhere after it, or before `base` (what the last rewrite synced before its rename), was whole
- * once: that is damage, an error that names the place. A bad last unit was never acknowledged, or
- * its write was torn: it is cut off. New files come by temp + fsync + rename, so a head is never
- * torn. host/store_write.c writes, this file reads. */
+ * A unit is one group commit: it is synced before the next is written. So a bad unit with a good
+ * one anywhere after it, or before `base` (what the last rewrite synced before its rename), was
+ * whole once: that is damage, an error that names the place. A bad last unit was never
+ * acknowledged, or its write was torn: it is cut off. New files come by temp + fsync + rename, so a
+ * head is never torn. host/store_write.c writes, this file reads. */
 #include "host/store.h"
 
 #include <assert.h>

@@ -1,7 +1,7 @@
 /* udp.h - the pair of UDP sockets (IPv4 and IPv6, one port) that the node talks through.
  *
- * Not thread-safe. Sockets are chosen by the family of the address. Errors that ICMP reports are not
- * errors here: the node finds out by silence. */
+ * Not thread-safe. Sockets are chosen by the family of the address. Errors that ICMP reports are
+ * not errors here: the node finds out by silence. */
 #ifndef HOST_UDP_H
 #define HOST_UDP_H
 

@@ -1,8 +1,9 @@
 /* udp_send.c - sending: runs of frames of one size to one destination leave as one message that the
  * kernel cuts (UDP_SEGMENT), all messages of a batch in one sendmmsg.
  *
- * When a socket's buffer is full, datagrams wait in one bounded ring, in order, until the owner sees
- * the socket writable; beyond the bound they are dropped and counted, like on any full link. */
+ * When a socket's buffer is full, datagrams wait in one bounded ring, in order, until the owner
+ * sees the socket writable; beyond the bound they are dropped and counted, like on any full
+ * link. */
 #include "host/udp.h"
 
 #include <assert.h>

@@ -3,8 +3,8 @@
  * The two directions share nothing but the env: channel_tx.c cuts, sends and repeats, channel_rx.c
  * orders, joins and acknowledges. Neither keeps a clock: everything that waits is one of two
  * deadlines, the retransmission timer and the acknowledgement that is owed. Most channels are idle
- * most of the time: queue, windows and buffers are there only while they hold something, and what is left
- * is part of the session. */
+ * most of the time: queue, windows and buffers are there only while they hold something, and what
+ * is left is part of the session. */
 #include "p2p/channel.h"
 
 #include <assert.h>

@@ -1,5 +1,6 @@
-/* early.c - see early.h: the slow path of data, for packets that p2p_open could not place. The peer has proven the namespace's secret by now, so it is no stranger; its
- * grant may still be refused, and then nothing of this is ever seen. */
+/* early.c - see early.h: the slow path of data, for packets that p2p_open could not place. The peer
+ * has proven the namespace's secret by now, so it is no stranger; its grant may still be refused,
+ * and then nothing of this is ever seen. */
 #include "p2p/early.h"
 
 #include <stdlib.h>

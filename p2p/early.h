@@ -1,4 +1,5 @@
-/* early.h - data that overtook the CONFIRM of its attachment: kept until it is clear whose it is. */
+/* early.h - data that overtook the CONFIRM of its attachment: kept until it is clear whose it
+ * is. */
 #ifndef P2P_EARLY_H
 #define P2P_EARLY_H
 

@@ -1,8 +1,9 @@
 /* lan.c - LAN beacons of one overlay. docs/protocol.md 5.3; whom to answer is decided in beacon.c.
  *
- * A beacon leaves like any datagram, by the socket P2P_SOCKET_LAN: the owner puts it on every LAN. A
- * heard one becomes a candidate address of a session that is wanted once: one round of INITs, after
- * which nothing is left but a remembered key. A session that comes up is the ring's to keep. */
+ * A beacon leaves like any datagram, by the socket P2P_SOCKET_LAN: the owner puts it on every
+ * LAN. A heard one becomes a candidate address of a session that is wanted once: one round of
+ * INITs, after which nothing is left but a remembered key. A session that comes up is the
+ * ring's to keep. */
 #include "p2p/lan.h"
 
 #include <stdlib.h>

@@ -173,7 +173,12 @@ static size_t ring_addresses(void *ctx, const struct pubkey *peer, struct addr *
 
 struct ring_env later_ring_env(struct p2p *p)
 {
-	return (struct ring_env){ .ctx = p, .random = ring_random, .send = ring_send,
-				  .route = ring_route, .want = ring_want,
-				  .addresses = ring_addresses, .key_valid = p->cfg.crypto->key_valid, .tell = ring_tell };
+	return (struct ring_env){ .ctx = p,
+				  .random = ring_random,
+				  .send = ring_send,
+				  .route = ring_route,
+				  .want = ring_want,
+				  .addresses = ring_addresses,
+				  .key_valid = p->cfg.crypto->key_valid,
+				  .tell = ring_tell };
 }

@@ -166,7 +166,8 @@ bool noise_response_write(struct noise *n, const struct noise_self *self,
 {
 	memcpy(out, self->e_public, 32);
 	mix_e(n, self->crypto, self->e_public);
-	if (!mix_dh(n, self->crypto, self->e_secret, peer->e) || !mix_dh(n, self->crypto, self->e_secret, peer->s))
+	if (!mix_dh(n, self->crypto, self->e_secret, peer->e) ||
+	    !mix_dh(n, self->crypto, self->e_secret, peer->s))
 		return false;
 	mix_key_and_hash(n, self->crypto, self->psk);
 	encrypt_and_hash(n, payload, out + 32);
@@ -179,7 +180,8 @@ bool noise_response_read(struct noise *n, const struct noise_self *self, struct 
 	if (msg.len < NOISE_RESPONSE_OVERHEAD)
 		return false;
 	mix_e(n, self->crypto, msg.p);
-	if (!mix_dh(n, self->crypto, self->e_secret, msg.p) || !mix_dh(n, self->crypto, self->s_secret, msg.p))
+	if (!mix_dh(n, self->crypto, self->e_secret, msg.p) ||
+	    !mix_dh(n, self->crypto, self->s_secret, msg.p))
 		return false;
 	mix_key_and_hash(n, self->crypto, self->psk);
 	return decrypt_and_hash(n, (struct noise_text){ msg.p + 32, msg.len - 32 }, out);

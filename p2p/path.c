@@ -5,8 +5,9 @@
  * back, and only proven ones are chosen. Before that at most PATH_AMPLIFY bytes go to an uninvited
  * address for each byte that came from it. Challenges of one series share seven random bytes; the
  * eighth counts, so that each try has its own round trip. What that takes is kept while a challenge
- * may be answered, or bytes are counted, and no longer: most paths are proven and quiet. Unanswered candidates are tried on the
- * schedule `gaps`, without end while nothing better is known, because NATs and links come back. */
+ * may be answered, or bytes are counted, and no longer: most paths are proven and quiet. Unanswered
+ * candidates are tried on the schedule `gaps`, without end while nothing better is known, because
+ * NATs and links come back. */
 #include "p2p/path.h"
 
 #include <assert.h>

@@ -42,8 +42,8 @@ static bool make_room(struct p2p *p, usec_t now)
 	if (p->sessions.count < P2P_SESSIONS_MAX)
 		return true;
 	while ((s = map_next(&p->sessions, &at)))
-		if ((!least || worth(s) < worth(least)) && !s->is_dirty && !(s->attempt && s->attempt->hs) &&
-		    !session_is_ours(s))
+		if ((!least || worth(s) < worth(least)) && !s->is_dirty &&
+		    !(s->attempt && s->attempt->hs) && !session_is_ours(s))
 			least = s;
 	if (!least)
 		return false;

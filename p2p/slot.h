@@ -1,5 +1,5 @@
-/* slot.h - key slots: made for a handshake, found by the receiver index that we chose, and when a key
- * is to be followed by the next. struct key_slot is in view.h: the fast path reads it. 4.1. */
+/* slot.h - key slots: made for a handshake, found by the receiver index that we chose, and when a
+ * key is to be followed by the next. struct key_slot is in view.h: the fast path reads it. 4.1. */
 #ifndef P2P_SLOT_H
 #define P2P_SLOT_H
 

@@ -1,8 +1,8 @@
 /* stamp.c - see stamp.h. Only keys whose INIT verified get here, never strangers.
  *
  * One array in the order in which keys were last heard of, searched from its end: that costs little
- * beside the handshake that asks for it, and every node holds one for each that ever was its peer. A
- * key stands there by the first 96 bits of its id, which nobody can make two keys share. */
+ * beside the handshake that asks for it, and every node holds one for each that ever was its peer.
+ * A key stands there by the first 96 bits of its id, which nobody can make two keys share. */
 #include "p2p/stamp.h"
 
 #include <stdlib.h>

@@ -54,7 +54,8 @@ struct tag_view {
 	uint16_t ns;
 };
 
-/* One session that is up and has attachments: no other carries data. Never changed once published: replaced. */
+/* One session that is up and has attachments: no other carries data. Once published it is never
+ * changed, but replaced. */
 struct peer_view {
 	uint32_t handle;
 	uint8_t kind; /* enum p2p_path_kind */

@@ -1,4 +1,5 @@
-/* held.h - frames that wait: for an owner, a session, or a grant. Bounded per queue and in total. */
+/* held.h - frames that wait: for an owner, a session, or a grant. Bounded per queue and in
+ * total. */
 #ifndef VNET_HELD_H
 #define VNET_HELD_H
 

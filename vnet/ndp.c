@@ -2,7 +2,8 @@
  *
  * Only neighbour solicitations are looked at. Duplicate address detection (source ::) for our own
  * address stays silent; for another's it is answered to all nodes. Router solicitations, MLD and
- * everything else on the link ends here without a word: there is no router and no other listener. */
+ * everything else on the link ends here without a word: there is no router and no other
+ * listener. */
 #include "vnet/state.h"
 
 #define ND_HOPS 255

@@ -3,8 +3,8 @@
  * A frame from a port or a session either matches a flow (vnet_from_port, vnet_from_session: the
  * fast path, no lookup elsewhere, no allocation, no lock) or is an upcall (vnet_upcall): ARP, ND,
  * DNS, an unknown address. Upcalls ask the owner through events; the answers (vnet_resolved,
- * vnet_peer_up, ...) install flows. A flow is also the receiver's fence: an inner source is accepted
- * only from the session of the key that owns it, never at a lower generation than seen (I7 D3 D6). */
+ * vnet_peer_up, ...) install flows. A flow is also the receiver's fence: an inner source is
+ * accepted only from the session of the key that owns it, never at a lower generation than seen. */
 #ifndef VNET_VNET_H
 #define VNET_VNET_H
 
@@ -91,7 +91,7 @@ bool vnet_bind(struct vnet *v, const struct ip *ip, const struct pubkey *owner, 
 void vnet_peer_up(struct vnet *v, const struct pubkey *peer, uint32_t session, uint32_t tag,
 		  usec_t now);
 void vnet_peer_down(struct vnet *v, const struct pubkey *peer, usec_t now);
-void vnet_peer_forget(struct vnet *v, const struct pubkey *peer, usec_t now); /* revoked: its bindings go too */
+void vnet_peer_forget(struct vnet *v, const struct pubkey *peer, usec_t now); /* and its bindings */
 void vnet_own(struct vnet *v, const struct ip *ip, usec_t now);	   /* may be used from now on */
 void vnet_disown(struct vnet *v, const struct ip *ip, usec_t now); /* must not be used any more */
 void vnet_set_host(struct vnet *v, const char *host);

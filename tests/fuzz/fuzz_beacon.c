@@ -1,5 +1,5 @@
-/* fuzz_beacon.c - LAN beacons: the bytes as they are, then sealed, so that the fuzzer gets behind the
- * seal; what is read is written and read the same. */
+/* fuzz_beacon.c - LAN beacons: the bytes as they are, then sealed, so that the fuzzer gets behind
+ * the seal; what is read is written and read the same. */
 #include <string.h>
 
 #include "p2p/beacon.h"

@@ -1,8 +1,8 @@
 /* fuzz_channel.c - a channel with messages in flight against a peer that says anything.
  *
- * Input: records of one operation byte, one length byte and that many bytes. Bit 0 of the operation:
- * acknowledgement or segment; bits 1 and 2: time passes. What must hold: memory stays bounded, and
- * with a peer silent from then on the channel comes to rest. */
+ * Input: records of one operation byte, one length byte and that many bytes. Bit 0 of the
+ * operation: acknowledgement or segment; bits 1 and 2: time passes. What must hold: memory stays
+ * bounded, and with a peer silent from then on the channel comes to rest. */
 #include <assert.h>
 #include <stdlib.h>
 

@@ -40,7 +40,8 @@ static void event(void *ctx, const struct dht_event *e)
 static void feed_instance(const uint8_t *data, size_t len, bool with_ring)
 {
 	uint8_t random = 0x80;
-	const struct dht_env env = { &random, random_bytes, send, event, with_ring ? send_nearest : NULL };
+	const struct dht_env env = { &random, random_bytes, send, event,
+				     with_ring ? send_nearest : NULL };
 	struct wall wall = { 1800000000u, NOW };
 	struct dht_config cfg = { .crypto = &crypto_real, .wall = &wall };
 	struct dht_topic t = { .kind = DHT_NAME };

@@ -1,4 +1,5 @@
-/* fuzz_grant.c - grants: what reads has exactly one encoding, and a set of other keys refuses it. */
+/* fuzz_grant.c - grants: what reads has exactly one encoding, and a set of other keys refuses
+ * it. */
 #include <string.h>
 
 #include "dht/grant.h"

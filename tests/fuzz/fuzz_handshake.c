@@ -80,7 +80,8 @@ static void packet_to_alice(const struct kit *base, const uint8_t *pkt, size_t l
 	handshake_receiver_index(pkt, len);
 	handshake_sender_index(pkt, len);
 	cookie_consume(&hs, pkt, len, cookie);
-	if (whois_consume(pkt, len, &(struct whois_question){ base->keys[1], challenge, &crypto_real }, &key))
+	if (whois_consume(pkt, len,
+			  &(struct whois_question){ base->keys[1], challenge, &crypto_real }, &key))
 		assert(key_valid(&key));
 	if (!handshake_response_consume(&hs, &base->alice, pkt, len, &out))
 		assert(memcmp(&hs, &base->hs, sizeof(hs)) == 0);

@@ -1,5 +1,5 @@
-/* fuzz_value.c - register values, what stands inside them, and REGISTER messages: one encoding each.
- * First byte: which decoder gets the rest. */
+/* fuzz_value.c - register values, what stands inside them, and REGISTER messages: one encoding
+ * each. First byte: which decoder gets the rest. */
 #include <string.h>
 
 #include "dht/payload.h"

@@ -1,4 +1,5 @@
-/* keeper_ops.h - operations on the keepers of keeper_kit.h, made easy: ask, run, look at the answer. */
+/* keeper_ops.h - operations on the keepers of keeper_kit.h, made easy: ask, run, look at the
+ * answer. */
 #ifndef TESTS_UNIT_KEEPER_OPS_H
 #define TESTS_UNIT_KEEPER_OPS_H
 

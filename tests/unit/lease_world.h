@@ -171,9 +171,12 @@ static inline size_t make_grant(struct world *w, uint8_t *out, const struct aske
 			 const struct owned *o)
 {
 	uint8_t sig[1][SIG_LEN] = { { 1 } };
-	struct grant g = { .name = o->name, .state = o->released ? REG_RELEASED : REG_HELD,
-			   .generation = o->generation, .owner = o->owner,
-			   .number = ++w->number, .beacon = wall_seconds(&w->wall, w->now) - w->behind };
+	struct grant g = { .name = o->name,
+			   .state = o->released ? REG_RELEASED : REG_HELD,
+			   .generation = o->generation,
+			   .owner = o->owner,
+			   .number = ++w->number,
+			   .beacon = wall_seconds(&w->wall, w->now) - w->behind };
 
 	memcpy(g.nsid, w->cfg.nsid, NSID_LEN);
 	g.lease = w->granted ? w->granted : a->req.lease;

@@ -60,8 +60,8 @@ static inline void on_send(void *ctx, const struct pubkey *to, const uint8_t *ms
 	memcpy(s->msg, msg, len);
 }
 
-static inline void on_route(void *ctx, const struct node_id *to, const struct node_id *agent, bool nearest,
-		     const uint8_t *msg, size_t len)
+static inline void on_route(void *ctx, const struct node_id *to, const struct node_id *agent,
+			    bool nearest, const uint8_t *msg, size_t len)
 {
 	struct script *s = ctx;
 

@@ -1,5 +1,5 @@
-/* test_channel_peer.c - one end of a control channel against a script: its timer, and what a peer that
- * is silent, broken or hostile can do to it. */
+/* test_channel_peer.c - one end of a control channel against a script: its timer, and what a peer
+ * that is silent, broken or hostile can do to it. */
 #include "p2p/channel.h"
 
 #include <errno.h>

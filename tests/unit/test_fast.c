@@ -1,4 +1,5 @@
-/* test_fast.c - the fast path: what it forwards, what it refuses, what it leaves to the slow path. */
+/* test_fast.c - the fast path: what it forwards, what it refuses, what it leaves to the slow
+ * path. */
 #include "tests/unit/vnet_rig.h"
 
 static void test_fast_frame_with_a_flow_leaves_without_ethernet(void)

@@ -74,7 +74,8 @@ static void test_handshake_corpus_whois_is_current(void)
 	args = (struct whois_args){ (const uint8_t (*)[32])k.keys, 2, &k.bob.pair.pub, nonce };
 	whois_create(request, k.keys[1], nonce, challenge);
 	CHECK_EQ_INT(whois_answer(answer, request, WHOIS_LEN, &args), WHOIS_LEN);
-	CHECK(whois_consume(answer, WHOIS_LEN, &(struct whois_question){ k.keys[1], challenge, &crypto_real }, &key));
+	CHECK(whois_consume(answer, WHOIS_LEN,
+			    &(struct whois_question){ k.keys[1], challenge, &crypto_real }, &key));
 	same_file("whois", request, WHOIS_LEN);
 	same_file("whois-answer", answer, WHOIS_LEN);
 }

@@ -1,4 +1,5 @@
-/* Two pairs of sockets on loopback: what is sent arrives, whole, in frames, from the right sender. */
+/* Two pairs of sockets on loopback: what is sent arrives, whole, in frames, from the right
+ * sender. */
 #include "host/udp.h"
 
 #include <errno.h>

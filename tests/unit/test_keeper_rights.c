@@ -1,4 +1,5 @@
-/* test_keeper_rights.c - who may change what, and what members and strangers can make a keeper keep. */
+/* test_keeper_rights.c - who may change what, and what members and strangers can make a keeper
+ * keep. */
 #include "dht/keeper_impl.h"
 
 #include "tests/unit/keeper_ops.h"

@@ -1,17 +1,21 @@
-/* test_node_trace.c - questions along the ring, records for diagnosis, what a node says of its ring. */
+/* test_node_trace.c - questions along the ring, records for diagnosis, what a node says of its
+ * ring. */
 #include "cmd/node.h"
 
 #include "tests/unit/node_kit.h"
 
 static struct dht_topic topic(const char *name)
 {
-	struct dht_topic t = { .kind = DHT_DERIVED, .secret = { 7 }, .name_len = (uint8_t)strlen(name) };
+	struct dht_topic t = { .kind = DHT_DERIVED,
+			       .secret = { 7 },
+			       .name_len = (uint8_t)strlen(name) };
 
 	memcpy(t.name, name, t.name_len);
 	return t;
 }
 
-static const struct node_notice *trace(struct kit *k, size_t from, const struct pubkey *key, usec_t span)
+static const struct node_notice *trace(struct kit *k, size_t from, const struct pubkey *key,
+				       usec_t span)
 {
 	uint64_t op = ++k->last_op;
 
@@ -84,7 +88,9 @@ static void test_node_trace_outside_every_overlay_is_refused(void)
 static void test_node_a_trace_answer_from_another_key_is_no_answer(void)
 {
 	struct kit *k = kit_members(6, 3);
-	struct p2p_event e = { .type = P2P_ROUTED, .peer = k->node[0].key.pub, .service = ROUTED_TRACE };
+	struct p2p_event e = { .type = P2P_ROUTED,
+			       .peer = k->node[0].key.pub,
+			       .service = ROUTED_TRACE };
 	uint64_t op = ++k->last_op;
 	uint8_t msg[11] = { 2 };
 	size_t at = 0;
@@ -116,7 +122,9 @@ static void test_node_malformed_traces_are_dropped_and_answers_are_bounded(void)
 {
 	struct kit *k = kit_members(7, 2);
 	struct node *n = k->node[1].n;
-	struct p2p_event e = { .type = P2P_ROUTED, .peer = k->node[0].key.pub, .service = ROUTED_TRACE };
+	struct p2p_event e = { .type = P2P_ROUTED,
+			       .peer = k->node[0].key.pub,
+			       .service = ROUTED_TRACE };
 	uint8_t msg[12] = { 1 };
 	uint64_t sent;
 

@@ -1,8 +1,8 @@
 /* test_p2p_memory.c - what an idle session costs, so that it cannot creep back.
  *
  * Every node of a small net has a session with every other; what the heap then holds more than
- * before, without the ring's part (which has its own bound), is divided by the sessions. Linked with
- * p2p/aead_sodium.c, as vpnsim is: libcrypto's contexts are as large as they are. */
+ * before, without the ring's part (which has its own bound), is divided by the sessions. Linked
+ * with p2p/aead_sodium.c, as vpnsim is: libcrypto's contexts are as large as they are. */
 #include <malloc.h>
 
 #define NET_AES false /* as simulated nodes */

@@ -115,7 +115,8 @@ static void test_half_of_the_shortcuts_are_drawn_and_more_while_others_claim_too
 
 static void test_refused_draws_are_repeated_thrice_and_then_after_growing_pauses(void)
 {
-	static const unsigned least[] = { 0, 0, 8, 16, 32, 48, 48 }, most[] = { 1, 1, 12, 24, 48, 72, 72 };
+	static const unsigned least[] = { 0, 0, 8, 16, 32, 48, 48 },
+			      most[] = { 1, 1, 12, 24, 48, 72, 72 };
 	struct script s;
 
 	open_linked(&s);

@@ -22,7 +22,9 @@ static void scene_init(struct scene *s)
 
 static bool consume(const struct scene *s, size_t len, struct pubkey *out)
 {
-	return whois_consume(s->answer, len, &(struct whois_question){ s->k.keys[1], challenge, &crypto_real }, out);
+	return whois_consume(s->answer, len,
+			     &(struct whois_question){ s->k.keys[1], challenge, &crypto_real },
+			     out);
 }
 
 static void test_whois_tells_the_key(void)
@@ -38,7 +40,9 @@ static void test_whois_tells_the_key(void)
 	CHECK(key_equal(&got, &s.k.bob.pair.pub));
 	whois_create(s.request, s.k.keys[0], nonce, challenge); /* by each key held */
 	CHECK_EQ_INT(whois_answer(s.answer, s.request, WHOIS_LEN, &s.args), WHOIS_LEN);
-	CHECK(whois_consume(s.answer, WHOIS_LEN, &(struct whois_question){ s.k.keys[0], challenge, &crypto_real }, &got));
+	CHECK(whois_consume(s.answer, WHOIS_LEN,
+			    &(struct whois_question){ s.k.keys[0], challenge, &crypto_real },
+			    &got));
 }
 
 static void test_whois_stranger_gets_no_answer(void)
@@ -121,8 +125,11 @@ static void test_whois_answer_to_another_question_is_refused(void)
 
 	scene_init(&s);
 	CHECK(whois_answer(s.answer, s.request, WHOIS_LEN, &s.args));
-	CHECK(!whois_consume(s.answer, WHOIS_LEN, &(struct whois_question){ s.k.keys[1], other, &crypto_real }, &got));
-	CHECK(!whois_consume(s.answer, WHOIS_LEN, &(struct whois_question){ s.k.keys[0], challenge, &crypto_real }, &got));
+	CHECK(!whois_consume(s.answer, WHOIS_LEN,
+			     &(struct whois_question){ s.k.keys[1], other, &crypto_real }, &got));
+	CHECK(!whois_consume(s.answer, WHOIS_LEN,
+			     &(struct whois_question){ s.k.keys[0], challenge, &crypto_real },
+			     &got));
 }
 
 static void test_whois_reflected_request_or_answer_is_refused(void)
@@ -131,7 +138,9 @@ static void test_whois_reflected_request_or_answer_is_refused(void)
 	struct scene s;
 
 	scene_init(&s);
-	CHECK(!whois_consume(s.request, WHOIS_LEN, &(struct whois_question){ s.k.keys[1], challenge, &crypto_real }, &got));
+	CHECK(!whois_consume(s.request, WHOIS_LEN,
+			     &(struct whois_question){ s.k.keys[1], challenge, &crypto_real },
+			     &got));
 	CHECK(whois_answer(s.answer, s.request, WHOIS_LEN, &s.args));
 	CHECK_EQ_INT(whois_answer(s.request, s.answer, WHOIS_LEN, &s.args), 0);
 	s.answer[0] = 0x44; /* the type is under the seal as well */
