@@ -1,6 +1,6 @@
 /* map.c - open addressing with linear probing and no gravestones: taking an item out moves the
  * rest of its run back. At most seven eighths of the slots are in use, so runs stay short; fewer
- * than an eighth when an item comes, and the array shrinks. Taking out gives the array back only
+ * than three eighths when an item comes, and the array shrinks. Taking out gives the array back only
  * with the last item, so that it is legal while iterating.
  *
  * Iteration must stay exact while the item just returned is taken out. A run may wrap around the
@@ -88,7 +88,7 @@ static void fit(struct map *m)
 		resize(m, SIZE_START);
 	else if (need * 8 > m->size * 7)
 		resize(m, m->size * 2);
-	else if (need * 8 < m->size)
+	else if (need * 8 < m->size * 3 && m->size > SIZE_START)
 		resize(m, m->size / 2);
 }
 

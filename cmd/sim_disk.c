@@ -2,9 +2,9 @@
  *
  * Like the real journal: writes reach the disk in the order in which they were begun. Thousands of
  * disks lie in memory and are hardly ever written to, so each is as long as what is on it, and a
- * value that others hold as well (what all members of a namespace know) stands once for all: in one
- * of VALUES_MAX places of the world, where also the last few values written are remembered, for the
- * next disk that is given the same. */
+ * value that others hold as well (what all members of a namespace know) stands once for all but the
+ * first of them, in the one of VALUES_MAX places of the world that belongs to its hash. A value that
+ * finds its place in use by another stands on each disk. */
 #include "cmd/sim_disk.h"
 
 #include <assert.h>
@@ -14,8 +14,9 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "cmd/sim_world.h"
 
-#define VALUES_MAX 64
+#define VALUES_MAX 1024
 #define SHARED_MIN 24 /* bytes; a shorter value is not worth it */
 
 struct shared {
@@ -23,9 +24,13 @@ struct shared {
 	uint8_t bytes[];
 };
 
+struct place {
+	uint64_t seen; /* hash of the last value that looked here */
+	struct shared *shared;
+};
+
 struct sim_values {
-	struct shared *slot[VALUES_MAX];
-	size_t next; /* place to look at for the next newcomer */
+	struct place place[VALUES_MAX];
 };
 
 struct head { /* of a pair on the disk; then the key, then the value, or where it is shared */
@@ -61,40 +66,41 @@ struct sim_values *sim_values_new(void) { return mem_new(sizeof(struct sim_value
 void sim_values_free(struct sim_values *v)
 {
 	for (size_t i = 0; v && i < VALUES_MAX; i++) {
-		assert(!v->slot[i] || !v->slot[i]->users);
-		free(v->slot[i]);
+		assert(!v->place[i].shared || !v->place[i].shared->users);
+		free(v->place[i].shared);
 	}
 	free(v);
 }
 
-/* The next disk with this value shares it, if a place is free that long. */
-static void remember(struct sim_values *v, const uint8_t *value, size_t len)
+static bool is_same(const struct shared *s, const uint8_t *value, size_t len)
 {
-	struct shared **at = NULL;
-
-	for (size_t i = 0; i < VALUES_MAX && !at; i++) {
-		struct shared **s = &v->slot[v->next++ % VALUES_MAX];
-
-		if (!*s || !(*s)->users)
-			at = s;
-	}
-	if (!at)
-		return;
-	free(*at);
-	*at = mem_new(sizeof(**at) + len);
-	(*at)->len = len;
-	memcpy((*at)->bytes, value, len);
+	return s->len == len && memcmp(s->bytes, value, len) == 0;
 }
 
-static struct shared *find_shared(const struct sim_values *v, const uint8_t *value, size_t len)
+static struct shared *shared_new(const uint8_t *value, size_t len)
 {
-	for (size_t i = 0; i < VALUES_MAX; i++) {
-		struct shared *s = v->slot[i];
+	struct shared *s = mem_new(sizeof(*s) + len);
 
-		if (s && s->len == len && memcmp(s->bytes, value, len) == 0)
-			return s;
-	}
-	return NULL;
+	s->len = len;
+	memcpy(s->bytes, value, len);
+	return s;
+}
+
+/* What is written for the second time is shared from then on; NULL: it is new, or its place taken. */
+static struct shared *share(struct sim_values *v, const uint8_t *value, size_t len)
+{
+	uint64_t hash = sim_mix_bytes(0, value, len);
+	struct place *p = &v->place[(hash ^ hash >> 32) % VALUES_MAX];
+	bool again = p->seen == hash;
+
+	p->seen = hash;
+	if (p->shared && is_same(p->shared, value, len))
+		return p->shared;
+	if (!again || (p->shared && p->shared->users))
+		return NULL;
+	free(p->shared);
+	p->shared = shared_new(value, len);
+	return p->shared;
 }
 
 /* --- one disk --- */
@@ -173,7 +179,7 @@ static void append(struct sim_store *d, struct write *w)
 	uint8_t *to;
 
 	if (w->head.len >= SHARED_MIN)
-		s = find_shared(d->values, value, w->head.len);
+		s = share(d->values, value, w->head.len);
 	w->head.is_shared = s != NULL;
 	d->bytes = mem_resize(d->bytes, d->len + size_of(&w->head));
 	to = d->bytes + d->len;
@@ -185,8 +191,6 @@ static void append(struct sim_store *d, struct write *w)
 		memcpy(to, &s, sizeof(s));
 	} else {
 		memcpy(to, value, w->head.len);
-		if (w->head.len >= SHARED_MIN)
-			remember(d->values, value, w->head.len);
 	}
 	d->len += size_of(&w->head);
 }
@@ -257,7 +261,7 @@ void sim_store_crash(struct sim_store *d, uint64_t luck)
 	writes_forget(d);
 }
 
-static size_t place(const char *order, const struct pair *p)
+static size_t rank(const char *order, const struct pair *p)
 {
 	const char *at = strchr(order, p->key[0]);
 
@@ -266,7 +270,7 @@ static size_t place(const char *order, const struct pair *p)
 
 static bool comes_before(const char *order, const struct pair *a, const struct pair *b)
 {
-	size_t x = place(order, a), y = place(order, b), n;
+	size_t x = rank(order, a), y = rank(order, b), n;
 	int c;
 
 	if (x != y)

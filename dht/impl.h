@@ -14,7 +14,7 @@
 #include "dht/store.h"
 #include "dht/table.h"
 
-#define HEARD_MAX 16
+#define HEARD_MAX 8
 #define REPAIR_QUEUE_MAX 16
 #define REPAIR_PUTS_MAX 64 /* records for one newcomer */
 

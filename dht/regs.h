@@ -25,7 +25,6 @@ enum regs_event_type {
 	REGS_UPDATED,  /* settings, secrets, config, revocations or own membership changed */
 	REGS_REVOKED_SELF, /* our own membership was revoked */
 };
-
 struct regs_event {
 	enum regs_event_type type;
 	uint64_t op;
@@ -39,8 +38,8 @@ struct regs_event {
 struct regs_env {
 	void *ctx;
 	void (*random)(void *ctx, void *out, size_t len);
-	/* Over a session with that key: service REGS_SERVICE_REGISTER or _MEMBER. The owner connects
-	 * first when there is none, and queues; lost messages are this module's to repeat. */
+	/* Over a session with that key, which the owner makes first when there is none; `service` is
+	 * one of enum regs_service. Lost messages are this module's to repeat. */
 	void (*send)(void *ctx, const struct pubkey *to, uint8_t service, const uint8_t *msg,
 		     size_t len);
 	/* Durable: last write of a key wins, empty value deletes. Answered by regs_persisted(op). */
@@ -114,7 +113,7 @@ bool regs_is_revoked(const struct regs *r, const struct pubkey *key);
 bool regs_is_keeper(const struct regs *r);
 /* Verifies a grant against the keeper set, its date and the revocations. */
 bool regs_check(const struct regs *r, struct grant *g, const uint8_t *b, size_t len, usec_t now);
-/* At a keeper: every register it holds, for `member list`, `token list`. *at = 0 first. */
+/* At a keeper: every register it holds. *at = 0 first. */
 bool regs_next(const struct regs *r, size_t *at, struct reg_name *name, struct reg_value *v);
 const struct drops *regs_drops(const struct regs *r);
 

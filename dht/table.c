@@ -8,7 +8,7 @@
  * to reach and is known to be up. A suspect gives way to whoever has just answered; where there is
  * none, the contact longest unheard of is pinged. Distances are compared by the first 64 bits of
  * ids, which a contact keeps beside its key. Memory follows the contacts: buckets are made when
- * needed and grow by GROW. */
+ * needed and grow one by one. */
 #include "dht/table.h"
 
 #include <assert.h>
@@ -19,7 +19,6 @@
 #include "base/wire.h"
 
 #define NEAREST_MAX 64
-#define GROW 2
 
 struct kbucket {
 	uint8_t count, size;
@@ -129,10 +128,10 @@ static struct contact *room_for_one(struct dht_table *t, size_t index)
 	size_t size = b ? b->size : 0;
 
 	if (!b || b->count == b->size) {
-		b = mem_resize(b, sizeof(*b) + (size + GROW) * sizeof(struct contact));
+		b = mem_resize(b, sizeof(*b) + (size + 1) * sizeof(struct contact));
 		if (size == 0)
 			b->count = 0;
-		b->size = (uint8_t)(size + GROW);
+		b->size = (uint8_t)(size + 1);
 		t->buckets[index] = b;
 	}
 	if (index >= t->depth)

@@ -52,6 +52,8 @@ static struct boot *more(struct boots *bs)
 
 void boots_fini(struct boots *bs)
 {
+	for (size_t i = 0; i < bs->count; i++)
+		free(bs->list[i].addrs);
 	free(bs->list);
 	*bs = (struct boots){ 0 };
 }
@@ -74,7 +76,8 @@ int p2p_bootstrap(struct p2p *p, const struct pubkey *key, const struct addr *ad
 		b = more(&p->boots);
 	if (key)
 		b->key = *key;
-	memcpy(b->addrs, addrs, count * sizeof(*addrs));
+	free(b->addrs);
+	b->addrs = mem_copy(addrs, count * sizeof(*addrs));
 	b->addr_count = (uint8_t)count;
 	b->next = p->cfg.leaf ? now + SEC(b - p->boots.list) : now; /* one after the other */
 	return 0;

@@ -18,7 +18,7 @@ struct session;
 
 struct boot {
 	struct pubkey key; /* zero = WHOIS first */
-	struct addr addrs[BOOT_ADDRS];
+	struct addr *addrs; /* exactly addr_count, at most BOOT_ADDRS */
 	uint8_t addr_count;
 	uint8_t challenge[16];
 	unsigned tries;

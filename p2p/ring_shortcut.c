@@ -30,7 +30,7 @@
 #define MISSES_QUICK 3
 #define SAMPLES 8      /* points drawn until one is not among our near links */
 #define ACCEPTS_MIN 3  /* by one that believes itself nearly alone */
-#define EXCESS 2
+#define EXCESS 1
 #define TOTAL_FULL 7 /* up to so many, one for each doubling of the ring; then three for four */
 #define STALE 16 /* eighths of a doubling: four times as many nodes, or a quarter */
 

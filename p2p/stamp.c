@@ -11,7 +11,7 @@
 #include "base/mem.h"
 
 #define MARK_LEN 12
-#define STEP 8 /* places made at a time, or an eighth of what there is */
+#define STEP 2 /* places made at a time, and an eighth of what there is */
 
 struct stamp {
 	uint64_t boottime;
