@@ -1,7 +1,7 @@
 /* ring_shortcut.c - far links: who draws them, who may refuse them.
  *
  * With N nodes a node has ceil(log2 N) shortcuts, counting those that others drew and it accepted;
- * above 128 nodes, three for four of these: that costs a tenth of a hop and saves all two links.
+ * above 128 nodes, two for three of these: that costs a tenth of a hop and saves all a few links.
  * It draws half of them itself, and more while there are too few. To draw one: a distance from the
  * harmonic distribution, a random side, and a FIND to that point which says what it is for. The
  * node nearest to the point answers whether it would accept: it does not while it has accepted a
@@ -31,7 +31,7 @@
 #define SAMPLES 8      /* points drawn until one is not among our near links */
 #define ACCEPTS_MIN 3  /* by one that believes itself nearly alone */
 #define EXCESS 1
-#define TOTAL_FULL 7 /* up to so many, one for each doubling of the ring; then three for four */
+#define TOTAL_FULL 7 /* up to so many, one for each doubling of the ring; then two for three */
 #define STALE 16 /* eighths of a doubling: four times as many nodes, or a quarter */
 
 static bool is_shortcut(const struct link *l, bool ours)
@@ -51,7 +51,7 @@ size_t shortcut_count(const struct ring *r, bool ours)
 /* How many there should be, ours and accepted ones together. */
 static size_t total_of(const struct ring *r)
 {
-	size_t all = r->level, most = (3 * all + 3) / 4;
+	size_t all = r->level, most = (2 * all + 2) / 3;
 
 	if (most < TOTAL_FULL)
 		most = TOTAL_FULL;
