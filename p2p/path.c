@@ -237,9 +237,14 @@ void paths_hurry(struct paths *ps, usec_t now)
 void paths_set_active(struct paths *ps, bool active, usec_t now)
 {
 	ps->active = active;
-	for (int i = 0; active && i < ps->count; i++)
-		if (ps->list[i].proven)
-			ps->list[i].next = usec_min(ps->list[i].next, now + PATH_WARM);
+	for (int i = 0; active && i < ps->count; i++) {
+		struct path *path = &ps->list[i];
+
+		if (path->proven)
+			path->next = usec_min(path->next, now + PATH_WARM);
+		else if (!path->tries)
+			path->next = usec_min(path->next, now);
+	}
 }
 
 int paths_best(const struct paths *ps)

@@ -316,8 +316,9 @@ static size_t bytes(const struct ring *r)
 
 struct ring_info ring_info(const struct ring *r)
 {
+	uint64_t least = r->links.count + 1; /* the estimate is made now and then */
 	struct ring_info info = {
-		.size = r->size, .links = r->links.count, .leaves = r->leaves.count,
+		.size = r->size > least ? r->size : least, .links = r->links.count, .leaves = r->leaves.count,
 		.shortcuts = shortcut_count(r, true), .accepted = shortcut_count(r, false),
 		.contacts = r->known.count, .lost = r->lost_count,
 		.shortcuts_wanted = shortcut_wanted(r), .sure = r->sure == SIDE_BOTH,

@@ -103,8 +103,8 @@ static bool is_of(const struct ring *r, const struct link *l, uint32_t id)
 }
 
 /* Small rings are counted: all nodes, when each that one link told of was told of by another one
- * too, or is linked with us: then hardly any is missing. Else 0. One liar alone can only bring this
- * to nothing. */
+ * too, or is linked with us: then hardly any is missing. Else 0, and as long as links have not told
+ * yet. One liar alone can only bring this to nothing. */
 static uint64_t count_all(const struct ring *r)
 {
 	const struct reach *h = &r->reach;
@@ -121,7 +121,7 @@ static uint64_t count_all(const struct ring *r)
 			return 0;
 		nodes++;
 	}
-	return nodes;
+	return nodes > r->links.count ? nodes : 0;
 }
 
 static unsigned log2_up(uint64_t n)

@@ -18,6 +18,7 @@
 #define VAIN_TRIES 9	      /* all pauses of path.c are over */
 #define VAIN_REST MINUTES(30)
 #define ACTIVE_FOR MINUTES(1) /* after the last data packet, other paths are kept warm */
+#define TOLD_REST SEC(40) /* and up to half as much again: addresses told to who has a way already */
 
 static void switch_path(struct session *s, usec_t now)
 {
@@ -56,13 +57,29 @@ static void mind_silence(struct session *s, usec_t now)
 	}
 }
 
+/* An idle session that works has time to look at other addresses that the peer told: where many
+ * start at once, everybody is told all of everybody. */
+static usec_t told_rest(const struct session *s, const struct path *path, usec_t now)
+{
+	usec_t waiting = s->use.marks.waiting;
+	bool works = !waiting || now - waiting < KEEPALIVE_HANDSHAKE;
+
+	if (!works || s->paths.active || !path->told || path->tries || path->heard)
+		return 0;
+	return heard_at(path->found) + TOLD_REST + s->handle % 20 * SEC(1);
+}
+
 /* Keepalives show that the used way works. Beyond that a challenge measures it, which serves the
  * choice among several, for sessions in use. */
-static usec_t rest_until(const struct session *s, int place)
+static usec_t rest_until(const struct session *s, int place, usec_t now)
 {
 	usec_t heard = heard_at(s->paths.list[place].heard);
 
-	if (s->kind != P2P_PATH_DIRECT || place != s->paths.used || !heard)
+	if (s->kind != P2P_PATH_DIRECT)
+		return 0;
+	if (place != s->paths.used)
+		return told_rest(s, &s->paths.list[place], now);
+	if (!heard)
 		return 0;
 	for (int i = 0; s->paths.active && i < s->paths.count; i++)
 		if (i != place && s->paths.list[i].proven)
@@ -89,8 +106,8 @@ static void mind_paths(struct session *s, usec_t now)
 	for (int i = 0; i < s->paths.count && (place = paths_due(&s->paths, now)) >= 0; i++) {
 		usec_t *next = &s->paths.list[place].next;
 
-		if (rest_until(s, place) > now) {
-			*next = rest_until(s, place);
+		if (rest_until(s, place, now) > now) {
+			*next = rest_until(s, place, now);
 			continue;
 		}
 		transmit_challenge(s, place, now);

@@ -86,12 +86,12 @@ while [ $(($(lab_now) - began)) -lt 30000 ]; do
 	sleep 0.2
 done
 sent | paste "$LAB_DIR/before" - | awk '{ print $2 - $1 }' | sort -n >"$LAB_DIR/sent"
-echo "# note: bytes sent in those 30 s: median $(sed -n "$((nodes / 2))p" "$LAB_DIR/sent"), most $(tail -1 "$LAB_DIR/sent")"
-# The aim is 50 kB. Real daemons take 50 kB in the middle, up to 80, and the one keeper, which serves all
-# the others, 130 kB (docs/evidence/labs.md). What follows keeps it from growing.
-t "and half of them sent less than 80 kB in those 30 s" \
-	[ "$(sed -n "$((nodes / 2))p" "$LAB_DIR/sent")" -lt 80000 ]
-t "and nobody 250 kB" [ "$(tail -1 "$LAB_DIR/sent")" -lt 250000 ]
+mean=$(awk '{ sum += $1 } END { print int(sum / NR) }' "$LAB_DIR/sent")
+echo "# note: bytes sent in those 30 s: mean $mean, median $(sed -n "$((nodes / 2))p" "$LAB_DIR/sent"), most $(tail -1 "$LAB_DIR/sent")"
+# The one keeper, which serves all the others, sends twice as much and more (docs/evidence/labs.md).
+# The aim is 50 kB a node, and 45 to 47 were seen; a loaded machine repeats more.
+t "a node sent less than 60 kB in those 30 s, on the average" [ "$mean" -lt 60000 ]
+t "and nobody 180 kB" [ "$(tail -1 "$LAB_DIR/sent")" -lt 180000 ]
 t "it is one ring still" one_ring
 t "random pairs reach each other" ping_pairs 10
 t_done

@@ -225,9 +225,22 @@ static void test_how_large_the_ring_is_is_not_taken_from_links_that_nobody_keeps
 		say_links(&s, k, 100 + 3 * k, 3);
 	}
 	run(&s, MINUTES(5));
-	CHECK(ring_info(s.ring).size <= 8);
+	CHECK(s.ring->size <= 8);
 	for (int k = 1; k < 100; k++)
 		ring_link(s.ring, &keys[k])->accepted = false;
+	ring_free(s.ring);
+}
+
+static void test_links_that_have_told_nothing_yet_are_counted(void)
+{
+	struct script s;
+
+	open_script(&s);
+	for (int k = 1; k <= 3; k++) {
+		up(&s, k);
+		run(&s, SEC(1));
+		CHECK_EQ_INT(ring_info(s.ring).size, k + 1);
+	}
 	ring_free(s.ring);
 }
 
@@ -239,6 +252,7 @@ static const struct test tests[] = {
 	TEST(test_links_that_are_told_cost_four_bytes_each_and_a_flood_costs_no_more),
 	TEST(test_how_large_the_ring_is_is_not_taken_from_links_that_nobody_keeps),
 	TEST(test_our_links_are_told_when_they_changed_and_to_all_every_two_minutes_at_most),
+	TEST(test_links_that_have_told_nothing_yet_are_counted),
 };
 
 int main(void)
