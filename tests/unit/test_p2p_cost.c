@@ -140,12 +140,31 @@ static void test_p2p_addresses_are_told_again_only_when_they_are_others(void)
 	net_free(n);
 }
 
+static void test_p2p_an_idle_session_with_a_way_looks_at_another_address_later(void)
+{
+	struct net *n = net_new(2);
+	struct addr two[2] = { n->nodes[1].addr, { .ip = ip_v4(0x0a0a0a0a), .port = 9 } };
+	const uint64_t *probes = &p2p_sent(n->nodes[0].p)->packets[P2P_SENT_PROBE];
+	uint64_t before;
+
+	boot_all(n);
+	net_run(n, SEC(30));
+	before = *probes;
+	p2p_set_addresses(n->nodes[1].p, two, 2, n->now);
+	net_run(n, SEC(35));
+	CHECK_EQ_INT(*probes, before);
+	net_run(n, SEC(30));
+	CHECK(*probes > before);
+	net_free(n);
+}
+
 static const struct test tests[] = {
 	TEST(test_p2p_idle_link_costs_less_than_five_bytes_a_second_and_side),
 	TEST(test_p2p_idle_link_of_a_leaf_costs_less_than_three_bytes_a_second_and_side),
 	TEST(test_p2p_new_session_costs_little_and_is_made_once),
 	TEST(test_p2p_all_restarting_at_once_make_no_storm),
 	TEST(test_p2p_addresses_are_told_again_only_when_they_are_others),
+	TEST(test_p2p_an_idle_session_with_a_way_looks_at_another_address_later),
 };
 
 int main(void)
