@@ -58,13 +58,13 @@ static void mind_silence(struct session *s, usec_t now)
 }
 
 /* An idle session that works has time to look at other addresses that the peer told: where many
- * start at once, everybody is told all of everybody. */
+ * start at once, everybody is told all of everybody. A leaf has few, and is to be quiet soon. */
 static usec_t told_rest(const struct session *s, const struct path *path, usec_t now)
 {
 	usec_t waiting = s->use.marks.waiting;
 	bool works = !waiting || now - waiting < KEEPALIVE_HANDSHAKE;
 
-	if (!works || s->paths.active || !path->told || path->tries || path->heard)
+	if (s->p->cfg.leaf || s->peer_is_leaf || !works || s->paths.active || !path->told || path->tries || path->heard)
 		return 0;
 	return heard_at(path->found) + TOLD_REST + s->handle % 20 * SEC(1);
 }

@@ -65,9 +65,9 @@ delta=$(field delta .key status)
 t "it has one link in the ring" wait_for 5 one_link
 t "and is a leaf to who has one with it" wait_for 5 known_as_leaf
 
-# What joining set off in the DHT ends after some three minutes: the first quiet minute of four counts.
+# What joining set off ends after some three minutes: the first quiet minute of six counts.
 idle_minute() {
-	for try in 1 2 3 4; do
+	for try in 1 2 3 4 5 6; do
 		bytes=$(metered delta)
 		sleep $idle
 		bytes=$(($(metered delta) - bytes))
