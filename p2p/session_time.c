@@ -63,8 +63,9 @@ static usec_t told_rest(const struct session *s, const struct path *path, usec_t
 {
 	usec_t waiting = s->use.marks.waiting;
 	bool works = !waiting || now - waiting < KEEPALIVE_HANDSHAKE;
+	bool leaf = s->p->cfg.leaf || s->peer_is_leaf;
 
-	if (s->p->cfg.leaf || s->peer_is_leaf || !works || s->paths.active || !path->told || path->tries || path->heard)
+	if (leaf || !works || s->paths.active || !path->told || path->tries || path->heard)
 		return 0;
 	return heard_at(path->found) + TOLD_REST + s->handle % 20 * SEC(1);
 }
