@@ -153,6 +153,7 @@ static void bind_grant(struct ns *s, const struct pubkey *from, struct rd *b, us
 	if (!regs_check(s->regs, &g, b->p, rd_left(b), now) || g.name.kind != REG_ADDRESS ||
 	    g.state != REG_HELD || !key_equal(&g.owner, from)) {
 		drop_add(&s->n->drops, DROP_SIGNATURE);
+		regs_ask_chain(s->regs, from, b->p, rd_left(b), now);
 		return;
 	}
 	end = grant_end(&g);

@@ -175,6 +175,7 @@ static void chores_fire(struct timer *t, usec_t now)
 		at = usec_min(at, still_joining(s, now));
 	}
 	at = usec_min(at, end_naming(s, now));
+	at = usec_min(at, ns_keepers_chore(s, now));
 	ns_finish_waits(s, now);
 	ns_wake(s, usec_min(at, first_wait(s)));
 }
@@ -200,6 +201,7 @@ void ns_chores_fini(struct ns *s)
 {
 	timer_cancel(&s->n->timers, &s->chores);
 	free(s->waits);
+	ns_keepers_fini(s);
 }
 
 void ns_tick(struct ns *s, usec_t now)

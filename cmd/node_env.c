@@ -10,6 +10,8 @@
 
 #include "cmd/node_internal.h"
 
+#define LEASE_ASKED (30 * 24 * 3600) /* seconds; keepers give less where there is more than one */
+
 static void env_random(void *ctx, void *out, size_t len)
 {
 	struct ns *s = ctx;
@@ -135,7 +137,7 @@ void ns_make_leases(struct ns *s, usec_t now)
 		return;
 	lc = (struct lease_config){ .self = s->n->cfg.self.pub,
 				    .subnet = st->subnet,
-				    .lease = st->lease,
+				    .lease = LEASE_ASKED,
 				    .same_machine = s->n->cfg.same_machine,
 				    .log = s->n->cfg.log,
 				    .wall = &s->n->wall };

@@ -164,6 +164,7 @@ struct ns {
 	usec_t fetch_due, fetched;
 	uint64_t rumour, published_revocations; /* numbers */
 	struct map verbs; /* of struct pending_verb, by op: operations a person asked for */
+	struct keepers_wait *keepers_wait; /* node_keepers.c; NULL = nobody waits */
 };
 
 struct persist_book { /* whose durable write this is */
@@ -385,5 +386,14 @@ bool verb_result(struct ns *s, const struct regs_event *e, usec_t now);
 void verb_resolved(struct ns *s, const struct query *q, const struct owned_payload *p, usec_t now);
 void verb_pong(struct ns *s, uint64_t op, usec_t rtt);
 struct ns *verb_ns(struct node *n, uint64_t op, const char *name);
+/* As verb_ns, where this node is an admin. */
+struct ns *root_admin_ns(struct node *n, uint64_t op, const char *name);
+/* A member by what people call it: from the registers at a keeper, else from attached peers. */
+bool root_find_member(struct ns *s, const char *who, struct reg_name *out);
+/* At a keeper; 0 and an empty *mp when there is no such member. */
+uint32_t root_rights_of(const struct ns *s, const struct reg_name *member, struct member_payload *mp);
+/* node_keepers.c */
+usec_t ns_keepers_chore(struct ns *s, usec_t now); /* when to look again */
+void ns_keepers_fini(struct ns *s);
 
 #endif

@@ -156,14 +156,16 @@ static void give_secrets(struct ns *s, usec_t now)
 
 static void announce_keepers(struct ns *s, usec_t now)
 {
-	const struct config *cf = regs_keepers(s->regs);
+	uint8_t hint[HINT_MAX];
 	struct dht_topic t;
+	size_t len;
 
-	if (!cf || !regs_is_keeper(s->regs))
+	if (!regs_is_keeper(s->regs))
 		return;
+	len = regs_hint(s->regs, hint, sizeof(hint));
 	ns_topic(s, 0, &(struct ns_record){ DHT_KEEPERS, "keepers", 7 }, &t);
 	memcpy(t.secret, s->rendezvous, sizeof(t.secret));
-	dht_publish(s->o->dht, &t, cf->bytes, cf->len, NODE_PUBLISH_SECONDS, now);
+	dht_publish(s->o->dht, &t, hint, len, NODE_PUBLISH_SECONDS, now);
 }
 
 /* The first time settings are known here: port, derived address, claims. Idempotent. */
@@ -351,11 +353,42 @@ static void on_result(struct ns *s, const struct regs_event *e, usec_t now)
 		ns_wake(s, now); /* perhaps that was the last one */
 }
 
+/* Nobody owns it here any more; the lookup brings the other grant to the evidence. */
+static void on_disputed(struct ns *s, const struct regs_event *e, usec_t now)
+{
+	struct grant g;
+	struct ip ip;
+
+	if (!grant_read(&g, e->grant, e->len))
+		return;
+	ns_trouble(s, "keepers granted one %s to two owners; neither is believed (`vpnctl keepers`)",
+		   g.name.kind == REG_ADDRESS ? "address" : "name");
+	if (g.name.kind == REG_HOST_NAME) {
+		ns_query(s, QUERY_NAME, 0, NULL, &g.name, now);
+		return;
+	}
+	ip = (struct ip){ .len = g.name.len };
+	memcpy(ip.b, g.name.b, g.name.len);
+	if (s->vnet)
+		vnet_bind(s->vnet, &ip, &g.owner, g.generation, now, now);
+	ns_query(s, QUERY_ADDRESS, 0, &ip, &g.name, now);
+}
+
+static void on_forked(struct ns *s, const struct regs_event *e, usec_t now)
+{
+	(void)now;
+	ns_trouble(s, "keepers chose two successors of one keeper set (epoch %llu): stopped until the "
+		      "root key's holder begins a new era (`vpnctl root reset`)",
+		   (unsigned long long)e->detail);
+}
+
 static void (*const regs_handlers[])(struct ns *s, const struct regs_event *e, usec_t now) = {
 	[REGS_RESULT] = on_result,
 	[REGS_ENROLLED] = on_enrolled,
 	[REGS_UPDATED] = on_updated,
 	[REGS_REVOKED_SELF] = on_revoked_self,
+	[REGS_FORKED] = on_forked,
+	[REGS_DISPUTED] = on_disputed,
 };
 
 void ns_regs_event(struct ns *s, const struct regs_event *e, usec_t now)

@@ -47,9 +47,13 @@ static bool env_grant_ok(void *ctx, uint16_t number, const struct pubkey *peer, 
 	struct ns *s = number < NODE_NAMESPACES_MAX ? o->n->ns[number] : NULL;
 	struct grant g;
 
-	return s && !regs_is_revoked(s->regs, peer) &&
-	       regs_check(s->regs, &g, grant, len, now) && g.name.kind == REG_MEMBER &&
-	       memcmp(g.name.b, peer->b, KEY_LEN) == 0;
+	if (!s || regs_is_revoked(s->regs, peer))
+		return false;
+	if (!regs_check(s->regs, &g, grant, len, now)) {
+		regs_ask_chain(s->regs, peer, grant, len, now);
+		return false;
+	}
+	return g.name.kind == REG_MEMBER && memcmp(g.name.b, peer->b, KEY_LEN) == 0;
 }
 
 static size_t env_own_grant(void *ctx, uint16_t number, uint8_t *out, size_t size)
@@ -204,33 +208,13 @@ void overlay_release(struct overlay *o, usec_t now)
 	overlay_free(o, now);
 }
 
-/* One after the other: key, number of addresses, addresses. */
-static void wr_contact(struct wr *w, const struct token_contact *c)
-{
-	wr_copy(w, c->key.b, KEY_LEN);
-	wr_u8(w, c->addr_count);
-	for (size_t i = 0; i < c->addr_count; i++)
-		wr_addr(w, &c->addrs[i]);
-}
-
-static void rd_contact(struct rd *r, struct token_contact *c)
-{
-	memset(c, 0, sizeof(*c));
-	rd_copy(r, c->key.b, KEY_LEN);
-	c->addr_count = rd_u8(r);
-	if (c->addr_count > TOKEN_CONTACT_ADDRS)
-		r->bad = true;
-	for (size_t i = 0; rd_ok(r) && i < c->addr_count; i++)
-		c->addrs[i] = rd_addr(r);
-}
-
 size_t overlay_contacts(const struct overlay *o, struct token_contact out[NODE_CONTACTS_MAX])
 {
 	struct rd r = rd_of(o->contacts, o->contacts_len);
 	size_t count = 0;
 
 	while (rd_left(&r) && count < NODE_CONTACTS_MAX)
-		rd_contact(&r, &out[count++]);
+		rd_token_contact(&r, &out[count++]);
 	return count;
 }
 
@@ -241,7 +225,7 @@ bool overlay_keep_contacts(struct overlay *o, const uint8_t *b, size_t len)
 	size_t count = 0;
 
 	while (rd_ok(&r) && rd_left(&r) && count++ < NODE_CONTACTS_MAX)
-		rd_contact(&r, &c);
+		rd_token_contact(&r, &c);
 	if (!rd_done(&r))
 		return false;
 	free(o->contacts);
@@ -290,10 +274,10 @@ void overlay_learn_contact(struct overlay *o, const struct pubkey *key, const st
 	memcpy(c.addrs, a, c.addr_count * sizeof(*a));
 	if (at < known && same_contact(&all[at], &c))
 		return;
-	wr_contact(&w, &c);
+	wr_token_contact(&w, &c);
 	for (size_t i = 0; i < known && i < NODE_CONTACTS_MAX - (at == known); i++)
 		if (i != at)
-			wr_contact(&w, &all[i]);
+			wr_token_contact(&w, &all[i]);
 	assert(wr_ok(&w));
 	overlay_keep_contacts(o, b, wr_len(&w));
 	o->contacts_dirty = true;

@@ -177,7 +177,7 @@ void ns_query_found(struct ns *s, const struct dht_event *e, usec_t now)
 	struct query *q = map_get(&s->queries, &e->op);
 
 	if (q->kind == QUERY_KEEPERS) {
-		regs_offer_config(s->regs, e->body, e->len, now);
+		regs_offer_hint(s->regs, e->body, e->len, now);
 	} else if (q->kind == QUERY_DERIVED) {
 		found_derived(s, q, e, now);
 	} else if (q->kind == QUERY_ENDPOINTS) {

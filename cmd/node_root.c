@@ -1,8 +1,7 @@
 /* node_root.c - what takes an admin's signature: tokens, members, the root key itself.
  *
  * The operation is signed here, with the root key where this node has it, else with the node's own
- * key if the settings name it an admin; keepers check it and answer, and the answer ends the
- * verb. */
+ * key if it is an admin's; keepers check it and answer, and the answer ends the verb. */
 #include "cmd/node.h"
 
 #include <assert.h>
@@ -15,16 +14,31 @@
 #define BACKUP_PREFIX "vpnd-root1:"
 #define KEEPER_INVITES 2 /* the first two invited members may become keepers (DESIGN 12.21) */
 
+static uint32_t own_rights(const struct ns *s)
+{
+	struct member_payload mp;
+	const uint8_t *b;
+	size_t len = regs_membership(s->regs, &b);
+	struct grant g;
+
+	return len && grant_read(&g, b, len) && member_payload_read(&mp, g.payload, g.payload_len) ?
+		       mp.rights :
+		       0;
+}
+
+/* The root's, or ours: keepers know the admins of the settings and members with the admin right. */
 static const struct key_pair *admin_key(const struct ns *s)
 {
 	const struct settings *st = regs_settings(s->regs);
 
 	if (s->has_root_key)
 		return &s->root_key;
-	return st && settings_is_admin(st, &s->n->cfg.self.pub) ? &s->n->cfg.self : NULL;
+	return (st && settings_is_admin(st, &s->n->cfg.self.pub)) || own_rights(s) & RIGHT_ADMIN ?
+		       &s->n->cfg.self :
+		       NULL;
 }
 
-static struct ns *admin_ns(struct node *n, uint64_t op, const char *name)
+struct ns *root_admin_ns(struct node *n, uint64_t op, const char *name)
 {
 	struct ns *s = verb_ns(n, op, name);
 
@@ -78,15 +92,37 @@ static void govern(struct ns *s, uint64_t caller, const struct reg_op *req, cons
 	node_pump(s->n, now);
 }
 
-static size_t count_tokens(const struct ns *s)
+/* How many this token has let in with the keeper right, or still may. */
+static unsigned promised(const struct token_payload *t, uint64_t wall)
 {
+	unsigned uses = !t->revoked && t->expires > wall ? t->uses : t->used;
+
+	if (t->rights & RIGHT_KEEPER)
+		return uses;
+	return uses < t->keepers ? uses : t->keepers;
+}
+
+/* To how many users of a new token the keeper right is given without being asked for it: to the
+ * first two members ever invited (DESIGN 12.21), unless people choose the keepers. */
+static uint8_t keepers_to_invite(const struct ns *s, const struct token_payload *new, usec_t now)
+{
+	uint64_t wall = wall_seconds(&s->n->wall, now);
+	struct token_payload t;
 	struct reg_name name;
 	struct reg_value v;
-	size_t at = 0, count = 0;
+	unsigned given = 0;
+	size_t at = 0;
 
-	while (regs_next(s->regs, &at, &name, &v))
-		count += name.kind == REG_TOKEN;
-	return count;
+	if (!regs_settings(s->regs)->keepers || !regs_is_keeper(s->regs) ||
+	    new->rights & RIGHT_KEEPER || new->ephemeral)
+		return 0;
+	while (given < KEEPER_INVITES && regs_next(s->regs, &at, &name, &v))
+		if (name.kind == REG_TOKEN && token_payload_read(&t, v.payload, v.payload_len))
+			given += promised(&t, wall);
+	if (given >= KEEPER_INVITES)
+		return 0;
+	given = KEEPER_INVITES - given;
+	return (uint8_t)(given < new->uses ? given : new->uses);
 }
 
 /* Whom a joiner may knock at: ourselves, then peers with proven addresses. */
@@ -125,7 +161,8 @@ static bool make_token(struct ns *s, struct key_pair *key, char *text, size_t si
 
 void node_invite(struct node *n, uint64_t op, const char *ns, const struct node_invite *i, usec_t now)
 {
-	struct token_payload tp = { .uses = i->uses, .rights = i->rights, .groups = i->groups };
+	struct token_payload tp = { .uses = i->uses, .rights = i->rights, .groups = i->groups,
+				    .ephemeral = i->ephemeral };
 	uint8_t id[32], payload[REG_PAYLOAD_MAX];
 	struct wr w = wr_of(payload, sizeof(payload));
 	struct reg_op req = { .verb = OP_TOKEN_CREATE };
@@ -134,7 +171,7 @@ void node_invite(struct node *n, uint64_t op, const char *ns, const struct node_
 	struct ns *s;
 
 	node_enter(n, now);
-	s = admin_ns(n, op, ns);
+	s = root_admin_ns(n, op, ns);
 	if (!s)
 		return;
 	if (n->addr_count == 0) {
@@ -147,8 +184,7 @@ void node_invite(struct node *n, uint64_t op, const char *ns, const struct node_
 		return;
 	}
 	tp.expires = wall_seconds(&n->wall, now) + i->expires;
-	if (count_tokens(s) < KEEPER_INVITES && regs_is_keeper(s->regs))
-		tp.rights |= RIGHT_KEEPER;
+	tp.keepers = keepers_to_invite(s, &tp, now);
 	wr_token_payload(&w, &tp);
 	assert(wr_ok(&w));
 	token_id(id, &key.pub);
@@ -189,8 +225,7 @@ static bool find_register(const struct ns *s, enum reg_kind kind, const char *te
 	return hits == 1;
 }
 
-/* A member by what people call it: from the registers at a keeper, else from attached peers. */
-static bool find_member(struct ns *s, const char *who, struct reg_name *out)
+bool root_find_member(struct ns *s, const char *who, struct reg_name *out)
 {
 	struct attached *a;
 	struct pubkey key;
@@ -220,7 +255,7 @@ void node_token_revoke(struct node *n, uint64_t op, const char *ns, const char *
 	struct ns *s;
 
 	node_enter(n, now);
-	s = admin_ns(n, op, ns);
+	s = root_admin_ns(n, op, ns);
 	if (!s)
 		return;
 	if (!token_parse(&t, id, n->cfg.crypto) && key_from_seed(&key, t.seed)) {
@@ -233,23 +268,45 @@ void node_token_revoke(struct node *n, uint64_t op, const char *ns, const char *
 	govern(s, op, &req, "revoked", now);
 }
 
+static bool is_keeper(const struct ns *s, const struct reg_name *member)
+{
+	const struct config *cf = regs_keepers(s->regs);
+	struct pubkey key;
+
+	memcpy(key.b, member->b, KEY_LEN);
+	return cf && config_member(cf, &key) >= 0;
+}
+
+/* Keepers refuse it: whoever is put out of a set first leaves it in order (DESIGN 12.8). */
+static void refuse_keeper(struct ns *s, uint64_t op, const char *who)
+{
+	if (regs_settings(s->regs)->keepers)
+		node_notice(s->n, op, NODE_NO, "%s is a keeper and has to leave the set first: `vpnctl "
+			    "member set %s --no-right keeper`; `vpnctl keepers` shows when it has", who,
+			    who);
+	else
+		node_notice(s->n, op, NODE_NO, "%s is a keeper and has to leave the set first: `vpnctl "
+			    "keepers replace %s OTHER` (or remove)", who, who);
+}
+
 void node_member_revoke(struct node *n, uint64_t op, const char *ns, const char *who, usec_t now)
 {
 	struct reg_op req = { .verb = OP_MEMBER_REVOKE };
 	struct ns *s;
 
 	node_enter(n, now);
-	s = admin_ns(n, op, ns);
+	s = root_admin_ns(n, op, ns);
 	if (!s)
 		return;
-	if (!find_member(s, who, &req.name)) {
+	if (!root_find_member(s, who, &req.name))
 		node_notice(n, op, NODE_NO, "no member '%s'; `vpnctl member list` shows them", who);
-		return;
-	}
-	govern(s, op, &req, "revoked", now);
+	else if (is_keeper(s, &req.name))
+		refuse_keeper(s, op, who);
+	else
+		govern(s, op, &req, "revoked", now);
 }
 
-static uint32_t rights_of(const struct ns *s, const struct reg_name *member, struct member_payload *mp)
+uint32_t root_rights_of(const struct ns *s, const struct reg_name *member, struct member_payload *mp)
 {
 	struct reg_name name;
 	struct reg_value v;
@@ -273,15 +330,15 @@ void node_member_set(struct node *n, uint64_t op, const char *ns, const char *wh
 	struct ns *s;
 
 	node_enter(n, now);
-	s = admin_ns(n, op, ns);
+	s = root_admin_ns(n, op, ns);
 	if (!s)
 		return;
-	if (!find_member(s, who, &req.name) || !regs_is_keeper(s->regs)) {
+	if (!root_find_member(s, who, &req.name) || !regs_is_keeper(s->regs)) {
 		node_notice(n, op, NODE_NO, "no member '%s' in the registers here; run it on a keeper "
 					    "and see `vpnctl member list`", who);
 		return;
 	}
-	mp.rights = (rights_of(s, &req.name, &mp) | add) & ~remove;
+	mp.rights = (root_rights_of(s, &req.name, &mp) | add) & ~remove;
 	wr_member_payload(&w, &mp);
 	assert(wr_ok(&w));
 	req.payload = payload;
@@ -355,7 +412,7 @@ void node_add_admin(struct node *n, uint64_t op, const char *ns, const char *who
 		return;
 	}
 	settings_copy(&st, regs_settings(s->regs));
-	if (!find_member(s, who, &member)) {
+	if (!root_find_member(s, who, &member)) {
 		node_notice(n, op, NODE_NO, "no member '%s'; `vpnctl member list` shows them", who);
 		return;
 	}

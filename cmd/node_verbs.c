@@ -14,7 +14,7 @@
 
 #define JOIN_TIMEOUT SEC(60)
 #define LEAVE_TIMEOUT SEC(2)
-#define LEASE_ONE_KEEPER (30 * 24 * 3600) /* seconds, while there is one keeper */
+#define LEASE_SECONDS (24 * 3600) /* with more than one keeper; one alone gives 30 days */
 #define PORT_MTU 1420
 #define NAME_TIMEOUT SEC(8)
 #define AUTO_SUBNET_TRIES 64
@@ -118,7 +118,8 @@ static const char *create_refused(struct node *n, const struct node_create *c, s
 
 void node_create(struct node *n, uint64_t op, const struct node_create *c, usec_t now)
 {
-	struct settings st = { .number = 1, .lease = LEASE_ONE_KEEPER, .mtu = PORT_MTU };
+	struct settings st = { .number = 1, .lease = LEASE_SECONDS, .mtu = PORT_MTU,
+			       .keepers = c->keepers, .hardened = c->hardened };
 	struct key_pair root;
 	uint8_t seed[SEED_LEN];
 	struct overlay *o;

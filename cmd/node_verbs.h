@@ -12,6 +12,8 @@ struct node_create {
 	struct prefix subnet;
 	bool open;
 	const char *overlay; /* share the overlay of this namespace; NULL = a new one */
+	uint8_t keepers; /* at most 1, 3, 5 or 7, which choose themselves; 0 = people choose */
+	bool hardened;
 };
 void node_create(struct node *n, uint64_t op, const struct node_create *c, usec_t now);
 struct node_invite {

@@ -29,28 +29,33 @@ static struct light_link *link_that_is_up(const struct light *l, const struct pu
 	return k && k->state == LINK_UP ? k : NULL;
 }
 
-static void env_ring_send(void *ctx, const struct pubkey *to, const uint8_t *msg, size_t len)
+/* What a liar says in place of it, by a link that is up. */
+static void ring_say(struct light *l, const struct pubkey *to, const uint8_t *msg, size_t len,
+		     void (*say)(struct light *l, struct light_link *k, const uint8_t *msg,
+				 size_t len))
 {
-	struct light *l = ctx;
 	struct light_link *k = link_that_is_up(l, to);
 	uint8_t lie[LIGHT_LIE_MAX];
 
 	if (!k)
 		return;
 	msg = light_fault_ring(l, msg, &len, lie);
+	say(l, k, msg, len);
+}
+
+static void say_surely(struct light *l, struct light_link *k, const uint8_t *msg, size_t len)
+{
 	light_link_message(l, k, LIGHT_RING, msg, len);
+}
+
+static void env_ring_send(void *ctx, const struct pubkey *to, const uint8_t *msg, size_t len)
+{
+	ring_say(ctx, to, msg, len, say_surely);
 }
 
 static void env_ring_tell(void *ctx, const struct pubkey *to, const uint8_t *msg, size_t len)
 {
-	struct light *l = ctx;
-	struct light_link *k = link_that_is_up(l, to);
-	uint8_t lie[LIGHT_LIE_MAX];
-
-	if (!k)
-		return;
-	msg = light_fault_ring(l, msg, &len, lie);
-	light_link_tell(l, k, msg, len);
+	ring_say(ctx, to, msg, len, light_link_tell);
 }
 
 static void env_ring_route(void *ctx, const struct node_id *to, const struct node_id *agent,

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "base/list.h"
+#include "cmd/sim_audit.h"
+#include "cmd/sim_own_run.h"
 #include "cmd/sim_play.h"
 #include "cmd/sim_scenario.h"
 #include "cmd/sim_whole.h"
@@ -192,6 +194,24 @@ static int unknown(const char *name)
 	return BAD_USAGE;
 }
 
+/* `vpnsim ownership ...` and `vpnsim --audit [--edn] FILE...` have options of their own; -1 = it is
+ * none of them. */
+static int other_command(int argc, char **argv)
+{
+	bool edn = argc > 2 && strcmp(argv[2], "--edn") == 0;
+	int first = edn ? 3 : 2;
+
+	if (argc < 2 || (strcmp(argv[1], "ownership") != 0 && strcmp(argv[1], "--audit") != 0))
+		return -1;
+	if (sodium_init() < 0)
+		return bad("%s does not work", "libsodium");
+	if (argv[1][0] == 'o')
+		return sim_own_main(argc - 1, argv + 1);
+	if (argc <= first)
+		return bad("%s needs files", "--audit");
+	return sim_audit_main(argv + first, (size_t)(argc - first), edn);
+}
+
 static int run(const char *name, const struct asked *a)
 {
 	const struct sim_scenario *c = name ? find_builtin(name) : NULL;
@@ -227,7 +247,10 @@ int main(int argc, char **argv)
 		{ NULL, 0, NULL, 0 },
 	};
 	struct asked a = { .seed = 1 };
-	int o;
+	int o = other_command(argc, argv);
+
+	if (o >= 0)
+		return o;
 
 	while ((o = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		uint64_t *number = o == 's'   ? &a.seed

@@ -108,7 +108,7 @@ static bool is_same_token(const struct turn *t, const struct token_payload *new)
 	old.used = 0;
 	memset(old.used_by, 0, sizeof(old.used_by));
 	return old.uses == new->uses && old.expires == new->expires && !old.revoked &&
-	       old.ephemeral == new->ephemeral && old.rights == new->rights &&
+	       old.ephemeral == new->ephemeral && old.rights == new->rights && old.keepers == new->keepers &&
 	       memcmp(&old.groups, &new->groups, sizeof(old.groups)) == 0;
 }
 

@@ -141,7 +141,7 @@ static void send_to(struct client_op *o, const struct pubkey *keeper)
 	memcpy(m.nsid, r->nsid, NSID_LEN);
 	n = regmsg_write(msg, sizeof(msg), &m);
 	assert(n);
-	r->env.send(r->env.ctx, keeper, REGS_SERVICE_REGISTER, msg, n);
+	regs_send(r, keeper, msg, n);
 }
 
 /* May end the operation: `o` is not to be touched afterwards. */
@@ -219,7 +219,8 @@ static bool believable(const struct client_op *o, const struct keeper_answer *a)
 {
 	struct grant g;
 
-	if (a->len && !facts_verify(o->of, &g, &o->name, a->grant, a->len))
+	if (a->len && (!facts_verify(o->of, &g, &o->name, a->grant, a->len) ||
+		       !regs_believe(o->of, &g, a->grant, a->len)))
 		return false;
 	if (a->status == REG_OK)
 		return a->len ? proves(o, &g) : !needs_proof(o);
@@ -263,7 +264,7 @@ void client_result(struct regs *r, const struct pubkey *from, const struct regms
 	struct keeper_answer a = { .status = m->status, .holder = m->holder, .grant = m->bytes,
 				   .len = m->len };
 	struct client_op *o = find(&r->client, m->request);
-	bool newer = m->config_len && facts_take_config(r, m->config, m->config_len);
+	bool newer = m->config_len && facts_take_config(r, from, m->config, m->config_len);
 	int at;
 
 	if (newer)

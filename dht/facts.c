@@ -1,11 +1,10 @@
 /* facts.c - what this node knows of its namespace.
  *
- * Config, settings, secrets, own membership, revocation list: each is taken only when it verifies
- * and is newer than what is held, so that nothing ever goes back. What is taken counts at once and
- * is written by facts_store.c. */
+ * Settings, secrets, own membership, revocation list (and configurations: facts_chain.c): each is
+ * taken only when it verifies and is newer than what is held, so that nothing ever goes back. What is
+ * taken counts at once and is written by facts_store.c. */
 #include "dht/regs_impl.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 
 #include "base/list.h"
@@ -29,19 +28,6 @@ void facts_keep_settings(struct regs *r, const struct settings *s, const uint8_t
 	free(f->settings);
 	f->settings = copy;
 	keep(&f->settings_bytes, &f->settings_len, b, len);
-}
-
-void facts_keep_config(struct regs *r, const struct config *c)
-{
-	size_t size = offsetof(struct config, members) + c->count * sizeof(c->members[0]);
-	struct config *copy = mem_new(size + c->len);
-	uint8_t *bytes = (uint8_t *)copy + size;
-
-	memcpy(copy, c, size);
-	memcpy(bytes, c->bytes, c->len);
-	copy->bytes = bytes;
-	free(r->facts.config);
-	r->facts.config = copy;
 }
 
 bool facts_set_membership(struct regs *r, const struct grant *g, const uint8_t *b, size_t len)
@@ -71,35 +57,6 @@ bool facts_set_revocations(struct regs *r, const struct grant *g, const uint8_t 
 		f->revoked = mem_new(sizeof(*f->revoked));
 	*f->revoked = p;
 	keep(&f->revocations, &f->revocations_len, b, len);
-	return true;
-}
-
-static bool config_is_newer(const struct config *c, const struct config *than)
-{
-	return c->era != than->era ? c->era > than->era : c->epoch > than->epoch;
-}
-
-void facts_own_config(struct regs *r, const struct config *c)
-{
-	facts_keep_config(r, c);
-	facts_write(r, FACT_CONFIG);
-}
-
-bool facts_take_config(struct regs *r, const uint8_t *b, size_t len)
-{
-	struct facts *f = &r->facts;
-	struct config c;
-
-	/* A new era is signed by the root alone; an epoch by the one before it. */
-	if (!(f->config && config_read(&c, b, len, &r->cfg.root, f->config, r->cfg.crypto)) &&
-	    !config_read(&c, b, len, &r->cfg.root, NULL, r->cfg.crypto))
-		return false;
-	if (f->config ? !config_is_newer(&c, f->config) :
-			    r->has_trust && !config_matches(&c, &r->trust))
-		return false;
-	if (r->started && config_member(&c, &r->cfg.self.pub) >= 0)
-		regs_keeper(r);
-	facts_own_config(r, &c);
 	return true;
 }
 
@@ -135,11 +92,19 @@ bool facts_take_secrets(struct regs *r, const struct regs_secret *s, size_t coun
 	return true;
 }
 
+bool facts_check(const struct regs *r, struct grant *g, const uint8_t *b, size_t len)
+{
+	const struct config *cf = NULL;
+
+	if (grant_read(g, b, len))
+		cf = facts_config_of(r, g->ballot.era, g->ballot.epoch);
+	return cf && grant_verify(g, b, len, cf, r->cfg.crypto);
+}
+
 bool facts_verify(const struct regs *r, struct grant *g, const struct reg_name *name,
 		  const uint8_t *b, size_t len)
 {
-	return r->facts.config && grant_verify(g, b, len, r->facts.config, r->cfg.crypto) &&
-	       reg_name_equal(&g->name, name);
+	return facts_check(r, g, b, len) && reg_name_equal(&g->name, name);
 }
 
 bool facts_take_membership(struct regs *r, const uint8_t *b, size_t len)

@@ -3,7 +3,7 @@
  * Each has one key of one letter on disk and a version: a change raises it, and while a write is
  * under way the next one waits, so the last write is always the newest. A write that fails or is
  * never answered is repeated. The sixth piece is the mark below which operation numbers may be
- * used. What is held at a start comes from our own disk: signatures of grants were checked
+ * used. Configurations before the newest have records of their own: facts_chain.c. What is held at a start comes from our own disk: signatures of grants were checked
  * before. */
 #include "dht/regs_impl.h"
 
@@ -26,9 +26,10 @@ static bool config_in(struct regs *r, struct rd *in)
 	size_t len = rd_left(in);
 	struct config c;
 
-	if (!config_read(&c, rd_bytes(in, len), len, &r->cfg.root, NULL, r->cfg.crypto))
+	if (!config_read_unproven(&c, rd_bytes(in, len), len, &r->cfg.root, r->cfg.crypto))
 		return false;
-	facts_keep_config(r, &c);
+	free(r->facts.config);
+	r->facts.config = chain_copy(&c);
 	return true;
 }
 
@@ -149,6 +150,8 @@ bool facts_restore(struct regs *r, const uint8_t *key, size_t key_len, const uin
 {
 	struct rd in = rd_of(value, len);
 
+	if (facts_chain_restore(r, key, key_len, value, len))
+		return true;
 	for (size_t i = 0; i < ARRAY_LEN(rows) && key_len == 1 && len > 0; i++)
 		if (key[0] == rows[i].key) {
 			if (!rows[i].in(r, &in))
@@ -200,12 +203,15 @@ static void retry(struct timer *t, usec_t now)
 		if (is_behind(d) && (!d->op || now - d->since >= WRITE_LOST))
 			flush(r, (enum fact)i);
 	}
+	facts_chain_write(r);
 	if (!facts_durable(r) && !timer_is_set(t))
 		timer_set(&r->timers, t, now + WRITE_AGAIN);
 }
 
 void facts_persisted(struct regs *r, uint64_t op, int result, usec_t now)
 {
+	if (facts_chain_persisted(r, op, result))
+		return;
 	for (size_t i = 0; i < FACT_COUNT; i++) {
 		struct fact_disk *d = &r->facts.disk[i];
 
@@ -230,7 +236,12 @@ bool facts_durable(const struct regs *r)
 	for (size_t i = 0; i < FACT_COUNT; i++)
 		if (is_behind(&r->facts.disk[i]))
 			return false;
-	return true;
+	return facts_chain_durable(r);
+}
+
+bool facts_config_durable(const struct regs *r)
+{
+	return !is_behind(&r->facts.disk[FACT_CONFIG]);
 }
 
 void facts_init(struct regs *r)
@@ -241,6 +252,7 @@ void facts_init(struct regs *r)
 void facts_fini(struct regs *r)
 {
 	timer_cancel(&r->timers, &r->facts.timer);
+	facts_chain_fini(r);
 	free(r->facts.config);
 	free(r->facts.settings);
 	free(r->facts.settings_bytes);

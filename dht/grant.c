@@ -104,6 +104,18 @@ bool grant_read(struct grant *g, const uint8_t *b, size_t len)
 	return grant_split(g, &s, b, len);
 }
 
+uint8_t grant_signers(const uint8_t *b, size_t len)
+{
+	struct grant_sigs s;
+	struct grant g;
+	uint8_t mask = 0;
+
+	if (grant_split(&g, &s, b, len))
+		for (size_t i = 0; i < s.count; i++)
+			mask |= (uint8_t)(1u << s.signer[i]);
+	return mask;
+}
+
 bool grant_verify(struct grant *g, const uint8_t *b, size_t len, const struct config *cf,
 		  const struct crypto *c)
 {

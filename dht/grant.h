@@ -1,17 +1,17 @@
-/* grant.h - what the root and the keepers sign: settings, keeper configurations, grants. Public.
+/* grant.h - what the root and the keepers sign: settings and grants (configurations: config.h).
+ * Public.
  *
- * docs/protocol.md 7.1, 7.2, 8.6. Structs hold copies; encoders are canonical; verification is a
+ * docs/protocol.md 7.1, 8.6. Structs hold copies; encoders are canonical; verification is a
  * pure function of bytes, keys and wall time. */
 #ifndef DHT_GRANT_H
 #define DHT_GRANT_H
 
+#include "dht/config.h"
 #include "dht/payload.h"
 #include "dht/register.h"
 
-#define KEEPERS_MAX 7
 #define ADMINS_MAX 8
 #define GRANT_MAX 5200
-#define CONFIG_MAX 2048
 #define SETTINGS_MAX 700
 
 struct settings {
@@ -22,6 +22,8 @@ struct settings {
 	uint32_t lease; /* seconds */
 	uint16_t mtu;
 	bool open; /* overlay key is published */
+	bool hardened; /* keepers have quorums that liars do no harm to */
+	uint8_t keepers; /* at most 1, 3, 5 or 7, chosen by themselves; 0 = by people */
 	uint8_t admin_count;
 	struct pubkey admins[ADMINS_MAX]; /* last: what is kept ends with admin_count of them */
 };
@@ -34,41 +36,6 @@ bool settings_read(struct settings *s, const uint8_t *b, size_t len, const struc
 size_t settings_size(const struct settings *s);
 void settings_copy(struct settings *to, const struct settings *from);
 bool settings_is_admin(const struct settings *s, const struct pubkey *key); /* root or admin */
-
-struct keeper {
-	struct pubkey node;
-	uint64_t incarnation;
-	struct pubkey epoch_key;
-	uint8_t certificate[SIG_LEN];
-};
-
-struct config {
-	struct pubkey root;
-	uint32_t era, epoch;
-	uint8_t quorum, count;
-	uint8_t previous[32];
-	uint8_t hash[32]; /* of this one; set by read and write */
-	const uint8_t *bytes; /* encoded, with proofs: those read, or room */
-	size_t len;
-	struct keeper members[KEEPERS_MAX]; /* what is kept ends with `count` of them */
-	uint8_t room[CONFIG_MAX];	    /* config_genesis writes here */
-};
-struct checkpoint {
-	uint32_t era, epoch;
-	uint8_t hash[32];
-};
-/* Certifies k->epoch_key and k->incarnation with the node key, for root, era and epoch of *cf. */
-void keeper_certify(struct keeper *k, const struct config *cf, const struct key_pair *node,
-		    const struct crypto *c);
-/* Genesis of an era, signed by the root: era, epoch, quorum and certified members are set. Fills
- * root, bytes, len, hash; bytes are in *cf. False when the sizes are not allowed. */
-bool config_genesis(struct config *cf, const struct key_pair *root, const struct crypto *c);
-/* Form, certificates, quorum against size; genesis: the root's proof. Later epochs need `previous`.
- * cf->bytes is b. */
-bool config_read(struct config *cf, const uint8_t *b, size_t len, const struct pubkey *root,
-		 const struct config *previous, const struct crypto *c);
-bool config_matches(const struct config *cf, const struct checkpoint *cp); /* same or later */
-int config_member(const struct config *cf, const struct pubkey *node); /* index or -1 */
 
 struct grant {
 	uint8_t nsid[NSID_LEN];
@@ -90,6 +57,8 @@ struct grant grant_of(const uint8_t nsid[NSID_LEN], const struct reg_name *name,
 void wr_grant_body(struct wr *w, const struct grant *g);
 /* Form only. */
 bool grant_read(struct grant *g, const uint8_t *b, size_t len);
+/* A bit for each member index that has signed; 0 = no grant. */
+uint8_t grant_signers(const uint8_t *b, size_t len);
 /* Form, namespace, epoch, and signatures of a quorum of `cf` by distinct members. Not expiry. */
 bool grant_verify(struct grant *g, const uint8_t *b, size_t len, const struct config *cf,
 		  const struct crypto *c);

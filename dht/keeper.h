@@ -39,6 +39,12 @@ struct keeper_env {
 	/* What is known here; NULL before the first. Read anew at every call. */
 	const struct settings *(*settings)(void *ctx);
 	const struct config *(*config)(void *ctx);
+	/* Of an epoch, the present one included; NULL = not known. */
+	const struct config *(*config_of)(void *ctx, uint32_t era, uint32_t epoch);
+	/* A successor with its proofs: the owner checks, keeps and spreads it; `config` returns it from
+	 * then on when it is the newest, and config_durable says when it is on the disk. */
+	void (*chosen)(void *ctx, const uint8_t *config, size_t len);
+	bool (*config_durable)(void *ctx);
 	/* The answer to keeper_submit_local; the answer to keeper_enrol. Copies. */
 	void (*result)(void *ctx, uint64_t request, const struct keeper_answer *a);
 	void (*enrolled)(void *ctx, const struct pubkey *to, uint64_t request,

@@ -184,7 +184,7 @@ static bool task_next(struct keeper_role *k, struct task *t)
 	       nexts[t->op.verb](k, t);
 }
 
-/* What a used token gives: rights and groups as the admin signed them. */
+/* What a used token gives to this user: rights and groups as the admin signed them. */
 static bool gift_take(struct task *t)
 {
 	struct token_payload p;
@@ -193,7 +193,7 @@ static bool gift_take(struct task *t)
 	if (!t->outcome.grant || !grant_read(&g, t->outcome.grant, t->outcome.len) ||
 	    !token_payload_read(&p, g.payload, g.payload_len))
 		return false;
-	t->gift.rights = p.rights;
+	t->gift.rights = token_rights(&p, &t->op.signer);
 	t->gift.groups = p.groups;
 	t->gift.ephemeral = p.ephemeral;
 	memcpy(t->gift.token, t->op.name.b, sizeof(t->gift.token));

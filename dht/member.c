@@ -191,12 +191,14 @@ void member_enrolled(struct regs *r, const struct pubkey *from, const struct mem
 		drop_add(&r->drops, DROP_UNKNOWN);
 		return;
 	}
-	if (m->config.len && facts_take_config(r, m->config.p, m->config.len))
+	if (m->config.len && facts_take_config(r, from, m->config.p, m->config.len))
 		r->updated = true;
 	if (is_final(m->status)) {
 		enrol_end(r, m->status, m->detail);
-	} else if (m->status == REG_OTHER_EPOCH && r->updated) {
-		enrol_arm(r, now); /* now we know whom to ask */
+	} else if (m->status == REG_OTHER_EPOCH) {
+		e->last = r->facts.config ? REG_NO_QUORUM : REG_OTHER_EPOCH;
+		if (r->updated)
+			enrol_arm(r, now); /* now we know whom to ask */
 	} else if (m->status == REG_OK && is_keeper_key(r, from) && enrol_complete(r, m)) {
 		take(r, m);
 		e->done = true;
@@ -242,6 +244,16 @@ void member_sync(struct regs *r, const struct pubkey *to, usec_t now)
 	timer_set(&r->timers, &r->sync.timer, now + SYNC_RETRY);
 }
 
+/* Who may become a keeper lets every keeper know that it is there (seats.c). */
+static void tell_keepers(struct regs *r, const struct pubkey *asked)
+{
+	const struct config *cf = r->facts.config;
+
+	for (size_t i = 0; cf && i < cf->count && seats_is_candidate(r); i++)
+		if (!asked || !key_equal(&cf->members[i].node, asked))
+			send_sync(r, &cf->members[i].node, 0);
+}
+
 static void sync_fire(struct timer *t, usec_t now)
 {
 	struct sync *s = container_of(t, struct sync, timer);
@@ -262,6 +274,7 @@ static void sync_fire(struct timer *t, usec_t now)
 		s->request = regs_random64(r);
 		send_sync(r, keeper, s->request);
 	}
+	tell_keepers(r, keeper);
 	timer_set(&r->timers, t, now + (s->tries < SYNC_TRIES ? SYNC_RETRY << s->tries :
 							       SYNC_PAUSE) +
 					 regs_jitter(r, SYNC_RETRY));
@@ -274,7 +287,7 @@ void member_update(struct regs *r, const struct pubkey *from, const struct membe
 	bool asked = s->request && m->request == s->request;
 	bool any;
 
-	if (m->config.len && facts_take_config(r, m->config.p, m->config.len))
+	if (m->config.len && facts_take_config(r, from, m->config.p, m->config.len))
 		r->updated = true;
 	if (!is_keeper_key(r, from) || !r->facts.membership) {
 		drop_add(&r->drops, DROP_UNKNOWN);
@@ -291,6 +304,19 @@ void member_update(struct regs *r, const struct pubkey *from, const struct membe
 		send_sync(r, from, 0); /* says that it arrived */
 	}
 	member_check_revoked(r, m->status == REG_REVOKED);
+}
+
+/* The keepers are others now: whoever waited for one of them asks again. */
+void member_chain_grew(struct regs *r, const struct pubkey *from, usec_t now)
+{
+	if (r->facts.seek)
+		return; /* there is more to come */
+	if (r->enrol.active && !r->enrol.done)
+		enrol_arm(r, now);
+	else if (r->facts.membership && is_keeper_key(r, from))
+		member_sync(r, from, now);
+	else if (r->facts.membership)
+		timer_set(&r->timers, &r->sync.timer, now + regs_jitter(r, SYNC_RETRY));
 }
 
 void member_started(struct regs *r, usec_t now)

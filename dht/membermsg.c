@@ -96,6 +96,44 @@ static void sync_read(struct rd *r, struct membermsg *m)
 	m->held.serial = rd_u64(r);
 }
 
+static void want_write(struct wr *w, const struct membermsg *m)
+{
+	wr_u8(w, m->below);
+	wr_u32(w, m->era);
+	wr_u32(w, m->epoch);
+}
+
+static void want_read(struct rd *r, struct membermsg *m)
+{
+	uint8_t below = rd_u8(r);
+
+	if (below > 1)
+		r->bad = true;
+	m->below = below == 1;
+	m->era = rd_u32(r);
+	m->epoch = rd_u32(r);
+}
+
+static void chain_write(struct wr *w, const struct membermsg *m)
+{
+	want_write(w, m);
+	wr_u8(w, m->shown_count);
+	for (size_t i = 0; i < m->shown_count; i++)
+		write_block(w, &m->shown[i]);
+}
+
+static void chain_read(struct rd *r, struct membermsg *m)
+{
+	want_read(r, m);
+	m->shown_count = rd_u8(r);
+	if (m->shown_count > CHAIN_SHOWN) {
+		r->bad = true;
+		return;
+	}
+	for (size_t i = 0; i < m->shown_count; i++)
+		m->shown[i] = read_block(r, CONFIG_MAX);
+}
+
 static const struct {
 	void (*write)(struct wr *w, const struct membermsg *m);
 	void (*read)(struct rd *r, struct membermsg *m);
@@ -104,6 +142,8 @@ static const struct {
 	[MEMBERMSG_ENROLLED] = { state_write, state_read },
 	[MEMBERMSG_SYNC] = { sync_write, sync_read },
 	[MEMBERMSG_UPDATE] = { state_write, state_read },
+	[MEMBERMSG_CHAIN_WANT] = { want_write, want_read },
+	[MEMBERMSG_CHAIN] = { chain_write, chain_read },
 };
 _Static_assert(ARRAY_LEN(rows) == MEMBERMSG_TYPE_COUNT, "every message type has a row");
 

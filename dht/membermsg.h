@@ -7,12 +7,15 @@
 
 #define MEMBERMSG_MAX 16384 /* the longest: ENROLLED with everything */
 #define MEMBER_HOST_MAX 63
+#define CHAIN_SHOWN 8 /* configurations in one message */
 
 enum membermsg_type {
 	MEMBERMSG_ENROL = 1,
 	MEMBERMSG_ENROLLED = 2,
 	MEMBERMSG_SYNC = 3,
 	MEMBERMSG_UPDATE = 4,
+	MEMBERMSG_CHAIN_WANT = 5,
+	MEMBERMSG_CHAIN = 6,
 	MEMBERMSG_TYPE_COUNT
 };
 
@@ -43,6 +46,10 @@ struct membermsg {
 	struct membermsg_block membership, settings, config, revocations;
 	uint8_t secret_count;
 	struct regs_secret secrets[2];
+	bool below;	     /* CHAIN_WANT, CHAIN: configurations before, else after */
+	uint32_t era, epoch; /* CHAIN_WANT: this one; CHAIN: the newest that the sender holds */
+	uint8_t shown_count; /* CHAIN; rising, falling when below */
+	struct membermsg_block shown[CHAIN_SHOWN];
 };
 
 /* Bytes written, or 0 when it does not fit. */

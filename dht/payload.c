@@ -143,6 +143,7 @@ void wr_token_payload(struct wr *w, const struct token_payload *p)
 	wr_u8(w, p->revoked);
 	wr_u8(w, p->ephemeral);
 	wr_u32(w, p->rights);
+	wr_u8(w, p->keepers);
 	wr_groups(w, &p->groups);
 	wr_u8(w, p->used);
 	wr_copy(w, p->used_by, (size_t)p->used * sizeof(p->used_by[0]));
@@ -167,12 +168,25 @@ bool token_payload_read(struct token_payload *p, const uint8_t *b, size_t len)
 	p->revoked = rd_flag(&r);
 	p->ephemeral = rd_flag(&r);
 	p->rights = rd_rights(&r);
+	p->keepers = rd_u8(&r);
 	rd_groups(&r, &p->groups);
 	p->used = rd_u8(&r);
-	if (!rd_ok(&r) || p->uses == 0 || p->uses > REG_USES_MAX || p->used > p->uses)
+	if (!rd_ok(&r) || p->uses == 0 || p->uses > REG_USES_MAX || p->used > p->uses ||
+	    p->keepers > p->uses)
 		return false;
 	rd_copy(&r, p->used_by, (size_t)p->used * sizeof(p->used_by[0]));
 	return rd_done(&r) && !has_doubles(p);
+}
+
+uint32_t token_rights(const struct token_payload *p, const struct pubkey *node)
+{
+	uint8_t who[16];
+
+	token_use_hash(who, node);
+	for (size_t i = 0; i < p->keepers && i < p->used; i++)
+		if (memcmp(p->used_by[i], who, sizeof(who)) == 0)
+			return p->rights | RIGHT_KEEPER;
+	return p->rights;
 }
 
 void wr_member_payload(struct wr *w, const struct member_payload *p)

@@ -25,6 +25,7 @@ struct token_payload {
 	uint64_t expires; /* wall seconds */
 	bool revoked, ephemeral; /* ephemeral: its members last a day, not a month */
 	uint32_t rights;
+	uint8_t keepers; /* its first so many users get the keeper right, too */
 	struct reg_groups groups;
 	uint8_t used;
 	uint8_t used_by[REG_USES_MAX][16]; /* H16("vpnd token use", node key) */
@@ -61,6 +62,8 @@ bool revocation_payload_read(struct revocation_payload *p, const uint8_t *b, siz
 void wr_start_payload(struct wr *w, const struct start_payload *p);
 bool start_payload_read(struct start_payload *p, const uint8_t *b, size_t len);
 void token_use_hash(uint8_t out[16], const struct pubkey *node);
+/* What the token gives to a node that has used it. */
+uint32_t token_rights(const struct token_payload *p, const struct pubkey *node);
 bool reg_groups_has(const struct reg_groups *g, const char *name);
 struct node_id revoked_hash(const struct pubkey *key);
 bool revocation_has(const struct revocation_payload *p, const struct pubkey *key);

@@ -13,6 +13,20 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "dht/regs_impl.h"
+#include "dht/witness.h"
+
+static void message_leave(void *ctx, const struct pubkey *to, const uint8_t *msg, size_t len)
+{
+	struct regs *r = ctx;
+
+	r->env.send(r->env.ctx, to, REGS_SERVICE_REGISTER, msg, len);
+}
+
+/* REGISTER messages wait for the end of the owner's turn, to leave together: regs_tick. */
+void regs_send(struct regs *r, const struct pubkey *to, const uint8_t *msg, size_t len)
+{
+	bundles_add(&r->bundles, &(struct bundles_way){ r, message_leave, r->nsid }, to, msg, len);
+}
 
 void regs_tell(struct regs *r, const struct regs_event *e) { r->env.event(r->env.ctx, e); }
 
@@ -44,7 +58,9 @@ static void keeper_send(void *ctx, const struct pubkey *to, uint8_t service, con
 {
 	struct regs *r = ctx;
 
-	r->env.send(r->env.ctx, to, service, msg, len);
+	assert(service == REGS_SERVICE_REGISTER);
+	(void)service;
+	regs_send(r, to, msg, len);
 }
 
 static void keeper_persist(void *ctx, uint64_t op, const uint8_t *key, size_t key_len,
@@ -58,7 +74,26 @@ static void keeper_persist(void *ctx, uint64_t op, const uint8_t *key, size_t ke
 
 static const struct settings *keeper_settings(void *ctx) { return regs_settings(ctx); }
 
-static const struct config *keeper_config(void *ctx) { return regs_keepers(ctx); }
+/* Of two histories nobody can tell which one counts: no keeper serves then. */
+static const struct config *keeper_config(void *ctx)
+{
+	return regs_is_forked(ctx) ? NULL : regs_keepers(ctx);
+}
+
+static const struct config *keeper_config_of(void *ctx, uint32_t era, uint32_t epoch)
+{
+	return regs_config_of(ctx, era, epoch);
+}
+
+static void keeper_chosen(void *ctx, const uint8_t *config, size_t len)
+{
+	struct regs *r = ctx;
+
+	if (facts_take_config(r, NULL, config, len))
+		r->updated = r->push_all = true;
+}
+
+static bool keeper_config_durable(void *ctx) { return facts_config_durable(ctx); }
 
 static void keeper_result(void *ctx, uint64_t request, const struct keeper_answer *a)
 {
@@ -86,7 +121,9 @@ struct keeper_role *regs_keeper(struct regs *r)
 	struct keeper_env env = { .ctx = r, .random = keeper_random, .send = keeper_send,
 				  .persist = keeper_persist, .settings = keeper_settings,
 				  .config = keeper_config, .result = keeper_result,
-				  .enrolled = keeper_enrolled, .changed = keeper_changed };
+				  .enrolled = keeper_enrolled, .changed = keeper_changed,
+				  .config_of = keeper_config_of, .chosen = keeper_chosen,
+				  .config_durable = keeper_config_durable };
 
 	if (r->keeper)
 		return r->keeper;
@@ -120,6 +157,7 @@ void regs_settle(struct regs *r, usec_t now)
 	}
 	member_settle(r, now);
 	create_settle(r, now);
+	seats_settle(r, now);
 }
 
 /* --- messages --- */
@@ -135,11 +173,11 @@ static void not_here(struct regs *r, const struct pubkey *to, uint64_t request)
 	memcpy(m.nsid, r->nsid, NSID_LEN);
 	n = regmsg_write(msg, sizeof(msg), &m);
 	if (n)
-		r->env.send(r->env.ctx, to, REGS_SERVICE_REGISTER, msg, n);
+		regs_send(r, to, msg, n);
 }
 
-static void register_input(struct regs *r, const struct pubkey *from, const uint8_t *msg,
-			   size_t len, usec_t now)
+static void register_part(struct regs *r, const struct pubkey *from, const uint8_t *msg,
+			  size_t len, usec_t now)
 {
 	struct regmsg m;
 
@@ -156,6 +194,22 @@ static void register_input(struct regs *r, const struct pubkey *from, const uint
 		drop_add(&r->drops, DROP_UNKNOWN);
 }
 
+static void register_input(struct regs *r, const struct pubkey *from, const uint8_t *msg,
+			   size_t len, usec_t now)
+{
+	struct bundle b;
+
+	if (!len || msg[0] != REGMSG_BUNDLE) {
+		register_part(r, from, msg, len, now);
+		return;
+	}
+	if (!bundle_open(&b, msg, len, r->nsid))
+		drop_add(&r->drops, DROP_MALFORMED);
+	else
+		while (bundle_next(&b, &msg, &len))
+			register_part(r, from, msg, len, now);
+}
+
 static void sync_input(struct regs *r, const struct pubkey *from, const struct membermsg *m,
 		       usec_t now)
 {
@@ -168,6 +222,8 @@ static void (*const member_rows[])(struct regs *r, const struct pubkey *from,
 	[MEMBERMSG_ENROLLED] = member_enrolled,
 	[MEMBERMSG_SYNC] = sync_input,
 	[MEMBERMSG_UPDATE] = member_update,
+	[MEMBERMSG_CHAIN_WANT] = seek_serve,
+	[MEMBERMSG_CHAIN] = seek_chain,
 };
 _Static_assert(ARRAY_LEN(member_rows) == MEMBERMSG_TYPE_COUNT, "every message type has a row");
 
@@ -205,12 +261,14 @@ bool regs_restore(struct regs *r, const uint8_t *key, size_t key_len, const uint
 {
 	assert(!r->started);
 	return facts_restore(r, key, key_len, value, len) ||
+	       seats_restore(r, key, key_len, value, len) ||
 	       keeper_restore(regs_keeper(r), key, key_len, value, len);
 }
 
 void regs_started(struct regs *r, usec_t now)
 {
 	r->now = now;
+	facts_chain_started(r);
 	if (!r->keeper && r->facts.config &&
 	    config_member(r->facts.config, &r->cfg.self.pub) >= 0)
 		regs_keeper(r); /* its state is lost: it will stay silent and say so */
@@ -239,11 +297,12 @@ void regs_tick(struct regs *r, usec_t now)
 	if (r->keeper)
 		keeper_tick(r->keeper, now);
 	regs_settle(r, now);
+	bundles_flush(&r->bundles, &(struct bundles_way){ r, message_leave, r->nsid });
 }
 
 usec_t regs_deadline(const struct regs *r)
 {
-	usec_t next = timers_next(&r->timers);
+	usec_t next = r->bundles ? r->now : timers_next(&r->timers);
 
 	return r->keeper ? usec_min(next, keeper_deadline(r->keeper)) : next;
 }
@@ -307,11 +366,15 @@ void regs_free(struct regs *r)
 	if (!r)
 		return;
 	create_fini(r);
+	seats_fini(r);
 	serve_fini(r);
 	member_fini(r);
 	client_fini(r);
+	seek_fini(r);
 	facts_fini(r);
 	keeper_free(r->keeper);
+	witness_free(r->witness);
+	bundles_free(&r->bundles);
 	timers_fini(&r->timers);
 	free(r->trusted);
 	sodium_memzero(r, sizeof(*r));

@@ -10,7 +10,9 @@
 
 #include "base/drop.h"
 #include "base/log.h"
-#include "dht/grant.h"
+#include "dht/eras.h"
+#include "dht/evidence.h"
+#include "dht/keepers.h"
 
 #define REGS_OPS_MAX 256      /* own operations in flight */
 #define REGS_REGISTERS_MAX 131072
@@ -24,6 +26,9 @@ enum regs_event_type {
 	REGS_ENROLLED, /* op, status, detail, grant = membership; settings, config, secrets are set */
 	REGS_UPDATED,  /* settings, secrets, config, revocations or own membership changed */
 	REGS_REVOKED_SELF, /* our own membership was revoked */
+	REGS_HANDOVER, /* dht/handover.h: regs_handover */
+	REGS_FORKED,	   /* two proven successors of one keeper set, of epoch `detail` */
+	REGS_DISPUTED, /* grant: another owner was shown for its generation; look for both again */
 };
 struct regs_event {
 	enum regs_event_type type;
@@ -83,8 +88,6 @@ void regs_input(struct regs *r, const struct pubkey *from, bool attached, uint8_
 void regs_persisted(struct regs *r, uint64_t op, int result, usec_t now);
 void regs_tick(struct regs *r, usec_t now);
 usec_t regs_deadline(const struct regs *r);
-/* A keeper set found in the DHT or shown by a peer; kept if it verifies and is newer. */
-bool regs_offer_config(struct regs *r, const uint8_t *b, size_t len, usec_t now);
 bool regs_offer_revocations(struct regs *r, const uint8_t *grant, size_t len, usec_t now);
 /* Ask a keeper for what is newer than we have, at most once in 10 s (DESIGN 12.8). */
 void regs_sync(struct regs *r, usec_t now);
@@ -111,8 +114,9 @@ uint64_t regs_revocation_number(const struct regs *r);
 size_t regs_revocation_grant(const struct regs *r, const uint8_t **grant);
 bool regs_is_revoked(const struct regs *r, const struct pubkey *key);
 bool regs_is_keeper(const struct regs *r);
-/* Verifies a grant against the keeper set, its date and the revocations. */
-bool regs_check(const struct regs *r, struct grant *g, const uint8_t *b, size_t len, usec_t now);
+/* Verifies a grant against the keeper set, its date, the revocations, and what was seen before: a
+ * lower generation, or another owner for the same one, is refused (protocol.md 8.11). */
+bool regs_check(struct regs *r, struct grant *g, const uint8_t *b, size_t len, usec_t now);
 /* At a keeper: every register it holds. *at = 0 first. */
 bool regs_next(const struct regs *r, size_t *at, struct reg_name *name, struct reg_value *v);
 const struct drops *regs_drops(const struct regs *r);

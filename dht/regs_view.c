@@ -59,12 +59,13 @@ static bool member_is_good(const struct regs *r, const struct grant *g)
 	       !regs_is_revoked(r, &key);
 }
 
-bool regs_check(const struct regs *r, struct grant *g, const uint8_t *b, size_t len, usec_t now)
+bool regs_check(struct regs *r, struct grant *g, const uint8_t *b, size_t len, usec_t now)
 {
-	if (!r->facts.config || !grant_verify(g, b, len, r->facts.config, r->cfg.crypto) ||
-	    wall_seconds(r->cfg.wall, now) >= grant_end(g))
+	if (!facts_check(r, g, b, len) || wall_seconds(r->cfg.wall, now) >= grant_end(g))
 		return false;
-	return g->name.kind == REG_MEMBER ? member_is_good(r, g) : !regs_is_revoked(r, &g->owner);
+	if (g->name.kind == REG_MEMBER)
+		return member_is_good(r, g);
+	return !regs_is_revoked(r, &g->owner) && regs_believe(r, g, b, len);
 }
 
 bool regs_next(const struct regs *r, size_t *at, struct reg_name *name, struct reg_value *v)
@@ -73,17 +74,6 @@ bool regs_next(const struct regs *r, size_t *at, struct reg_name *name, struct r
 }
 
 const struct drops *regs_drops(const struct regs *r) { return &r->drops; }
-
-bool regs_offer_config(struct regs *r, const uint8_t *b, size_t len, usec_t now)
-{
-	bool newer;
-
-	r->now = now;
-	newer = facts_take_config(r, b, len);
-	r->updated |= newer;
-	regs_settle(r, now);
-	return newer;
-}
 
 bool regs_offer_revocations(struct regs *r, const uint8_t *grant, size_t len, usec_t now)
 {

@@ -157,6 +157,7 @@ void serve_sync(struct regs *r, const struct pubkey *from, const struct memberms
 		drop_add(&r->drops, DROP_RATE);
 		return;
 	}
+	seats_heard(r, from, now);
 	if (p)
 		p->held = m->held;
 	if (!m->request)
@@ -214,6 +215,7 @@ void serve_changed(struct regs *r, const struct reg_name *name, const uint8_t *g
 		r->updated = r->push_all = true;
 	if (name->kind != REG_MEMBER)
 		return;
+	seats_member_changed(r);
 	memcpy(key.b, name->b, KEY_LEN);
 	if (key_equal(&key, &r->cfg.self.pub))
 		r->updated |= facts_take_membership(r, grant, len);

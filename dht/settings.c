@@ -6,6 +6,7 @@
 #define SETTINGS_VERSION 1
 #define SETTINGS_LABEL "vpnd settings"
 #define FLAG_OPEN 1u
+#define FLAG_HARDENED 2u
 #define LEASE_MIN 60   /* seconds */
 #define MTU_MIN 576    /* RFC 791 */
 #define SUBNET_BITS_MIN 8
@@ -47,12 +48,18 @@ static bool admins_valid(const struct settings *s, const struct crypto *c)
 	return true;
 }
 
+static bool keepers_valid(uint8_t most)
+{
+	return most == 0 || (most % 2 == 1 && most <= KEEPERS_MAX);
+}
+
 static bool settings_valid(const struct settings *s, const struct crypto *c)
 {
 	return s->admin_count <= ADMINS_MAX && strlen(s->name) <= 32 &&
 	       reg_host_valid(s->name, strlen(s->name)) &&
 	       (!s->domain[0] || domain_valid(s->domain)) && subnet_valid(&s->subnet) &&
-	       s->lease >= LEASE_MIN && s->mtu >= MTU_MIN && admins_valid(s, c);
+	       s->lease >= LEASE_MIN && s->mtu >= MTU_MIN && keepers_valid(s->keepers) &&
+	       admins_valid(s, c);
 }
 
 size_t settings_write(uint8_t *out, size_t size, const struct settings *s, const struct crypto *c,
@@ -72,7 +79,8 @@ size_t settings_write(uint8_t *out, size_t size, const struct settings *s, const
 	wr_u8(&w, s->subnet.bits);
 	wr_u32(&w, s->lease);
 	wr_u16(&w, s->mtu);
-	wr_u32(&w, s->open ? FLAG_OPEN : 0);
+	wr_u32(&w, (s->open ? FLAG_OPEN : 0) | (s->hardened ? FLAG_HARDENED : 0));
+	wr_u8(&w, s->keepers);
 	wr_u8(&w, s->admin_count);
 	for (size_t i = 0; i < s->admin_count; i++)
 		wr_copy(&w, s->admins[i].b, KEY_LEN);
@@ -108,8 +116,10 @@ static void rd_settings(struct rd *r, struct settings *s)
 	s->mtu = rd_u16(r);
 	flags = rd_u32(r);
 	s->open = flags & FLAG_OPEN;
+	s->hardened = flags & FLAG_HARDENED;
+	s->keepers = rd_u8(r);
 	s->admin_count = rd_u8(r);
-	if ((flags & ~FLAG_OPEN) || s->admin_count > ADMINS_MAX)
+	if ((flags & ~(FLAG_OPEN | FLAG_HARDENED)) || s->admin_count > ADMINS_MAX)
 		r->bad = true;
 	for (size_t i = 0; rd_ok(r) && i < s->admin_count; i++)
 		rd_copy(r, s->admins[i].b, KEY_LEN);

@@ -17,6 +17,14 @@ static void checksum(uint8_t out[CHECKSUM_LEN], const uint8_t *b, size_t len)
 	memcpy(out, full, CHECKSUM_LEN);
 }
 
+void wr_token_contact(struct wr *w, const struct token_contact *c)
+{
+	wr_copy(w, c->key.b, KEY_LEN);
+	wr_u8(w, c->addr_count);
+	for (size_t i = 0; i < c->addr_count; i++)
+		wr_addr(w, &c->addrs[i]);
+}
+
 static void wr_token(struct wr *w, const struct token *t)
 {
 	uint8_t sum[CHECKSUM_LEN];
@@ -29,14 +37,8 @@ static void wr_token(struct wr *w, const struct token *t)
 	wr_copy(w, t->checkpoint.hash, sizeof(t->checkpoint.hash));
 	wr_copy(w, t->seed, SEED_LEN);
 	wr_u8(w, t->contact_count);
-	for (size_t i = 0; i < t->contact_count; i++) {
-		const struct token_contact *c = &t->contacts[i];
-
-		wr_copy(w, c->key.b, KEY_LEN);
-		wr_u8(w, c->addr_count);
-		for (size_t j = 0; j < c->addr_count; j++)
-			wr_addr(w, &c->addrs[j]);
-	}
+	for (size_t i = 0; i < t->contact_count; i++)
+		wr_token_contact(w, &t->contacts[i]);
 	checksum(sum, w->start, wr_len(w));
 	wr_copy(w, sum, sizeof(sum));
 }
@@ -62,16 +64,15 @@ size_t token_write(char *out, size_t size, const struct token *t)
 	return n;
 }
 
-static void rd_contact(struct rd *r, struct token_contact *c, const struct crypto *crypto)
+void rd_token_contact(struct rd *r, struct token_contact *c)
 {
+	memset(c, 0, sizeof(*c));
 	rd_copy(r, c->key.b, KEY_LEN);
 	c->addr_count = rd_u8(r);
 	if (c->addr_count > TOKEN_CONTACT_ADDRS)
 		r->bad = true;
 	for (size_t i = 0; rd_ok(r) && i < c->addr_count; i++)
 		c->addrs[i] = rd_addr(r);
-	if (rd_ok(r) && !crypto->key_valid(&c->key))
-		r->bad = true;
 }
 
 static void rd_token(struct rd *r, struct token *t, const struct crypto *c)
@@ -86,8 +87,11 @@ static void rd_token(struct rd *r, struct token *t, const struct crypto *c)
 	t->contact_count = rd_u8(r);
 	if (t->contact_count > TOKEN_CONTACTS_MAX)
 		r->bad = true;
-	for (size_t i = 0; rd_ok(r) && i < t->contact_count; i++)
-		rd_contact(r, &t->contacts[i], c);
+	for (size_t i = 0; rd_ok(r) && i < t->contact_count; i++) {
+		rd_token_contact(r, &t->contacts[i]);
+		if (rd_ok(r) && !c->key_valid(&t->contacts[i].key))
+			r->bad = true;
+	}
 }
 
 static const char *token_read(struct token *t, const uint8_t *b, size_t len,

@@ -23,6 +23,9 @@ struct token {
 	struct token_contact contacts[TOKEN_CONTACTS_MAX];
 };
 
+/* One contact: key, number of addresses, addresses. Reading checks the form, not the key. */
+void wr_token_contact(struct wr *w, const struct token_contact *c);
+void rd_token_contact(struct rd *r, struct token_contact *c);
 /* Length without the final 0, or 0 if it does not fit. */
 size_t token_write(char *out, size_t size, const struct token *t);
 /* NULL when good, else what is wrong, for the user ("not a vpnd token", "damaged: checksum ..."). */

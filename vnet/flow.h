@@ -28,6 +28,7 @@ struct flow {
 	uint64_t generation;
 	usec_t asked;	    /* last VNET_RESOLVE, 0 = never */
 	usec_t refresh;	    /* ask again then if still in use */
+	usec_t shown;	    /* first sight, by the peer's own word, since then; 0 = looked up too */
 	usec_t seen;	    /* its mark when it was last put to the end of `age` */
 	struct ip asker;    /* who asked by ARP or ND and waits for an answer; len 0 = nobody */
 	struct held_queue held;

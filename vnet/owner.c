@@ -2,12 +2,14 @@
  *
  * Every binding passes the fence first: lower generations are ignored, two owners at one generation
  * make the address nobody's until a higher one comes. A higher generation moves the flow at once.
+ * A lease that its peer shows before any lookup told of it counts at once, and is looked up too
+ * soon after when it is in use: an old grant shown again loses against the newer one that is found.
  * A peer that goes down keeps its flows; they hold frames until it is back. */
 #include "vnet/state.h"
 
 #include <assert.h>
 
-#define REFRESH_BEFORE SEC(60) /* the end of a binding; a quarter of short ones */
+#define LOOK_UP_AFTER MSEC(500) /* what a peer has shown; frames pass meanwhile */
 
 /* The peer, its session, its flows and the packets held for it all go. */
 static void peer_drop(struct vnet *v, struct peer *p)
@@ -35,13 +37,6 @@ static struct peer *peer_wanted(struct vnet *v, const struct pubkey *key)
 		return NULL;
 	peer_drop(v, victim);
 	return peer_get(&v->peers, key);
-}
-
-static usec_t refresh_at(usec_t until, usec_t now)
-{
-	if (until == USEC_NEVER || until <= now)
-		return USEC_NEVER;
-	return until - usec_min(REFRESH_BEFORE, (until - now) / 4);
 }
 
 static void disowned(struct vnet *v, struct flow *f)
@@ -100,7 +95,9 @@ static void settle(struct vnet *v, struct flow *f, uint64_t generation, usec_t u
 	if (generation > f->generation || until > f->until)
 		f->until = until;
 	f->generation = generation;
-	f->refresh = refresh_at(f->until, now);
+	f->refresh = resolve_refresh_at(f->until, now);
+	if (f->shown)
+		f->refresh = usec_min(f->refresh, now + LOOK_UP_AFTER);
 	resolve_timer(f, now);
 	serve_waiting(v, f, now);
 	if (p->held.count)
@@ -149,6 +146,7 @@ static void resolved_nobody(struct vnet *v, const struct ip *ip, uint64_t genera
 void vnet_resolved(struct vnet *v, const struct ip *ip, const struct pubkey *owner,
 		   uint64_t generation, usec_t until, usec_t now)
 {
+	struct flow *f;
 	struct peer *p;
 
 	if (!vnet_is_remote(v, ip))
@@ -162,21 +160,37 @@ void vnet_resolved(struct vnet *v, const struct ip *ip, const struct pubkey *own
 	p = peer_wanted(v, owner);
 	if (!p)
 		return;
-	settle(v, install(v, ip, p, now), generation, until, now);
+	f = install(v, ip, p, now);
+	f->shown = 0;
+	settle(v, f, generation, until, now);
 	resolve_attach(v, p, now);
+}
+
+/* A lease that no lookup has told of, and none is under way: its peer's word alone. */
+static bool is_first_sight(const struct flow *f, uint64_t generation, usec_t until)
+{
+	if (until == USEC_NEVER || (f && f->state == FLOW_ASKING && f->asked))
+		return false;
+	return !f || f->state != FLOW_OWNED || f->generation < generation;
 }
 
 bool vnet_bind(struct vnet *v, const struct ip *ip, const struct pubkey *owner, uint64_t generation,
 	       usec_t until, usec_t now)
 {
+	bool first = is_first_sight(flow_find(&v->flows, ip), generation, until);
+	struct flow *f;
 	struct peer *p;
 
 	if (!vnet_is_remote(v, ip) || !judge(v, ip, owner, generation, now))
 		return false;
 	p = peer_wanted(v, owner);
-	if (p)
-		settle(v, install(v, ip, p, now), generation, until, now);
-	return p != NULL;
+	if (!p)
+		return false;
+	f = install(v, ip, p, now);
+	if (first)
+		f->shown = now;
+	settle(v, f, generation, until, now);
+	return true;
 }
 
 void vnet_peer_up(struct vnet *v, const struct pubkey *peer, uint32_t session, uint32_t tag,

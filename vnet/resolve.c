@@ -18,6 +18,14 @@
 #define ATTACH_GAP SEC(1)
 #define FLOW_IDLE MINUTES(5)
 #define REFRESH_GAP SEC(5)
+#define REFRESH_BEFORE SEC(60) /* the end of a binding; a quarter of short ones */
+
+usec_t resolve_refresh_at(usec_t until, usec_t now)
+{
+	if (until == USEC_NEVER || until <= now)
+		return USEC_NEVER;
+	return until - usec_min(REFRESH_BEFORE, (until - now) / 4);
+}
 
 static void ask(struct vnet *v, struct flow *f, usec_t now)
 {
@@ -52,9 +60,28 @@ void resolve_timer(struct flow *f, usec_t now)
 	timer_set(&v->timers, &f->timer, wake_at(f, now));
 }
 
+/* What its peer alone has said is looked up as well, once, when it turns out to be used: somebody
+ * else may own it by now. Unused ones are looked at less and less often. */
+static void first_sight(struct vnet *v, struct flow *f, usec_t now)
+{
+	if (!flow_mark(f)->packets) {
+		f->refresh = usec_min(now + (now - f->shown), f->until);
+		return;
+	}
+	ask(v, f, now);
+	if (f->asked != now) { /* too many questions just now */
+		f->refresh = now + REFRESH_GAP;
+		return;
+	}
+	f->shown = 0;
+	f->refresh = resolve_refresh_at(f->until, now);
+}
+
 static void refresh(struct vnet *v, struct flow *f, usec_t now)
 {
-	if (now >= f->refresh) {
+	if (now >= f->refresh && f->shown && now < f->until) {
+		first_sight(v, f, now);
+	} else if (now >= f->refresh) {
 		ask(v, f, now);
 		f->refresh = now < f->until ? now + REFRESH_GAP : USEC_NEVER;
 	}

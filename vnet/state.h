@@ -77,6 +77,7 @@ void resolve_flow_drop(struct vnet *v, struct flow *f, enum drop why); /* frames
 void resolve_attach(struct vnet *v, struct peer *p, usec_t now); /* unless there or just asked */
 void resolve_flush(struct vnet *v, struct flow *f, usec_t now);	 /* sends what was held */
 void resolve_timer(struct flow *f, usec_t now);			 /* sets it anew */
+usec_t resolve_refresh_at(usec_t until, usec_t now); /* USEC_NEVER: it never ends, or has */
 void resolve_nobody(struct vnet *v, struct flow *f, usec_t now);
 
 /* guard.c: packets of a session whose source it has not proven to own. */

@@ -328,23 +328,22 @@ usec_t vnet_deadline(const struct vnet *v)
 
 /* --- own addresses and state --- */
 
-void vnet_own(struct vnet *v, const struct ip *ip, usec_t now)
+bool vnet_own(struct vnet *v, const struct ip *ip, usec_t now)
 {
 	struct flow *f = flow_find(&v->flows, ip);
 
 	(void)now;
 	if (vnet_is_own(v, ip))
-		return;
-	if (v->view.own_count >= VNET_OWN_MAX) {
-		log_error(v->cfg.log, "%s: more than %d own addresses", v->cfg.name, VNET_OWN_MAX);
-		return;
-	}
+		return true;
+	if (v->view.own_count >= VNET_OWN_MAX)
+		return false;
 	if (f)
 		resolve_flow_drop(v, f, DROP_NO_DEST);
 	v->view.own[v->view.own_count++] = *ip;
+	return true;
 }
 
-void vnet_disown(struct vnet *v, const struct ip *ip, usec_t now)
+bool vnet_disown(struct vnet *v, const struct ip *ip, usec_t now)
 {
 	(void)now;
 	for (unsigned i = 0; i < v->view.own_count; i++) {
@@ -353,8 +352,9 @@ void vnet_disown(struct vnet *v, const struct ip *ip, usec_t now)
 		v->view.own_count--;
 		memmove(&v->view.own[i], &v->view.own[i + 1],
 			(v->view.own_count - i) * sizeof(v->view.own[0]));
-		return;
+		return true;
 	}
+	return false;
 }
 
 const struct vnet_view *vnet_view(const struct vnet *v) { return &v->view; }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "dht/bundle.h"
 #include "dht/keeper.h"
 #include "dht/lease.h"
 #include "dht/membermsg.h"
@@ -115,6 +116,22 @@ static inline void rw_post(struct rw_world *w, size_t from, size_t to, uint8_t s
 	w->flight[w->flight_count++] = m;
 }
 
+/* Who looks at messages on their way sees those of a bundle one by one. */
+static inline void rw_post_any(struct rw_world *w, size_t from, size_t to, uint8_t service,
+			       const uint8_t *msg, size_t len)
+{
+	uint8_t nsid[NSID_LEN];
+	struct bundle b;
+
+	nsid_of(nsid, &w->root.pub);
+	if (!w->hook || service != REGS_SERVICE_REGISTER || !bundle_open(&b, msg, len, nsid)) {
+		rw_post(w, from, to, service, msg, len);
+		return;
+	}
+	while (bundle_next(&b, &msg, &len))
+		rw_post(w, from, to, service, msg, len);
+}
+
 static inline void rw_send(void *ctx, const struct pubkey *to, uint8_t service, const uint8_t *msg,
 			   size_t len)
 {
@@ -126,9 +143,9 @@ static inline void rw_send(void *ctx, const struct pubkey *to, uint8_t service, 
 	CHECK(len <= 65536);
 	if (service == REGS_SERVICE_MEMBER && msg[0] == MEMBERMSG_UPDATE)
 		w->updates++;
-	rw_post(w, n->index, rw_index(w, to), service, msg, len);
+	rw_post_any(w, n->index, rw_index(w, to), service, msg, len);
 	if (rw_dice(w) % 100 < w->doubled)
-		rw_post(w, n->index, rw_index(w, to), service, msg, len);
+		rw_post_any(w, n->index, rw_index(w, to), service, msg, len);
 }
 
 static inline void rw_persist(void *ctx, uint64_t op, const uint8_t *key, size_t key_len,

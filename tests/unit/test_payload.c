@@ -56,6 +56,7 @@ static void test_payload_owned_refuses_other_orders_lengths_and_types(void)
 static struct token_payload some_token(void)
 {
 	struct token_payload p = { .uses = 3, .expires = 77, .ephemeral = true, .rights = RIGHT_EDGE,
+				   .keepers = 1,
 				   .groups = { 2, { "a", "b.c" } }, .used = 2 };
 
 	memset(p.used_by[0], 1, 16);
@@ -105,8 +106,9 @@ static void test_payload_token_refuses_counts_doubles_and_rights_out_of_bounds(v
 	struct token_payload p, got;
 	uint8_t buf[4097];
 
-	for (int i = 0; i < 7; i++) {
+	for (int i = 0; i < 8; i++) {
 		p = some_token();
+		p.keepers = i == 7 ? 4 : p.keepers; /* of three uses */
 		p.uses = i == 0 ? 0 : i == 1 ? REG_USES_MAX + 1 : p.uses;
 		p.used = i == 2 ? 4 : p.used;
 		p.rights = i == 3 ? 0x100 : p.rights;
@@ -118,6 +120,21 @@ static void test_payload_token_refuses_counts_doubles_and_rights_out_of_bounds(v
 			p.groups.name[1][0] = 'A';
 		CHECK(!token_payload_read(&got, buf, token_bytes(buf, sizeof(buf), &p)));
 	}
+}
+
+static void test_payload_token_gives_the_keeper_right_to_its_first_users_only(void)
+{
+	struct pubkey node[4] = { { { 1 } }, { { 2 } }, { { 3 } }, { { 4 } } };
+	struct token_payload p = { .uses = 9, .rights = RIGHT_RELAY, .keepers = 2, .used = 3 };
+
+	for (size_t i = 0; i < 3; i++)
+		token_use_hash(p.used_by[i], &node[i]);
+	CHECK_EQ_INT(token_rights(&p, &node[0]), RIGHT_RELAY | RIGHT_KEEPER);
+	CHECK_EQ_INT(token_rights(&p, &node[1]), RIGHT_RELAY | RIGHT_KEEPER);
+	CHECK_EQ_INT(token_rights(&p, &node[2]), RIGHT_RELAY);
+	CHECK_EQ_INT(token_rights(&p, &node[3]), RIGHT_RELAY); /* has not used it */
+	p.keepers = 0;
+	CHECK_EQ_INT(token_rights(&p, &node[0]), RIGHT_RELAY);
 }
 
 static void test_payload_member_comes_back_and_no_other_form_is_read(void)
@@ -189,6 +206,7 @@ static const struct test tests[] = {
 	TEST(test_payload_owned_refuses_other_orders_lengths_and_types),
 	TEST(test_payload_token_comes_back_and_no_other_form_is_read),
 	TEST(test_payload_token_of_full_size_fits),
+	TEST(test_payload_token_gives_the_keeper_right_to_its_first_users_only),
 	TEST(test_payload_token_refuses_counts_doubles_and_rights_out_of_bounds),
 	TEST(test_payload_member_comes_back_and_no_other_form_is_read),
 	TEST(test_payload_revocation_list_is_a_sorted_set),

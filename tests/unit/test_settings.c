@@ -5,7 +5,8 @@
 static struct settings some_settings(void)
 {
 	struct settings s = { .root = kit_key(1).pub, .number = 4, .name = "lab", .domain = "a.example",
-			      .lease = 86400, .mtu = 1420, .open = true, .admin_count = 2,
+			      .lease = 86400, .mtu = 1420, .open = true, .hardened = true, .keepers = 5,
+			      .admin_count = 2,
 			      .admins = { kit_key(2).pub, kit_key(3).pub } };
 
 	CHECK(prefix_parse(&s.subnet, "10.1.0.0/16"));
@@ -24,7 +25,8 @@ static void test_settings_come_back_as_they_were_signed(void)
 	CHECK_EQ_INT(got.number, 4);
 	CHECK_EQ_INT(got.mtu, 1420);
 	CHECK_EQ_INT(got.lease, 86400);
-	CHECK(got.open);
+	CHECK(got.open && got.hardened);
+	CHECK_EQ_INT(got.keepers, 5);
 	CHECK_EQ_INT(got.subnet.bits, 16);
 	CHECK(settings_is_admin(&got, &root.pub));
 	CHECK(settings_is_admin(&got, &s.admins[1]));
@@ -71,7 +73,7 @@ static void test_settings_that_make_no_sense_are_not_written(void)
 	struct key_pair root = kit_key(1), other = kit_key(2);
 	uint8_t buf[SETTINGS_MAX];
 
-	for (int i = 0; i < 10; i++) {
+	for (int i = 0; i < 13; i++) {
 		struct settings s = some_settings();
 
 		switch (i) {
@@ -85,6 +87,9 @@ static void test_settings_that_make_no_sense_are_not_written(void)
 		case 7: s.mtu = 100; break;
 		case 8: s.admins[1] = s.admins[0]; break;
 		case 9: s.subnet.ip.b[3] = 1; break;
+		case 10: s.keepers = 2; break;
+		case 11: s.keepers = 4; break;
+		case 12: s.keepers = 9; break;
 		}
 		CHECK_EQ_INT(settings_write(buf, sizeof(buf), &s, &crypto_real, &root), 0);
 	}

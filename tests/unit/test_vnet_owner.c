@@ -53,6 +53,59 @@ static void test_vnet_two_owners_of_one_generation_are_believed_neither(void)
 	rig_free(r);
 }
 
+static void test_vnet_replayed_old_grant_loses_once_the_lookup_answers(void)
+{
+	struct rig *r = rig_new();
+	struct ip ip = rig_ip("10.1.0.9");
+	struct pubkey a = rig_key(1), b = rig_key(2);
+
+	vnet_peer_up(r->v, &a, 101, 201, r->now);
+	CHECK(vnet_bind(r->v, &ip, &a, 1, r->now + HOURS(24), r->now));
+	CHECK_EQ_INT(rig_receive(r, 101, "10.1.0.9", "10.1.0.5", 1), FRAME_TO_PORT);
+	CHECK_EQ_INT(rig_events(r, VNET_RESOLVE), 0);
+	rig_wait(r, SEC(1));
+	CHECK_EQ_INT(rig_events(r, VNET_RESOLVE), 1);
+	vnet_resolved(r->v, &ip, &b, 2, r->now + HOURS(24), r->now);
+	CHECK_EQ_INT(rig_receive(r, 101, "10.1.0.9", "10.1.0.5", 1), FRAME_UPCALL);
+	CHECK(!vnet_bind(r->v, &ip, &a, 1, r->now + HOURS(24), r->now));
+	CHECK_EQ_INT(rig_receive(r, 101, "10.1.0.9", "10.1.0.5", 1), FRAME_UPCALL);
+	rig_free(r);
+}
+
+static void test_vnet_shown_grant_is_looked_up_once_and_only_when_used(void)
+{
+	struct rig *r = rig_new();
+	struct ip ip = rig_ip("10.1.0.9"), unused = rig_ip("10.1.0.10");
+	struct pubkey a = rig_key(1);
+
+	vnet_peer_up(r->v, &a, 101, 201, r->now);
+	CHECK(vnet_bind(r->v, &ip, &a, 1, r->now + HOURS(24), r->now));
+	CHECK(vnet_bind(r->v, &unused, &a, 1, r->now + HOURS(24), r->now));
+	rig_wait(r, SEC(100));
+	CHECK_EQ_INT(rig_events(r, VNET_RESOLVE), 0);
+	for (int i = 0; i < 100; i++) {
+		CHECK_EQ_INT(rig_receive(r, 101, "10.1.0.9", "10.1.0.5", 1), FRAME_TO_PORT);
+		rig_wait(r, SEC(10));
+	}
+	CHECK_EQ_INT(rig_events(r, VNET_RESOLVE), 1);
+	rig_free(r);
+}
+
+static void test_vnet_what_a_lookup_told_is_not_looked_up_again_when_shown(void)
+{
+	struct rig *r = rig_new();
+	struct ip ip = rig_ip("10.1.0.9");
+	struct pubkey a = rig_key(1);
+
+	rig_peer(r, "10.1.0.9", 1, true);
+	CHECK(vnet_bind(r->v, &ip, &a, 1, r->now + HOURS(24), r->now));
+	rig_forget(r);
+	CHECK_EQ_INT(rig_receive(r, 101, "10.1.0.9", "10.1.0.5", 1), FRAME_TO_PORT);
+	rig_wait(r, MINUTES(1));
+	CHECK_EQ_INT(rig_events(r, VNET_RESOLVE), 0);
+	rig_free(r);
+}
+
 static void test_vnet_nobody_does_not_end_a_binding_that_holds(void)
 {
 	struct rig *r = rig_new();
@@ -197,6 +250,9 @@ int main(void)
 		TEST(test_vnet_owner_change_moves_the_flow_at_once),
 		TEST(test_vnet_fence_outlives_the_flow),
 		TEST(test_vnet_two_owners_of_one_generation_are_believed_neither),
+		TEST(test_vnet_replayed_old_grant_loses_once_the_lookup_answers),
+		TEST(test_vnet_shown_grant_is_looked_up_once_and_only_when_used),
+		TEST(test_vnet_what_a_lookup_told_is_not_looked_up_again_when_shown),
 		TEST(test_vnet_nobody_does_not_end_a_binding_that_holds),
 		TEST(test_vnet_unproven_source_is_held_asked_for_and_delivered_in_order),
 		TEST(test_vnet_grant_of_another_key_does_not_free_held_packets),

@@ -1,0 +1,243 @@
+/* sim_own.c - schedules: what happens next, and one run from its beginning to the verdict.
+ *
+ * The queue is ordered by (time, sequence). Its items name a process and the life they were meant
+ * for; of a process that ended since they mean nothing. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cmd/sim_own_impl.h"
+#include "dht/keeper.h"
+
+uint64_t ow_draw(struct ow_world *w, uint64_t below)
+{
+	return below ? sim_rng_next(&w->rng) % below : 0;
+}
+
+bool ow_chance(struct ow_world *w, uint32_t in_a_million)
+{
+	return in_a_million && sim_rng_next(&w->rng) % 1000000 < in_a_million;
+}
+
+void ow_push(struct ow_world *w, usec_t at, enum ow_kind kind, const struct ow_process *p)
+{
+	if (at < w->end)
+		sim_heap_push(&w->heap, at, kind, (uint64_t)p->life << 8 | p->index);
+}
+
+void ow_trace(struct ow_world *w, uint64_t word)
+{
+	w->trace = sim_mix(w->trace, word ^ w->now << 8);
+}
+
+void ow_wrong(struct ow_world *w, const char *what)
+{
+	if (!w->wrong[0])
+		snprintf(w->wrong, sizeof(w->wrong), "%s", what);
+}
+
+static void written(struct ow_process *p)
+{
+	uint64_t op;
+	int result;
+
+	while (p->state == OW_RUNS && ow_disk_due(p, &op, &result)) {
+		ow_trace(p->w, op);
+		if ((op & LEASE_OP) && !(op & KEEPER_OP)) {
+			p->leases_touched = true;
+			leases_persisted(p->leases, op, result, ow_now(p));
+		} else {
+			regs_persisted(p->regs, op, result, ow_now(p));
+		}
+		ow_settle(p);
+	}
+}
+
+/* Timers or packets first: both happen. */
+void ow_wake(struct ow_process *p)
+{
+	bool first = ow_draw(p->w, 2);
+
+	if (p->state != OW_PAUSED && p->state != OW_ASLEEP)
+		return;
+	p->state = OW_RUNS;
+	p->tick_at = USEC_NEVER;
+	if (first)
+		ow_tick(p);
+	written(p);
+	for (size_t i = 0; i < p->waiting_count; i++) {
+		if (p->state == OW_RUNS)
+			ow_input(p, p->waiting[i]);
+		ow_free(&p->w->pool, p->waiting[i]);
+	}
+	p->waiting_count = 0;
+	if (p->state == OW_RUNS)
+		ow_tick(p);
+	if (p->state == OW_RUNS)
+		ow_work_begin(p);
+}
+
+static void to_process(struct ow_world *w, const struct sim_item *i)
+{
+	struct ow_process *p = &w->process[i->what & 0xff];
+
+	if (p->life != (uint32_t)(i->what >> 8))
+		return;
+	if (sim_item_kind(i) == OW_WAKE) {
+		ow_wake(p);
+		return;
+	}
+	if (p->state != OW_RUNS)
+		return;
+	switch ((enum ow_kind)sim_item_kind(i)) {
+	case OW_WRITTEN:
+		written(p);
+		break;
+	case OW_TICK:
+		if (p->tick_at == i->at) {
+			ow_trace(w, p->index);
+			ow_tick(p);
+		}
+		break;
+	case OW_STEP:
+		ow_step(p);
+		break;
+	case OW_CHAT:
+		ow_chat(p);
+		break;
+	default:
+		break;
+	}
+}
+
+void ow_run(struct ow_world *w, usec_t until)
+{
+	while (w->heap.count && w->heap.v[0].at < until) {
+		struct sim_item i = sim_heap_pop(&w->heap);
+
+		w->now = i.at > w->now ? i.at : w->now;
+		if (sim_item_kind(&i) == OW_PACKET)
+			ow_net_arrive(w, (struct ow_packet *)(uintptr_t)i.what);
+		else if (sim_item_kind(&i) == OW_PLANNED)
+			ow_fault(w, &w->plan[i.what]);
+		else
+			to_process(w, &i);
+	}
+	w->now = until;
+}
+
+/* --- one schedule --- */
+
+static void words(struct ow_world *w)
+{
+	struct sim_audit *a = w->audit;
+	char key[AUDIT_WORD];
+
+	for (size_t i = 0; i < OW_PROCESSES; i++) {
+		size_t person = i < w->processes ? w->process[i].person : 0;
+		struct audit_word *word = &a->word[1 + OW_PERSONS + i];
+
+		audit_key_word(key, &w->person[person].pub);
+		snprintf(word->text, sizeof(word->text), "%.8s.%zu", key, i);
+		word->owner = (uint16_t)(1 + person);
+	}
+}
+
+static void begin(struct ow_world *w, uint64_t seed, uint64_t index)
+{
+	w->seed = seed;
+	w->index = index;
+	w->trace = sim_mix(seed, index);
+	w->wrong[0] = 0;
+	w->admitted = 0;
+	w->revoked = 0;
+	w->now = w->begin = OW_BEGIN * 2;
+	sim_rng_seed(&w->rng, sim_mix(sim_mix(0x6f776e, seed), index));
+	sim_audit_clear(w->audit);
+	w->heap.seq = 0;
+	w->processes = w->plan_count = 0;
+	ow_plan_draw(w);
+	w->end = w->begin + w->rules.span;
+}
+
+static void people(struct ow_world *w)
+{
+	for (size_t i = 0; i < OW_PERSONS; i++) {
+		struct ow_process *p = ow_process_new(w, i);
+
+		ow_disk_load(p, &w->base[w->rules.keepers / 2][i]);
+		ow_snapshot_clear(w, &w->old[i]);
+	}
+	for (size_t i = 0; i < w->rules.people; i++)
+		ow_start(&w->process[i], true);
+}
+
+static void finish(struct ow_world *w)
+{
+	for (size_t i = 0; i < w->processes; i++)
+		ow_stop(&w->process[i], false);
+	while (w->heap.count) {
+		struct sim_item i = sim_heap_pop(&w->heap);
+
+		if (sim_item_kind(&i) == OW_PACKET)
+			ow_free(&w->pool, (struct ow_packet *)(uintptr_t)i.what);
+	}
+}
+
+const char *ow_schedule(struct ow_world *w, uint64_t seed, uint64_t index)
+{
+	const char *broken;
+
+	begin(w, seed, index);
+	people(w);
+	for (size_t i = 0; i < w->plan_count; i++)
+		sim_heap_push(&w->heap, w->plan[i].at, OW_PLANNED, i);
+	ow_run(w, w->end);
+	finish(w);
+	words(w);
+	if (w->wrong[0])
+		return "wrong";
+	broken = sim_audit_check(w->audit, w->wrong, sizeof(w->wrong));
+	return broken;
+}
+
+/* --- the world --- */
+
+struct ow_world *ow_new(void)
+{
+	struct ow_world *w = mem_new(sizeof(*w));
+
+	w->audit = mem_new(sizeof(*w->audit));
+	sim_audit_init(w->audit);
+	ow_people(w);
+	for (size_t i = 0; i < OW_PERSONS + OW_PROCESSES; i++) {
+		char text[AUDIT_WORD];
+
+		if (i < OW_PERSONS)
+			audit_key_word(text, &w->person[i].pub);
+		else
+			snprintf(text, sizeof(text), "process.%zu", i);
+		sim_audit_word(w->audit, text);
+	}
+	ow_make(w);
+	finish(w);
+	return w;
+}
+
+void ow_free_world(struct ow_world *w)
+{
+	for (size_t i = 0; i < OW_PROCESSES; i++) {
+		w->process[i].w = w;
+		ow_disk_clear(&w->process[i]);
+	}
+	for (size_t i = 0; i < OW_PERSONS; i++) {
+		ow_snapshot_clear(w, &w->old[i]);
+		for (size_t set = 0; set < OW_SETS; set++)
+			ow_snapshot_clear(w, &w->base[set][i]);
+	}
+	ow_pool_fini(&w->pool);
+	sim_heap_fini(&w->heap);
+	sim_audit_fini(w->audit);
+	free(w->audit);
+	free(w);
+}

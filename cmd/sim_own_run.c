@@ -1,0 +1,232 @@
+/* sim_own_run.c - `vpnsim ownership`: runs a range of schedules, and remembers how far it came.
+ *
+ * The state file has a line a block, appended and made durable when the block is done:
+ *	done FROM COUNT seed S violations V trace T ms M commit C
+ * A run that finds lines of its seed skips the blocks they name. Several processes may share one
+ * file, each with a range of its own. */
+#include "cmd/sim_own_run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmd/sim_mutant.h"
+#include "cmd/sim_own_impl.h"
+
+#define BAD_USAGE 2
+#define BLOCK 1000
+#define SHOWN_MAX 10 /* violations told in full */
+
+struct run {
+	uint64_t schedules, seed, from;
+	const char *state, *audit, *commit;
+	int fd;
+	struct ow_world *w;
+	uint64_t violations, trace, done, skipped, packets, writes, operations;
+};
+
+static int bad(const char *what, const char *why)
+{
+	fprintf(stderr, "vpnsim ownership: %s: %s\n", what, why);
+	return BAD_USAGE;
+}
+
+static uint64_t milliseconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void tell(struct run *r, const char *rule, uint64_t index)
+{
+	char file[80];
+	const char *to = r->audit;
+
+	if (++r->violations > SHOWN_MAX)
+		return;
+	snprintf(file, sizeof(file), "ownership-%llu-%llu.audit", (unsigned long long)r->seed,
+		 (unsigned long long)index);
+	to = to ? to : file;
+	printf("violation: seed %llu index %llu: %s: %s\n", (unsigned long long)r->seed,
+	       (unsigned long long)index, rule, r->w->wrong);
+	if (sim_audit_save(r->w->audit, to))
+		printf("  the history is in %s; again: vpnsim ownership --seed %llu --from %llu "
+		       "--schedules 1\n", to, (unsigned long long)r->seed,
+		       (unsigned long long)index);
+	fflush(stdout);
+}
+
+static void one(struct run *r, uint64_t index)
+{
+	const char *rule = ow_schedule(r->w, r->seed, index);
+
+	if (rule)
+		tell(r, rule, index);
+	else if (r->audit && r->schedules == 1)
+		sim_audit_save(r->w->audit, r->audit);
+	r->trace += sim_mix(index, r->w->trace); /* a sum: blocks in any order */
+	r->done++;
+}
+
+/* --- the state file --- */
+
+static bool is_done(struct run *r, uint64_t from, uint64_t count)
+{
+	FILE *f = r->state ? fopen(r->state, "r") : NULL;
+	unsigned long long a, n, seed, violations, trace;
+	char line[200];
+	bool found = false;
+
+	while (f && !found && fgets(line, sizeof(line), f))
+		if (sscanf(line, "done %llu %llu seed %llu violations %llu trace %llx", &a, &n, &seed,
+			   &violations, &trace) == 5 &&
+		    a == from && n == count && seed == r->seed) {
+			found = true;
+			r->violations += violations;
+			r->trace += trace;
+			r->skipped += count;
+		}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+static bool note(struct run *r, const struct run *before, uint64_t from, uint64_t ms)
+{
+	char line[200];
+	int n;
+
+	if (!r->state)
+		return true;
+	n = snprintf(line, sizeof(line),
+		     "done %llu %llu seed %llu violations %llu trace %016llx ms %llu commit %.40s\n",
+		     (unsigned long long)from, (unsigned long long)(r->done - before->done),
+		     (unsigned long long)r->seed,
+		     (unsigned long long)(r->violations - before->violations),
+		     (unsigned long long)(r->trace - before->trace), (unsigned long long)ms,
+		     r->commit);
+	return write(r->fd, line, (size_t)n) == n && fsync(r->fd) == 0;
+}
+
+static bool block(struct run *r, uint64_t from, uint64_t count)
+{
+	struct run before = *r;
+	uint64_t began = milliseconds();
+
+	if (is_done(r, from, count))
+		return true;
+	for (uint64_t i = 0; i < count; i++)
+		one(r, from + i);
+	return note(r, &before, from, milliseconds() - began);
+}
+
+static int run(struct run *r)
+{
+	uint64_t began = milliseconds(), spent, end = r->from + r->schedules;
+
+	r->fd = r->state ? open(r->state, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644) : -1;
+	if (r->state && r->fd < 0)
+		return bad(r->state, strerror(errno));
+	r->w = ow_new();
+	if (r->w->wrong[0])
+		return bad("the world cannot be made", r->w->wrong);
+	for (uint64_t i = r->from; i < end; i += BLOCK)
+		if (!block(r, i, end - i < BLOCK ? end - i : BLOCK))
+			return bad(r->state, "cannot be written");
+	spent = milliseconds() - began;
+	fprintf(stderr, "%llu ms, %.3f ms a schedule\n", (unsigned long long)spent,
+		r->done ? (double)spent / (double)r->done : 0.0);
+	printf("ownership: schedules %llu to %llu, seed %llu: %llu run, %llu known, %llu violations\n",
+	       (unsigned long long)r->from, (unsigned long long)end - 1, (unsigned long long)r->seed,
+	       (unsigned long long)r->done, (unsigned long long)r->skipped,
+	       (unsigned long long)r->violations);
+	printf("%llu operations, %llu packets, %llu durable writes\ntrace %016llx\n",
+	       (unsigned long long)r->w->operations, (unsigned long long)r->w->packets,
+	       (unsigned long long)r->w->writes, (unsigned long long)r->trace);
+	ow_free_world(r->w);
+	if (r->fd >= 0)
+		close(r->fd);
+	return r->violations ? 1 : 0;
+}
+
+static bool number(const char *text, uint64_t *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoull(text, &end, 0);
+	return *text >= '0' && *text <= '9' && !*end && !errno;
+}
+
+static int set_mutant(const char *name)
+{
+	mutant_now = sim_mutant_find(name);
+	if (mutant_now == MUTANT_NONE) {
+		fprintf(stderr, "vpnsim ownership: there is no mutant '%s'; there are:\n", name);
+		for (unsigned m = MUTANT_NONE + 1; m < MUTANT_COUNT; m++)
+			fprintf(stderr, "  %-18s %s\n", sim_mutant_text((enum mutant)m),
+				sim_mutant_what((enum mutant)m));
+		return BAD_USAGE;
+	}
+	return sim_mutants_built ? 0 : bad("--mutant", "this program was built without mutants "
+							"(make check-mutants builds them)");
+}
+
+enum ow_option { OPT_SCHEDULES, OPT_SEED, OPT_FROM, OPT_STATE, OPT_MUTANT, OPT_AUDIT, OPT_COMMIT };
+
+static int option(struct run *r, int o)
+{
+	switch (o) {
+	case OPT_SCHEDULES:
+		return number(optarg, &r->schedules) ? 0 : bad("--schedules", "is no number");
+	case OPT_SEED:
+		return number(optarg, &r->seed) ? 0 : bad("--seed", "is no number");
+	case OPT_FROM:
+		return number(optarg, &r->from) ? 0 : bad("--from", "is no number");
+	case OPT_STATE:
+		r->state = optarg;
+		return 0;
+	case OPT_MUTANT:
+		return set_mutant(optarg);
+	case OPT_AUDIT:
+		r->audit = optarg;
+		return 0;
+	case OPT_COMMIT:
+		r->commit = optarg;
+		return 0;
+	default:
+		return BAD_USAGE;
+	}
+}
+
+int sim_own_main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "schedules", required_argument, NULL, OPT_SCHEDULES },
+		{ "seed", required_argument, NULL, OPT_SEED },
+		{ "from", required_argument, NULL, OPT_FROM },
+		{ "state", required_argument, NULL, OPT_STATE },
+		{ "mutant", required_argument, NULL, OPT_MUTANT },
+		{ "audit", required_argument, NULL, OPT_AUDIT },
+		{ "commit", required_argument, NULL, OPT_COMMIT },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct run r = { .schedules = 1000, .seed = 1, .commit = VPND_VERSION, .fd = -1 };
+	int o, status;
+
+	optind = 1;
+	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		status = option(&r, o);
+		if (status)
+			return status;
+	}
+	if (optind < argc)
+		return bad(argv[optind], "is no option");
+	return run(&r);
+}

@@ -1,0 +1,7 @@
+/* sim_own_run.h - `vpnsim ownership`. */
+#ifndef CMD_SIM_OWN_RUN_H
+#define CMD_SIM_OWN_RUN_H
+
+int sim_own_main(int argc, char **argv); /* argv[0] = "ownership"; the exit status */
+
+#endif

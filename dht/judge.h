@@ -1,0 +1,83 @@
+/* judge.h - keepers among liars: whom to believe, and what to accept. Private to dht/.
+ *
+ * Pure functions; judge.c holds the proof. docs/protocol.md 8.10. */
+#ifndef DHT_JUDGE_H
+#define DHT_JUDGE_H
+
+#include "dht/change.h"
+#include "dht/grant.h"
+
+#define JUDGE_COUNTER_STEP (UINT64_C(1) << 32) /* a ballot's counter above the one before, at most */
+#define JUDGE_CLOCKS_APART 600 /* seconds by which keepers' clocks may differ */
+#define JUDGE_CLOCKS_APART_HARDENED 60
+
+/* Liars that this set endures; 0 = a set of majorities, in which all keepers are trusted. */
+uint8_t judge_liars(const struct config *cf);
+static inline bool judge_is_hardened(const struct config *cf) { return judge_liars(cf) > 0; }
+/* So many equal reports prove to a keeper that lags behind: whatever was chosen led to this value. */
+uint8_t judge_enough(const struct config *cf);
+
+/* What one member says in its promise. value NULL: it has accepted nothing. */
+struct judge_report {
+	struct ballot accepted;
+	uint64_t age, beacon; /* seconds; wall seconds */
+	uint8_t *value;
+	size_t len;
+};
+struct judge_panel { /* of one round; reports[i] is member i's when its bit is in `heard` */
+	struct judge_report reports[KEEPERS_MAX];
+	uint8_t heard;
+};
+void judge_panel_add(struct judge_panel *p, uint8_t member, const struct judge_report *r); /* copies */
+void judge_panel_clear(struct judge_panel *p); /* frees */
+
+struct judge_choice {
+	const struct judge_report *report; /* of a member with the value to build upon; NULL: none */
+	uint64_t age;			   /* a lower bound of its age that liars cannot move */
+	uint8_t count;			   /* members that reported it */
+	bool unanimous;			   /* all that were heard report it, or all report nothing */
+};
+/* `legal`: could `value` come of `base` (NULL = of nothing) by one operation? Asked of reports that
+ * too few members share. Majority sets never ask. */
+struct judge_choice judge_pick(const struct judge_panel *p, const struct config *cf,
+			       bool (*legal)(void *ctx, const struct judge_report *base,
+					     const struct judge_report *value),
+			       void *ctx);
+/* Two reports with one ballot and different values: the member whose ballot it is, else -1. */
+int judge_equivocator(const struct judge_panel *p, const struct config *cf);
+
+/* Bounds that hold in every set. False: refuse, whoever sends it. */
+bool judge_counter_fits(uint64_t counter, uint64_t promised);
+bool judge_beacon_fits(uint64_t beacon, uint64_t wall);
+
+/* --- judge_value.c: may this acceptor take a value, by what it knows itself? --- */
+struct judge_env {
+	void *ctx;
+	const struct crypto *crypto;
+	uint8_t nsid[NSID_LEN];
+	/* The rules for operations, by our own registers. */
+	enum reg_status (*allowed)(void *ctx, const struct change *c);
+	void (*world)(void *ctx, struct change_world *w);
+	/* Our own value of a register; false = none. */
+	bool (*value)(void *ctx, const struct reg_name *name, struct reg_value *v);
+	/* Our own registers of kind member: *at = 0 first. */
+	bool (*member)(void *ctx, size_t *at, struct pubkey *key, struct member_payload *m);
+};
+struct judge_offer {
+	const struct reg_name *name;
+	const struct reg_value *old; /* ours; NULL = none */
+	uint64_t age;		     /* of ours, seconds */
+	const struct reg_value *new;
+	const uint8_t *why; /* the operation that made it; none of what keepers derive */
+	size_t why_len;
+	uint64_t beacon;
+};
+enum judge_word {
+	JUDGE_REFUSE,
+	JUDGE_TAKE,
+	JUDGE_FETCH, /* *need was never seen here: read it through a quorum, then ask again */
+};
+enum judge_word judge_value(const struct judge_env *env, const struct judge_offer *o,
+			    struct reg_name *need);
+
+#endif

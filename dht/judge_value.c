@@ -1,0 +1,229 @@
+/* judge_value.c - in a hardened set: is this value what a right operation makes of ours? See judge.c.
+ *
+ * An operation that a client signed comes along (`why`) and is applied to our own value, with our
+ * own clock, registers and ages; what comes out must be what is offered, but for dates that depend
+ * on the proposer's clock. What keepers derive carries no operation and must follow from our own
+ * registers: a membership from a token that counts the key, a member's end from its token's, an
+ * entry of the revocation list from a revoked member, a renewal from the calendar. A register that
+ * we have never seen is no reason to refuse: it is read first (JUDGE_FETCH). */
+#include <assert.h>
+
+#include "base/list.h"
+#include "dht/judge.h"
+
+struct trial {
+	const struct judge_env *env;
+	const struct judge_offer *o;
+	struct change_world world;
+	struct reg_name *need;
+};
+
+static uint64_t apart(uint64_t a, uint64_t b) { return a > b ? a - b : b - a; }
+
+static bool same_bytes(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
+{
+	return a_len == b_len && (a_len == 0 || memcmp(a, b, a_len) == 0);
+}
+
+/* Ends of memberships are the proposer's clock plus a constant. */
+static bool same_member(const struct reg_value *a, const struct reg_value *b)
+{
+	struct member_payload x, y;
+	uint8_t buf[2][REG_PAYLOAD_MAX];
+	struct wr w[2] = { wr_of(buf[0], sizeof(buf[0])), wr_of(buf[1], sizeof(buf[1])) };
+
+	if (!member_payload_read(&x, a->payload, a->payload_len) ||
+	    !member_payload_read(&y, b->payload, b->payload_len) ||
+	    apart(x.not_after, y.not_after) > 2 * JUDGE_CLOCKS_APART_HARDENED)
+		return false;
+	x.not_after = y.not_after;
+	wr_member_payload(&w[0], &x);
+	wr_member_payload(&w[1], &y);
+	return same_bytes(buf[0], wr_len(&w[0]), buf[1], wr_len(&w[1]));
+}
+
+/* A shorter lease than asked is the keepers' settings changing; a longer one is refused. */
+static bool same_value(const struct judge_offer *o, const struct reg_value *made)
+{
+	const struct reg_value *v = o->new;
+
+	if (v->state != made->state || v->generation != made->generation ||
+	    v->number != made->number || !key_equal(&v->owner, &made->owner) ||
+	    v->lease > made->lease || (v->lease < made->lease && v->lease < LEASE_SECONDS_MIN) ||
+	    !same_bytes(v->proof, v->proof_len, made->proof, made->proof_len))
+		return false;
+	return o->name->kind == REG_MEMBER ?
+		       same_member(v, made) :
+		       same_bytes(v->payload, v->payload_len, made->payload, made->payload_len);
+}
+
+static enum judge_word fetch(const struct trial *t, const struct reg_name *name)
+{
+	struct reg_value v;
+
+	if (t->env->value(t->env->ctx, name, &v))
+		return JUDGE_REFUSE;
+	*t->need = *name;
+	return JUDGE_FETCH;
+}
+
+static enum judge_word try_change(const struct trial *t, const struct change *c)
+{
+	struct change_result r;
+
+	change_apply(&r, c, &t->world, t->o->old, t->o->age);
+	return r.status == REG_OK && !r.same && same_value(t->o, &r.value) ? JUDGE_TAKE :
+									     JUDGE_REFUSE;
+}
+
+/* What a client or an admin signed. One whose signer we do not know may be known to the others. */
+static enum judge_word by_operation(const struct trial *t)
+{
+	const struct judge_offer *o = t->o;
+	struct change c = { .name = *o->name, .proof = o->why, .proof_len = o->why_len };
+	struct reg_name signer;
+	struct reg_op op;
+
+	if (!reg_op_read(&op, o->why, o->why_len) || op.verb == OP_READ ||
+	    memcmp(op.nsid, t->env->nsid, NSID_LEN) != 0 || !reg_name_equal(&op.name, o->name) ||
+	    !reg_op_verify(&op, o->why, o->why_len, t->env->crypto))
+		return JUDGE_REFUSE;
+	c.verb = op.verb;
+	c.op = &op;
+	if (t->env->allowed(t->env->ctx, &c) == REG_OK)
+		return try_change(t, &c);
+	signer = reg_name_key(REG_MEMBER, op.signer.b, KEY_LEN);
+	return fetch(t, &signer);
+}
+
+static bool is_revoked_token(const struct trial *t, const uint8_t id[32])
+{
+	struct reg_name name = reg_name_key(REG_TOKEN, id, 32);
+	struct token_payload p;
+	struct reg_value v;
+
+	return t->env->value(t->env->ctx, &name, &v) &&
+	       token_payload_read(&p, v.payload, v.payload_len) && p.revoked;
+}
+
+/* A token falls with a member that came by it. */
+static enum judge_word by_fallen_member(const struct trial *t)
+{
+	struct change c = { .verb = OP_TOKEN_REVOKE, .name = *t->o->name };
+	struct member_payload m;
+	struct pubkey key;
+	size_t at = 0;
+
+	while (t->env->member(t->env->ctx, &at, &key, &m))
+		if (m.revoked && memcmp(m.token, t->o->name->b, sizeof(m.token)) == 0)
+			return try_change(t, &c);
+	return JUDGE_REFUSE;
+}
+
+static bool has_used(const struct token_payload *p, const struct pubkey *key)
+{
+	uint8_t who[16];
+
+	token_use_hash(who, key);
+	for (size_t i = 0; i < p->used; i++)
+		if (memcmp(p->used_by[i], who, sizeof(who)) == 0)
+			return true;
+	return false;
+}
+
+/* The gift is our own token's; the host name is a hint that the joiner chose. */
+static enum judge_word by_token(const struct trial *t, const struct member_payload *new)
+{
+	struct reg_name token = reg_name_key(REG_TOKEN, new->token, sizeof(new->token));
+	struct change c = { .verb = OP_MEMBER_ENROL, .name = *t->o->name };
+	struct token_payload p;
+	struct reg_value v;
+	struct pubkey key;
+
+	memcpy(key.b, t->o->name->b, KEY_LEN);
+	if (!t->env->value(t->env->ctx, &token, &v))
+		return fetch(t, &token);
+	if (!token_payload_read(&p, v.payload, v.payload_len) || p.revoked)
+		return JUDGE_REFUSE;
+	if (!has_used(&p, &key)) { /* we may have missed that it was used */
+		*t->need = token;
+		return JUDGE_FETCH;
+	}
+	c.member.rights = p.rights;
+	c.member.groups = p.groups;
+	c.member.ephemeral = p.ephemeral;
+	memcpy(c.member.token, new->token, sizeof(c.member.token));
+	memcpy(c.member.host, new->host, sizeof(c.member.host));
+	if (try_change(t, &c) == JUDGE_TAKE)
+		return JUDGE_TAKE;
+	c.again = true;
+	return try_change(t, &c);
+}
+
+static enum judge_word member_derived(const struct trial *t)
+{
+	struct change renew = { .verb = OP_MEMBER_RENEW, .name = *t->o->name };
+	struct change revoke = { .verb = OP_MEMBER_REVOKE, .name = *t->o->name };
+	struct member_payload new;
+
+	if (!member_payload_read(&new, t->o->new->payload, t->o->new->payload_len))
+		return JUDGE_REFUSE;
+	if (new.revoked)
+		return is_revoked_token(t, new.token) ? try_change(t, &revoke) : JUDGE_REFUSE;
+	if (t->o->old && try_change(t, &renew) == JUDGE_TAKE)
+		return JUDGE_TAKE;
+	return sodium_is_zero(new.token, sizeof(new.token)) ? JUDGE_REFUSE : by_token(t, &new);
+}
+
+static bool is_listed(const struct reg_value *v, const struct node_id *who)
+{
+	struct revocation_payload p;
+
+	if (!v || !revocation_payload_read(&p, v->payload, v->payload_len))
+		return false;
+	for (size_t i = 0; i < p.count; i++)
+		if (id_equal(&p.who[i], who))
+			return true;
+	return false;
+}
+
+/* Exactly one is added, and it is a member that was revoked. One we do not know to be: wait. */
+static enum judge_word list_derived(const struct trial *t)
+{
+	struct change c = { .verb = OP_REVOKE_ADD, .name = *t->o->name };
+	struct member_payload m;
+	struct pubkey key;
+	size_t at = 0;
+
+	while (t->env->member(t->env->ctx, &at, &key, &m)) {
+		c.revoked = revoked_hash(&key);
+		if (m.revoked && is_listed(t->o->new, &c.revoked) &&
+		    !is_listed(t->o->old, &c.revoked))
+			return try_change(t, &c);
+	}
+	return JUDGE_REFUSE;
+}
+
+static enum judge_word nothing_derived(const struct trial *t)
+{
+	(void)t;
+	return JUDGE_REFUSE;
+}
+
+static enum judge_word (*const derived[])(const struct trial *t) = {
+	[REG_ADDRESS] = nothing_derived,    [REG_HOST_NAME] = nothing_derived,
+	[REG_TOKEN] = by_fallen_member,	    [REG_MEMBER] = member_derived,
+	[REG_START] = nothing_derived,	    [REG_REVOCATION] = list_derived,
+};
+
+enum judge_word judge_value(const struct judge_env *env, const struct judge_offer *o,
+			    struct reg_name *need)
+{
+	struct trial t = { .env = env, .o = o, .need = need };
+
+	env->world(env->ctx, &t.world);
+	if (apart(o->beacon, t.world.wall) > JUDGE_CLOCKS_APART_HARDENED ||
+	    o->name->kind >= ARRAY_LEN(derived) || !derived[o->name->kind])
+		return JUDGE_REFUSE;
+	return o->why_len ? by_operation(&t) : derived[o->name->kind](&t);
+}
