@@ -25,8 +25,7 @@
 	X(OLD_GRANT, "old-grant", "a replayed old grant is accepted by who has seen a newer one")  \
 	X(FREE_TOKEN, "free-token", "a use of a token is not counted")                             \
 	X(REVOKED_ENROLS, "revoked-enrols", "a revoked token or member enrols again")              \
-	X(LOST_WRITE, "lost-write", "a keeper answers before its disk did")                        \
-	X(READ_LOCAL, "read-local", "a keeper answers a read from what it alone holds")
+	X(LOST_WRITE, "lost-write", "a keeper answers before its disk did")                       
 
 #define MUTANT_ENUM(name, text, what) MUTANT_##name,
 enum mutant { MUTANT_NONE, MUTANTS(MUTANT_ENUM) MUTANT_COUNT };

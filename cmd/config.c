@@ -180,6 +180,12 @@ static const char *set_no_lan_beacon(struct options *o, const char *v)
 	return NULL;
 }
 
+static const char *set_audit(struct options *o, const char *v)
+{
+	replace(&o->audit, v);
+	return v[0] ? NULL : "a file";
+}
+
 static const char *set_take_over(struct options *o, const char *v)
 {
 	(void)v;
@@ -222,6 +228,7 @@ static const struct option table[] = {
 	{ "lan-beacon", false, ANYWHERE, set_lan_beacon },
 	{ "no-lan-beacon", true, COMMAND_LINE, set_no_lan_beacon },
 	{ "check-config", true, COMMAND_LINE, set_check },
+	{ "audit", false, COMMAND_LINE, set_audit },
 	{ "take-over", true, COMMAND_LINE, set_take_over },
 	{ "help", true, COMMAND_LINE, set_help },
 	{ "version", true, COMMAND_LINE, set_version },
@@ -393,7 +400,7 @@ int options_read(struct options *o, int argc, char **argv, char error[CONFIG_ERR
 void options_free(struct options *o)
 {
 	char *texts[] = { o->state, o->socket,	   o->config, o->hostname,
-			  o->token, o->token_file, o->ifname };
+			  o->token, o->token_file, o->ifname, o->audit };
 
 	if (o->token)
 		memset(o->token, 0, strlen(o->token));

@@ -30,7 +30,7 @@ struct options { /* texts are owned, NULL = not given and without default */
 	char *token, *token_file; /* of join; token "-" and both NULL: standard input */
 	bool has_address;
 	struct ip address;
-	char *ifname;
+	char *ifname, *audit;
 	bool config_given; /* --config: then the file must be there */
 };
 

@@ -31,6 +31,7 @@ static const char help[] =
 	"  --log-level LEVEL            error, warn, info or debug [info]\n"
 	"  --lan-beacon yes|no          look for other nodes on this host's LANs by multicast [yes]\n"
 	"  --no-lan-beacon              the same as --lan-beacon no\n"
+	"  --audit FILE                 tell there what happens to owners (see vpnd(8))\n"
 	"  --take-over                  live again although a copy of this identity started later\n"
 	"  --check-config               read options and file, say what is wrong, exit\n"
 	"  --help, --version\n"

@@ -81,6 +81,9 @@ void request_reply(struct request *r, json_t *reply)
 {
 	struct connection *c = r->connection;
 
+	if (r->also && json_object_get(reply, "error") == NULL)
+		json_object_set(reply, r->also_key, r->also);
+	json_decref(r->also);
 	if (!json_object_get(reply, "ok"))
 		json_object_set_new(reply, "ok", json_true());
 	json_object_set_new(reply, "version", json_integer(CTL_SCHEMA));
@@ -147,11 +150,64 @@ bool request_flag(const struct request *r, const char *option)
 	return json_is_true(json_object_get(r->options, option));
 }
 
+void request_each_ns(struct request *r, const char *key,
+		    void (*add)(struct request *r, const struct node_ns_info *i, json_t *list))
+{
+	json_t *list = json_array();
+	struct node_ns_info i;
+	size_t at = 0, from;
+	bool any = false;
+
+	while (node_ns_next(r->node, &at, &i, r->now)) {
+		if (r->ns && strcmp(r->ns, i.name) != 0)
+			continue;
+		any = true;
+		from = json_array_size(list);
+		add(r, &i, list);
+		for (size_t k = from; k < json_array_size(list); k++)
+			json_object_set_new(json_array_get(list, k), "namespace", json_string(i.name));
+	}
+	if (!any && r->ns) {
+		json_decref(list);
+		request_refuse(r, "no namespace '%s' here; `vpnctl namespaces` lists them", r->ns);
+		return;
+	}
+	request_reply(r, json_pack("{s:o}", key, list));
+}
+
+void request_reg_text(const struct reg_name *n, char out[2 * REG_NAME_MAX + 1])
+{
+	struct ip ip = { .len = n->len };
+	struct pubkey key;
+
+	out[0] = 0;
+	if (n->kind == REG_ADDRESS) {
+		memcpy(ip.b, n->b, n->len <= 16 ? n->len : 16);
+		ip_text(out, &ip);
+	} else if (n->kind == REG_HOST_NAME) {
+		memcpy(out, n->b, n->len);
+		out[n->len] = 0;
+	} else if (n->len == KEY_LEN) {
+		memcpy(key.b, n->b, KEY_LEN);
+		key_text(out, &key);
+	}
+}
+
 static const struct ctl_command *find(const struct ctl_command *table, const char *name)
 {
 	while (table->name && strcmp(table->name, name) != 0)
 		table++;
 	return table->name ? table : NULL;
+}
+
+static const struct ctl_command *find_command(const char *name)
+{
+	const struct ctl_command *const tables[] = { ctl_verbs, ctl_shows, ctl_keepers };
+	const struct ctl_command *found = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(tables) && !found; i++)
+		found = find(tables[i], name);
+	return found;
 }
 
 static void serve(struct connection *c)
@@ -170,9 +226,7 @@ static void serve(struct connection *c)
 	r->options = json_object_get(c->root, "options");
 	r->ns = json_string_value(json_object_get(c->root, "namespace"));
 	name = json_string_value(json_object_get(c->root, "command"));
-	cmd = name ? find(ctl_verbs, name) : NULL;
-	if (!cmd && name)
-		cmd = find(ctl_shows, name);
+	cmd = name ? find_command(name) : NULL;
 	if (cmd)
 		cmd->run(r);
 	else

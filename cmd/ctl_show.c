@@ -7,45 +7,8 @@
 
 #include "base/drop.h"
 #include "base/list.h"
-
-static void set_text(json_t *o, const char *key, const char *text)
-{
-	if (text[0])
-		json_object_set_new(o, key, json_string(text));
-}
-
-static void set_ip(json_t *o, const char *key, const struct ip *ip)
-{
-	char text[IP_TEXT_LEN];
-
-	if (!ip->len)
-		return;
-	ip_text(text, ip);
-	json_object_set_new(o, key, json_string(text));
-}
-
-static void set_prefix(json_t *o, const char *key, const struct prefix *p)
-{
-	char text[PREFIX_TEXT_LEN];
-
-	if (!p->ip.len)
-		return;
-	prefix_text(text, p);
-	json_object_set_new(o, key, json_string(text));
-}
-
-static void set_key(json_t *o, const char *name, const struct pubkey *k)
-{
-	char text[KEY_TEXT_LEN];
-
-	key_text(text, k);
-	json_object_set_new(o, name, json_string(text));
-}
-
-static void set_number(json_t *o, const char *key, uint64_t v)
-{
-	json_object_set_new(o, key, json_integer((json_int_t)v));
-}
+#include "cmd/ctl_json.h"
+#include "cmd/node_health.h"
 
 static const char *state_text(enum node_ns_state s)
 {
@@ -58,34 +21,46 @@ static const char *state_text(enum node_ns_state s)
 	return s < ARRAY_LEN(text) ? text[s] : "?";
 }
 
-static json_t *ns_json(const struct node_ns_info *i)
+static json_t *health_json(const struct request *r, const struct node_ns_info *i)
+{
+	char line[NODE_HEALTH_MAX];
+	json_t *list = json_array();
+	size_t at = 0;
+
+	while (node_health_next(r->node, i->ns, &at, line, r->now))
+		json_array_append_new(list, json_string(line));
+	return list;
+}
+
+static json_t *ns_json(const struct request *r, const struct node_ns_info *i)
 {
 	json_t *o = json_object();
 
-	set_text(o, "name", i->name);
-	set_text(o, "state", state_text(i->state));
-	set_text(o, "zone", i->zone);
-	set_text(o, "host", i->host);
-	set_text(o, "interface", i->ifname);
-	set_ip(o, "ipv4", &i->v4);
-	set_ip(o, "ipv6", &i->v6);
-	set_ip(o, "dns", &i->dns4);
-	set_prefix(o, "subnet", &i->subnet);
-	set_prefix(o, "subnet6", &i->subnet6);
-	set_key(o, "root", &i->root);
-	json_object_set_new(o, "root_here", json_boolean(i->creator));
-	json_object_set_new(o, "keeper", json_boolean(i->keeper));
-	set_number(o, "keepers", i->keepers);
-	set_number(o, "quorum", i->quorum);
-	set_number(o, "era", i->era);
-	set_number(o, "epoch", i->epoch);
-	set_number(o, "attached", i->attached);
-	set_number(o, "revocation_list", i->revocations);
-	set_number(o, "overlay", i->overlay);
+	json_set_text(o, "name", i->name);
+	json_set_text(o, "state", state_text(i->state));
+	json_set_text(o, "zone", i->zone);
+	json_set_text(o, "host", i->host);
+	json_set_text(o, "interface", i->ifname);
+	json_set_ip(o, "ipv4", &i->v4);
+	json_set_ip(o, "ipv6", &i->v6);
+	json_set_ip(o, "dns", &i->dns4);
+	json_set_prefix(o, "subnet", &i->subnet);
+	json_set_prefix(o, "subnet6", &i->subnet6);
+	json_set_key(o, "root", &i->root);
+	json_set_flag(o, "root_here", i->creator);
+	json_set_flag(o, "keeper", i->keeper);
+	json_set_number(o, "keepers", i->keepers);
+	json_set_number(o, "quorum", i->quorum);
+	json_set_number(o, "era", i->era);
+	json_set_number(o, "epoch", i->epoch);
+	json_set_number(o, "attached", i->attached);
+	json_set_number(o, "revocation_list", i->revocations);
+	json_set_number(o, "overlay", i->overlay);
 	if (i->member_until)
-		set_number(o, "member_until_unix_s", i->member_until);
-	set_text(o, "trouble", i->trouble);
-	set_text(o, "refused", i->refused);
+		json_set_number(o, "member_until_unix_s", i->member_until);
+	json_set_text(o, "trouble", i->trouble);
+	json_set_text(o, "refused", i->refused);
+	json_object_set_new(o, "health", health_json(r, i));
 	return o;
 }
 
@@ -97,7 +72,7 @@ static json_t *namespaces_json(const struct request *r)
 
 	while (node_ns_next(r->node, &at, &i, r->now))
 		if (!r->ns || strcmp(r->ns, i.name) == 0)
-			json_array_append_new(list, ns_json(&i));
+			json_array_append_new(list, ns_json(r, &i));
 	return list;
 }
 
@@ -109,7 +84,7 @@ static json_t *drops_json(const struct request *r)
 	node_drops(r->node, &d);
 	for (size_t i = 1; i < DROP_REASON_COUNT; i++)
 		if (d.count[i])
-			set_number(o, drop_name((enum drop)i), d.count[i]);
+			json_set_number(o, drop_name((enum drop)i), d.count[i]);
 	return o;
 }
 
@@ -127,11 +102,11 @@ static void run_status(struct request *r)
 
 	while (node_peer_next(r->node, &at, &p, r->now))
 		up += p.p2p.up;
-	set_key(o, "key", node_key(r->node));
-	set_text(o, "vpnd", daemon_version(r->daemon));
-	set_number(o, "uptime_s", daemon_uptime(r->daemon) / SEC(1));
-	set_number(o, "port", daemon_port(r->daemon));
-	set_number(o, "peers", up);
+	json_set_key(o, "key", node_key(r->node));
+	json_set_text(o, "vpnd", daemon_version(r->daemon));
+	json_set_number(o, "uptime_s", daemon_uptime(r->daemon) / SEC(1));
+	json_set_number(o, "port", daemon_port(r->daemon));
+	json_set_number(o, "peers", up);
 	json_object_set_new(o, "namespaces", namespaces_json(r));
 	json_object_set_new(o, "drops", drops_json(r));
 	request_reply(r, o);
@@ -150,13 +125,13 @@ static json_t *path_json(const struct p2p_path_info *p)
 	json_t *o = json_object();
 
 	addr_text(text, &p->addr);
-	set_text(o, "address", text);
-	json_object_set_new(o, "proven", json_boolean(p->proven));
-	json_object_set_new(o, "used", json_boolean(p->used));
+	json_set_text(o, "address", text);
+	json_set_flag(o, "proven", p->proven);
+	json_set_flag(o, "used", p->used);
 	if (p->rtt)
-		set_number(o, "rtt_us", p->rtt);
+		json_set_number(o, "rtt_us", p->rtt);
 	if (p->heard != USEC_NEVER)
-		set_number(o, "heard_ms", p->heard / 1000);
+		json_set_number(o, "heard_ms", p->heard / 1000);
 	return o;
 }
 
@@ -165,26 +140,26 @@ static json_t *peer_json(const struct node_peer_info *i)
 	const struct p2p_peer_info *p = &i->p2p;
 	json_t *o = json_object(), *paths = json_array();
 
-	set_key(o, "key", &p->key);
-	set_text(o, "name", i->name);
-	set_ip(o, "ipv4", &i->v4);
-	set_text(o, "path", path_text(p));
-	json_object_set_new(o, "near", json_boolean(p->near));
+	json_set_key(o, "key", &p->key);
+	json_set_text(o, "name", i->name);
+	json_set_ip(o, "ipv4", &i->v4);
+	json_set_text(o, "path", path_text(p));
+	json_set_flag(o, "near", p->near);
 	if (p->role != RING_NONE)
-		set_text(o, "role", ring_role_text(p->role));
-	json_object_set_new(o, "attached", json_boolean(p->ns_attached != 0));
+		json_set_text(o, "role", ring_role_text(p->role));
+	json_set_flag(o, "attached", p->ns_attached != 0);
 	if (p->rtt)
-		set_number(o, "rtt_us", p->rtt);
+		json_set_number(o, "rtt_us", p->rtt);
 	if (p->up) {
-		set_number(o, "up_s", p->since / SEC(1));
-		set_text(o, "cipher", p->suite == 1 ? "aes-256-gcm" : "chacha20-poly1305");
+		json_set_number(o, "up_s", p->since / SEC(1));
+		json_set_text(o, "cipher", p->suite == 1 ? "aes-256-gcm" : "chacha20-poly1305");
 	}
 	if (p->heard != USEC_NEVER)
-		set_number(o, "heard_ms", p->heard / 1000);
-	set_number(o, "sent_packets", p->tx_packets);
-	set_number(o, "sent_bytes", p->tx_bytes);
-	set_number(o, "received_packets", p->rx_packets);
-	set_number(o, "received_bytes", p->rx_bytes);
+		json_set_number(o, "heard_ms", p->heard / 1000);
+	json_set_number(o, "sent_packets", p->tx_packets);
+	json_set_number(o, "sent_bytes", p->tx_bytes);
+	json_set_number(o, "received_packets", p->rx_packets);
+	json_set_number(o, "received_bytes", p->rx_bytes);
 	for (size_t k = 0; k < p->path_count; k++) {
 		json_array_append_new(paths, path_json(&p->paths[k]));
 		if (p->paths[k].used)
@@ -210,22 +185,22 @@ static json_t *ring_json(const struct node_ring *i)
 {
 	json_t *o = json_object();
 
-	set_number(o, "overlay", i->overlay);
-	set_text(o, "profile", i->leaf ? "leaf" : "full");
-	set_number(o, "size", i->ring.size);
-	json_object_set_new(o, "sure", json_boolean(i->ring.sure));
-	set_number(o, "links", i->ring.links);
-	set_number(o, "near", i->ring.near);
-	set_number(o, "shortcuts", i->ring.shortcuts);
-	set_number(o, "shortcuts_wanted", i->ring.shortcuts_wanted);
-	set_number(o, "accepted", i->ring.accepted);
-	set_number(o, "demand", i->ring.demand);
-	set_number(o, "leaves", i->ring.leaves);
-	set_number(o, "contacts", i->ring.contacts);
-	set_number(o, "lost", i->ring.lost);
+	json_set_number(o, "overlay", i->overlay);
+	json_set_text(o, "profile", i->leaf ? "leaf" : "full");
+	json_set_number(o, "size", i->ring.size);
+	json_set_flag(o, "sure", i->ring.sure);
+	json_set_number(o, "links", i->ring.links);
+	json_set_number(o, "near", i->ring.near);
+	json_set_number(o, "shortcuts", i->ring.shortcuts);
+	json_set_number(o, "shortcuts_wanted", i->ring.shortcuts_wanted);
+	json_set_number(o, "accepted", i->ring.accepted);
+	json_set_number(o, "demand", i->ring.demand);
+	json_set_number(o, "leaves", i->ring.leaves);
+	json_set_number(o, "contacts", i->ring.contacts);
+	json_set_number(o, "lost", i->ring.lost);
 	if (!key_is_zero(&i->next)) {
-		set_key(o, "next", &i->next);
-		set_key(o, "previous", &i->previous);
+		json_set_key(o, "next", &i->next);
+		json_set_key(o, "previous", &i->previous);
 	}
 	return o;
 }
@@ -241,50 +216,6 @@ static void run_ring(struct request *r)
 	request_reply(r, json_pack("{s:o}", "rings", list));
 }
 
-/* Runs `add` for each namespace asked for; its rows carry the namespace's name. */
-static void each_ns(struct request *r, const char *key,
-		    void (*add)(struct request *r, const struct node_ns_info *i, json_t *list))
-{
-	json_t *list = json_array();
-	struct node_ns_info i;
-	size_t at = 0, from;
-	bool any = false;
-
-	while (node_ns_next(r->node, &at, &i, r->now)) {
-		if (r->ns && strcmp(r->ns, i.name) != 0)
-			continue;
-		any = true;
-		from = json_array_size(list);
-		add(r, &i, list);
-		for (size_t k = from; k < json_array_size(list); k++)
-			json_object_set_new(json_array_get(list, k), "namespace", json_string(i.name));
-	}
-	if (!any && r->ns) {
-		json_decref(list);
-		request_refuse(r, "no namespace '%s' here; `vpnctl namespaces` lists them", r->ns);
-		return;
-	}
-	request_reply(r, json_pack("{s:o}", key, list));
-}
-
-static void reg_text(const struct reg_name *n, char out[2 * REG_NAME_MAX + 1])
-{
-	struct ip ip = { .len = n->len };
-	struct pubkey key;
-
-	out[0] = 0;
-	if (n->kind == REG_ADDRESS) {
-		memcpy(ip.b, n->b, n->len <= 16 ? n->len : 16);
-		ip_text(out, &ip);
-	} else if (n->kind == REG_HOST_NAME) {
-		memcpy(out, n->b, n->len);
-		out[n->len] = 0;
-	} else if (n->len == KEY_LEN) {
-		memcpy(key.b, n->b, KEY_LEN);
-		key_text(out, &key);
-	}
-}
-
 static void add_addresses(struct request *r, const struct node_ns_info *i, json_t *list)
 {
 	char text[2 * REG_NAME_MAX + 1];
@@ -293,27 +224,28 @@ static void add_addresses(struct request *r, const struct node_ns_info *i, json_
 	json_t *o;
 
 	while (node_lease_next(r->node, i->ns, &at, &li, r->now)) {
-		reg_text(&li.name, text);
+		request_reg_text(&li.name, text);
 		o = json_object();
-		set_text(o, "kind", li.name.kind == REG_ADDRESS ? "address" : "name");
-		set_text(o, "value", text);
-		set_text(o, "state", lease_state_text(li.state));
-		set_number(o, "generation", li.generation);
-		set_number(o, "left_s", li.left / SEC(1));
+		json_set_text(o, "kind", li.name.kind == REG_ADDRESS ? "address" : "name");
+		json_set_text(o, "value", text);
+		json_set_text(o, "state", lease_state_text(li.state));
+		json_set_text(o, "advice", node_lease_advice(li.state));
+		json_set_number(o, "generation", li.generation);
+		json_set_number(o, "left_s", li.left / SEC(1));
 		json_array_append_new(list, o);
 	}
 	if (i->v6.len) {
 		o = json_object();
-		set_text(o, "kind", "derived");
-		set_ip(o, "value", &i->v6);
-		set_text(o, "state", "held");
+		json_set_text(o, "kind", "derived");
+		json_set_ip(o, "value", &i->v6);
+		json_set_text(o, "state", "held");
 		json_array_append_new(list, o);
 	}
 }
 
 static void run_addresses(struct request *r)
 {
-	each_ns(r, "addresses", add_addresses);
+	request_each_ns(r, "addresses", add_addresses);
 }
 
 static void add_flows(struct request *r, const struct node_ns_info *i, json_t *list)
@@ -325,51 +257,25 @@ static void add_flows(struct request *r, const struct node_ns_info *i, json_t *l
 	while (node_flow_next(r->node, i->ns, &at, &f, r->now)) {
 		json_t *o = json_object();
 
-		set_ip(o, "address", &f.ip);
-		set_text(o, "state", f.active ? "active" : f.has_owner ? "known" : "nobody");
+		json_set_ip(o, "address", &f.ip);
+		json_set_text(o, "state", f.active ? "active" : f.has_owner ? "known" : "nobody");
 		if (f.has_owner) {
-			set_key(o, "owner", &f.owner);
+			json_set_key(o, "owner", &f.owner);
 			node_member_name(r->node, i->ns, &f.owner, name);
-			set_text(o, "name", name);
-			set_number(o, "generation", f.generation);
+			json_set_text(o, "name", name);
+			json_set_number(o, "generation", f.generation);
 		}
-		set_number(o, "packets", f.packets);
-		set_number(o, "idle_s", f.idle / SEC(1));
+		json_set_number(o, "packets", f.packets);
+		json_set_number(o, "idle_s", f.idle / SEC(1));
 		if (f.left < DAYS(3650))
-			set_number(o, "left_s", f.left / SEC(1));
+			json_set_number(o, "left_s", f.left / SEC(1));
 		json_array_append_new(list, o);
 	}
 }
 
 static void run_flows(struct request *r)
 {
-	each_ns(r, "flows", add_flows);
-}
-
-static void add_keepers(struct request *r, const struct node_ns_info *i, json_t *list)
-{
-	const struct config *cf = node_keepers(r->node, i->ns);
-	char name[64];
-
-	for (size_t k = 0; cf && k < cf->count; k++) {
-		json_t *o = json_object();
-		bool self = key_equal(&cf->members[k].node, node_key(r->node));
-
-		set_key(o, "key", &cf->members[k].node);
-		node_member_name(r->node, i->ns, &cf->members[k].node, name);
-		set_text(o, "name", name);
-		json_object_set_new(o, "self", json_boolean(self));
-		set_number(o, "era", cf->era);
-		set_number(o, "epoch", cf->epoch);
-		set_number(o, "quorum", cf->quorum);
-		set_number(o, "of", cf->count);
-		json_array_append_new(list, o);
-	}
-}
-
-static void run_keepers(struct request *r)
-{
-	each_ns(r, "keepers", add_keepers);
+	request_each_ns(r, "flows", add_flows);
 }
 
 static json_t *rights_json(uint32_t rights)
@@ -388,10 +294,10 @@ static void add_member(json_t *o, const struct reg_value *v)
 
 	if (!member_payload_read(&mp, v->payload, v->payload_len))
 		return;
-	set_text(o, "name", mp.host);
+	json_set_text(o, "name", mp.host);
 	json_object_set_new(o, "rights", rights_json(mp.rights));
-	set_number(o, "until_unix_s", mp.not_after);
-	json_object_set_new(o, "revoked", json_boolean(mp.revoked));
+	json_set_number(o, "until_unix_s", mp.not_after);
+	json_set_flag(o, "revoked", mp.revoked);
 }
 
 static void add_token(json_t *o, const struct reg_value *v)
@@ -400,11 +306,11 @@ static void add_token(json_t *o, const struct reg_value *v)
 
 	if (!token_payload_read(&tp, v->payload, v->payload_len))
 		return;
-	set_number(o, "uses", tp.uses);
-	set_number(o, "used", tp.used);
-	set_number(o, "expires_unix_s", tp.expires);
+	json_set_number(o, "uses", tp.uses);
+	json_set_number(o, "used", tp.used);
+	json_set_number(o, "expires_unix_s", tp.expires);
 	json_object_set_new(o, "rights", rights_json(tp.rights));
-	json_object_set_new(o, "revoked", json_boolean(tp.revoked));
+	json_set_flag(o, "revoked", tp.revoked);
 }
 
 static void add_registers(struct request *r, const struct node_ns_info *i, enum reg_kind kind,
@@ -422,12 +328,12 @@ static void add_registers(struct request *r, const struct node_ns_info *i, enum 
 			continue;
 		o = json_object();
 		if (kind == REG_MEMBER) {
-			reg_text(&name, key);
-			set_text(o, "key", key);
+			request_reg_text(&name, key);
+			json_set_text(o, "key", key);
 			add_member(o, &v);
 		} else {
 			sodium_bin2hex(hex, sizeof(hex), name.b, KEY_LEN);
-			set_text(o, "id", hex);
+			json_set_text(o, "id", hex);
 			add_token(o, &v);
 		}
 		json_array_append_new(list, o);
@@ -462,18 +368,18 @@ static bool at_keeper(struct request *r)
 static void run_member_list(struct request *r)
 {
 	if (at_keeper(r))
-		each_ns(r, "members", add_members);
+		request_each_ns(r, "members", add_members);
 }
 
 static void run_token_list(struct request *r)
 {
 	if (at_keeper(r))
-		each_ns(r, "tokens", add_tokens);
+		request_each_ns(r, "tokens", add_tokens);
 }
 
 static void run_name_list(struct request *r)
 {
-	each_ns(r, "addresses", add_addresses);
+	request_each_ns(r, "addresses", add_addresses);
 }
 
 const struct ctl_command ctl_shows[] = {
@@ -484,9 +390,9 @@ const struct ctl_command ctl_shows[] = {
 	{ "ring", run_ring },
 	{ "addresses", run_addresses },
 	{ "flows", run_flows },
-	{ "keepers", run_keepers },
 	{ "member list", run_member_list },
 	{ "token list", run_token_list },
 	{ "name list", run_name_list },
+	{ "lease list", run_name_list },
 	{ NULL, NULL },
 };

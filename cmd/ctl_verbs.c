@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/list.h"
+#include "cmd/ctl_json.h"
 
 #define WAIT_SECONDS 30
 #define INVITE_SECONDS (24 * 3600)
@@ -20,20 +21,10 @@ static void answer_token(json_t *reply, const struct node_notice *n)
 	json_object_set_new(reply, "token", json_string(n->text));
 }
 
-static void set_ip(json_t *reply, const char *key, const struct ip *ip)
-{
-	char text[IP_TEXT_LEN];
-
-	if (!ip->len)
-		return;
-	ip_text(text, ip);
-	json_object_set_new(reply, key, json_string(text));
-}
-
 static void answer_addresses(json_t *reply, const struct node_notice *n)
 {
-	set_ip(reply, "ipv4", &n->v4);
-	set_ip(reply, "ipv6", &n->v6);
+	json_set_ip(reply, "ipv4", &n->v4);
+	json_set_ip(reply, "ipv6", &n->v6);
 }
 
 static void answer_ping(json_t *reply, const struct node_notice *n)
@@ -59,7 +50,9 @@ static void run_create(struct request *r)
 				 .host = request_text(r, "hostname", NULL),
 				 .ifname = request_text(r, "ifname", NULL),
 				 .overlay = request_text(r, "overlay", NULL),
-				 .open = request_flag(r, "open") };
+				 .open = request_flag(r, "open"),
+				 .hardened = request_flag(r, "hardened") };
+	json_int_t lease = request_number(r, "lease", 0);
 	const char *subnet = request_text(r, "subnet", "auto");
 
 	if (!c.name) {
@@ -71,6 +64,9 @@ static void run_create(struct request *r)
 		request_refuse(r, "'%s' is not a subnet; 10.20.0.0/16 would be one", subnet);
 		return;
 	}
+	if (!request_keepers(r, request_text(r, "keepers", "auto"), &c.keepers))
+		return;
+	c.lease = lease < 0 || lease > UINT32_MAX ? 1 : (uint32_t)lease; /* 1 is refused */
 	node_create(r->node, request_op(r, answer_addresses), &c, r->now);
 }
 
@@ -222,6 +218,32 @@ static void run_name_del(struct request *r)
 	with_arg(r, "a host name", answer_text, node_name_del);
 }
 
+static void run_lease_add(struct request *r)
+{
+	json_int_t count = request_number(r, "count", 1);
+	struct node_lease_add a = { .address = request_arg(r, 0), .count = (uint32_t)count };
+
+	if (count < 1 || count > LEASES_MAX || (a.address && count != 1))
+		request_refuse(r, "takes one address, or --count 1 to %d", LEASES_MAX);
+	else
+		node_lease_add(r->node, request_op(r, answer_text), r->ns, &a, r->now);
+}
+
+static void run_lease_release(struct request *r)
+{
+	with_arg(r, "an address or a host name of this node", answer_text, node_lease_release);
+}
+
+static void run_lease_transfer(struct request *r)
+{
+	struct node_lease_transfer t = { request_arg(r, 0), request_arg(r, 1) };
+
+	if (!t.what || !t.to)
+		request_refuse(r, "takes an address, and a member's name or key");
+	else
+		node_lease_transfer(r->node, request_op(r, answer_text), r->ns, &t, r->now);
+}
+
 static void run_add_admin(struct request *r)
 {
 	with_arg(r, "a member's name or key", answer_text, node_add_admin);
@@ -259,11 +281,22 @@ static void run_root_backup(struct request *r)
 static void run_root_restore(struct request *r)
 {
 	const char *text = request_arg(r, 0);
+	struct node_root_restore args = { .text = text, .host = request_text(r, "hostname", NULL),
+					  .new_era = request_flag(r, "new-era") };
 
 	if (!text)
 		request_refuse(r, "takes the line that `vpnctl root backup` printed");
 	else
-		node_root_restore(r->node, request_op(r, answer_text), text, r->now);
+		node_root_restore(r->node, request_op(r, answer_text), &args, r->now);
+}
+
+static void run_keepers_reset(struct request *r)
+{
+	if (!request_flag(r, "yes"))
+		request_refuse(r, "a new era puts every present keeper out: only when a quorum of them is "
+				  "gone for good (`vpnctl keepers`); then say --yes");
+	else
+		node_root_reset(r->node, request_op(r, answer_text), r->ns, r->now);
 }
 
 static void run_log_level(struct request *r)
@@ -294,8 +327,12 @@ const struct ctl_command ctl_verbs[] = {
 	{ "member set", run_member_set },
 	{ "name add", run_name_add },
 	{ "name del", run_name_del },
+	{ "lease add", run_lease_add },
+	{ "lease release", run_lease_release },
+	{ "lease transfer", run_lease_transfer },
 	{ "root backup", run_root_backup },
 	{ "root restore", run_root_restore },
+	{ "keepers reset", run_keepers_reset },
 	{ "root add-admin", run_add_admin },
 	{ "log-level", run_log_level },
 	{ NULL, NULL },

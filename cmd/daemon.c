@@ -62,6 +62,7 @@ static void settle(uv_prepare_t *p)
 	if (d->verbs_ran)
 		bootstrap_new(d);
 	daemon_watch_writable(d);
+	journal_flush(d->journal);
 	daemon_arm(d);
 }
 
@@ -160,6 +161,8 @@ static int open_all(struct daemon *d, char error[DAEMON_ERROR_MAX])
 	if (r == 0)
 		daemon_open_lan(d);
 	if (r == 0)
+		r = daemon_open_audit(d, error);
+	if (r == 0)
 		r = daemon_make_node(d, error);
 	if (r == 0)
 		r = open_control(d, error);
@@ -256,6 +259,7 @@ void daemon_free(struct daemon *d)
 	if (d->udp)
 		udp_flush(d->udp);
 	end_loop(d);
+	daemon_close_audit(d);
 	journal_close(d->journal); /* waits for what is still to be written */
 	udp_close(d->udp);
 	lan_close(d->lan);

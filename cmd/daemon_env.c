@@ -158,6 +158,7 @@ struct node_env daemon_env(struct daemon *d)
 				  .to_port = env_to_port,
 				  .notice = env_notice,
 				  .prefix_taken = env_prefix_taken,
+				  .audit = d->audit ? daemon_audit : NULL,
 				  .stop = env_stop };
 }
 

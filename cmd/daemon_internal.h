@@ -92,6 +92,7 @@ struct daemon {
 	struct addr advertised[CONFIG_ADVERTISE_MAX];
 	size_t advertised_count;
 	uint8_t stamp[BOOT_STAMP_LEN];
+	struct daemon_audit *audit; /* daemon_audit.c; NULL = nobody wants it */
 };
 
 /* daemon.c */
@@ -105,6 +106,10 @@ struct node_env daemon_env(struct daemon *d);
 void daemon_deliver(struct daemon *d); /* notices to who asked */
 void daemon_end_ops(struct daemon *d);
 void daemon_close_port(struct daemon *d, uint16_t ns);
+/* daemon_audit.c: --audit FILE */
+int daemon_open_audit(struct daemon *d, char error[DAEMON_ERROR_MAX]);
+void daemon_audit(void *d, uint16_t ns, const char *line);
+void daemon_close_audit(struct daemon *d);
 /* daemon_io.c: sockets */
 int daemon_open_udp(struct daemon *d, char error[DAEMON_ERROR_MAX]);
 void daemon_watch_writable(struct daemon *d);

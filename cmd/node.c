@@ -82,6 +82,9 @@ void node_pump(struct node *n, usec_t now)
 		free(q);
 	}
 	n->pumping = false;
+	for (size_t i = 0; n->env.audit && i < n->ns_top; i++)
+		if (n->ns[i])
+			ns_witness_leases(n->ns[i], now);
 }
 
 void node_notice(struct node *n, uint64_t op, enum node_result r, const char *fmt, ...)

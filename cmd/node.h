@@ -67,6 +67,8 @@ struct node_env {
 	bool (*prefix_taken)(void *ctx, const struct prefix *p);
 	/* This node must not go on (another copy of its identity lives): free it soon. */
 	void (*stop)(void *ctx, const char *why);
+	/* What happened to ownership, one line (cmd/node_audit.h); NULL: nobody wants to know. */
+	void (*audit)(void *ctx, uint16_t ns, const char *line);
 };
 
 struct node_config {

@@ -34,21 +34,39 @@ struct ip ns_derived(const struct ns *s, const struct pubkey *key, uint8_t salt)
 	return ip;
 }
 
-static void wr_own_addresses(struct ns *s, struct wr *w, uint8_t *count, usec_t now)
+static bool is_shown(const struct lease_info *li)
 {
-	struct lease_info li;
-	size_t at = 0;
-
-	while (s->leases && *count < SHOW_MAX && leases_next(s->leases, &at, &li, now))
-		if (li.name.kind == REG_ADDRESS && li.grant_len && li.left &&
-		    li.state != LEASE_LOST && li.state != LEASE_RENEW_FIRST) {
-			wr_u8(w, SHOWN_GRANT);
-			wr_block(w, li.grant, li.grant_len);
-			++*count;
-		}
+	return li->name.kind == REG_ADDRESS && li->grant_len && li->left &&
+	       li->state != LEASE_LOST && li->state != LEASE_RENEW_FIRST;
 }
 
-void ns_show(struct ns *s, const struct pubkey *to, usec_t now)
+/* The one asked for, then all others. */
+static void wr_own_addresses(struct ns *s, struct wr *w, uint8_t *count,
+			     const struct reg_name *asked, usec_t now)
+{
+	struct lease_info li;
+
+	for (int others = 0; s->leases && others <= 1; others++)
+		for (size_t at = 0; *count < SHOW_MAX && leases_next(s->leases, &at, &li, now);)
+			if (is_shown(&li) && reg_name_equal(&li.name, asked) != others) {
+				wr_u8(w, SHOWN_GRANT);
+				wr_block(w, li.grant, li.grant_len);
+				++*count;
+			}
+}
+
+bool ns_shows_all(const struct ns *s, usec_t now)
+{
+	struct lease_info li;
+	size_t at = 0, count = 1;
+
+	while (count <= SHOW_MAX && leases_next(s->leases, &at, &li, now))
+		count += is_shown(&li);
+	return count <= SHOW_MAX;
+}
+
+/* Of many addresses the one that the peer asked for comes first. */
+static void show(struct ns *s, const struct pubkey *to, const struct reg_name *asked, usec_t now)
 {
 	uint8_t buf[SHOW_MAX * (SHOWN_LEN_MAX + 3) + 32], count = 1;
 	struct wr w = wr_of(buf, sizeof(buf));
@@ -59,10 +77,30 @@ void ns_show(struct ns *s, const struct pubkey *to, usec_t now)
 	count_at = wr_room(&w, 1);
 	wr_u8(&w, SHOWN_DERIVED);
 	wr_block(&w, &s->salt, 1);
-	wr_own_addresses(s, &w, &count, now);
+	wr_own_addresses(s, &w, &count, asked, now);
 	assert(wr_ok(&w));
 	*count_at = count;
 	p2p_send(s->o->p2p, to, SERVICE_GRANT, buf, wr_len(&w), now);
+}
+
+void ns_show(struct ns *s, const struct pubkey *to, usec_t now)
+{
+	static const struct reg_name none;
+
+	show(s, to, &none, now);
+}
+
+static void show_asked(struct ns *s, const struct pubkey *to, struct rd *r, usec_t now)
+{
+	struct reg_name name = { 0 }; /* stays so for derived addresses: they are always shown */
+	struct ip ip = rd_ip(r);
+
+	if (ip.len == 4)
+		name = reg_name_address(&ip);
+	if (rd_done(r))
+		show(s, to, &name, now);
+	else
+		drop_add(&s->n->drops, DROP_MALFORMED);
 }
 
 void ns_show_all(struct ns *s, usec_t now)
@@ -165,7 +203,9 @@ static void bind_grant(struct ns *s, const struct pubkey *from, struct rd *b, us
 		memset(a->host, 0, sizeof(a->host));
 		memcpy(a->host, op.host, strlen(op.host));
 	}
-	vnet_bind(s->vnet, &ip, from, g.generation, now + SEC(end > wall ? end - wall : 0), now);
+	ns_witness_shown(s, &g,
+			 vnet_bind(s->vnet, &ip, from, g.generation,
+				   now + SEC(end > wall ? end - wall : 0), now), now);
 }
 
 static void bind_derived(struct ns *s, const struct pubkey *from, struct rd *b, usec_t now)
@@ -223,7 +263,7 @@ void ns_grant_message(struct overlay *o, const struct pubkey *from, const uint8_
 	if (type == GRANT_SHOW)
 		shown(s, from, r, now);
 	else if (type == GRANT_WANT)
-		ns_show(s, from, now);
+		show_asked(s, from, &r, now);
 	else
 		drop_add(&o->n->drops, DROP_UNKNOWN);
 }

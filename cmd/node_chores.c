@@ -171,6 +171,7 @@ static void chores_fire(struct timer *t, usec_t now)
 		at = usec_min(at, ns_start_register(s, now));
 		at = usec_min(at, ns_endpoints_chore(s, now));
 		at = usec_min(at, ns_revocations_chore(s, now));
+		at = usec_min(at, ns_era_chore(s, now));
 	} else if (s->state == NODE_NS_JOINING && s->enrolling) {
 		at = usec_min(at, still_joining(s, now));
 	}

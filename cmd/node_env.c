@@ -69,7 +69,31 @@ static int env_lease_submit(void *ctx, uint64_t op, const struct reg_op *req, us
 {
 	struct ns *s = ctx;
 
-	return regs_submit(s->regs, op, req, NULL, now);
+	return ns_submit(s, op, req, NULL, now);
+}
+
+static int env_lease_sign(void *ctx, struct reg_op *req, uint8_t out[REG_OP_MAX], usec_t now)
+{
+	struct ns *s = ctx;
+
+	return regs_sign(s->regs, req, out, now);
+}
+
+static int env_lease_submit_signed(void *ctx, uint64_t op, const uint8_t *bytes, size_t len,
+				   usec_t now)
+{
+	struct ns *s = ctx;
+
+	return ns_submit_signed(s, op, bytes, len, now);
+}
+
+static void env_lease_hand(void *ctx, const struct pubkey *to, const struct handover *h)
+{
+	struct ns *s = ctx;
+	struct handover copy = *h;
+
+	copy.peer = *to;
+	regs_hand(s->regs, &copy, s->n->now);
 }
 
 static void env_vnet_event(void *ctx, const struct vnet_event *e)
@@ -144,7 +168,9 @@ void ns_make_leases(struct ns *s, usec_t now)
 	memcpy(lc.nsid, s->nsid, NSID_LEN);
 	s->leases = leases_new(&lc,
 			       &(struct lease_env){ s, env_random, env_lease_submit,
-						    env_lease_persist, env_lease_event },
+						    env_lease_persist, env_lease_event,
+						    env_lease_sign, env_lease_submit_signed,
+						    env_lease_hand },
 			       now);
 }
 

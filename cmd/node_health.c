@@ -45,12 +45,14 @@ const char *node_lease_advice(enum lease_state s)
 		[LEASE_RENEWING] = "in use; a keeper is being asked for more time",
 		[LEASE_AT_RISK] = "in use until its time is over: no majority of the keepers answers "
 				  "(`vpnctl keepers` shows which are missing)",
+		[LEASE_HANDING] = "not in use: being handed over; it comes back when the other does not take "
+				  "it (`vpnctl lease list`)",
 		[LEASE_LOST] = "gone: given back, or owned by another; the next one is claimed by itself "
 			       "(`vpnctl status`)",
 	};
 	_Static_assert(ARRAY_LEN(text) == LEASE_STATE_COUNT, "every state says what to do");
 
-	return (unsigned)s < ARRAY_LEN(text) ? text[s] : "unknown";
+	return (unsigned)s < ARRAY_LEN(text) && text[s] ? text[s] : "unknown";
 }
 
 void node_candidate_text(const struct candidate *c, uint8_t most, char *out, size_t size)

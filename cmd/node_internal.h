@@ -151,6 +151,7 @@ struct ns {
 	uint64_t naming; /* op of `name add` under way, 0 = none */
 	usec_t naming_until;
 	char naming_host[64];
+	struct lease_wait *lease_waits; /* node_lease_verbs.c */
 	uint64_t start_op; /* of the start register, 0 = not under way */
 	usec_t next_start;
 	usec_t leaving; /* when to go at the latest; 0 = staying */
@@ -164,6 +165,7 @@ struct ns {
 	usec_t fetch_due, fetched;
 	uint64_t rumour, published_revocations; /* numbers */
 	struct map verbs; /* of struct pending_verb, by op: operations a person asked for */
+	struct witness *witness; /* node_witness.c; NULL = nobody wants to know */
 	struct keepers_wait *keepers_wait; /* node_keepers.c; NULL = nobody waits */
 };
 
@@ -341,17 +343,29 @@ void ns_finish_waits(struct ns *s, usec_t now);
 void node_chores_init(struct node *n);
 void node_wake(struct node *n, usec_t now); /* there is a message to expire or a write to repeat */
 /* node_start.c: of two copies of one identity the newer lives */
+/* node_witness.c: operations as regs_submit has them; what is told to node_env.audit */
+int ns_submit(struct ns *s, uint64_t op, const struct reg_op *req, const struct key_pair *admin,
+	      usec_t now);
+int ns_submit_signed(struct ns *s, uint64_t op, const uint8_t *bytes, size_t len, usec_t now);
+void ns_witness_result(struct ns *s, const struct regs_event *e, usec_t now);
+void ns_witness_leases(struct ns *s, usec_t now);
+void ns_witness_shown(struct ns *s, const struct grant *g, bool accepted, usec_t now);
+void ns_witness_end(struct ns *s, usec_t now); /* this process uses nothing any more */
 usec_t ns_start_register(struct ns *s, usec_t now); /* when to look again */
 void ns_start_soon(struct ns *s, usec_t now);
 void node_superseded(struct node *n, usec_t now);
 bool ns_start_result(struct ns *s, const struct regs_event *e, usec_t now);
 /* node_lease.c */
 void ns_lease_event(struct ns *s, const struct lease_event *e, usec_t now);
+/* node_lease_verbs.c: a lease's event may end a person's request; `why` of a failure */
+void ns_lease_waits(struct ns *s, const struct lease_event *e, const char *why);
+void ns_lease_waits_end(struct ns *s);
 /* node_attach.c: attached peers, grants shown and asked for */
 void ns_attached(struct ns *s, const struct p2p_event *e, usec_t now);
 void ns_detached(struct ns *s, const struct pubkey *peer, bool forget, usec_t now);
 void ns_show(struct ns *s, const struct pubkey *to, usec_t now);
 void ns_show_all(struct ns *s, usec_t now);
+bool ns_shows_all(const struct ns *s, usec_t now); /* one message has room for all addresses */
 void ns_grant_message(struct overlay *o, const struct pubkey *from, const uint8_t *msg, size_t len,
 		      usec_t now);
 void ns_want_grant(struct ns *s, const struct pubkey *peer, const struct ip *ip, usec_t now);
@@ -386,10 +400,19 @@ bool verb_result(struct ns *s, const struct regs_event *e, usec_t now);
 void verb_resolved(struct ns *s, const struct query *q, const struct owned_payload *p, usec_t now);
 void verb_pong(struct ns *s, uint64_t op, usec_t rtt);
 struct ns *verb_ns(struct node *n, uint64_t op, const char *name);
+/* Answers when the namespace is ready, or `until` it is not. */
+void verb_wait(struct ns *s, uint64_t op, usec_t until);
+/* The overlay that a token names, made and started if need be, its contacts learnt. NULL: too many. */
+struct overlay *verb_overlay(struct node *n, const struct token *t, usec_t now);
+/* Everything of a token but its secret; false before the first keeper set is known. */
+bool root_fill_token(struct ns *s, struct token *t, size_t contacts);
+/* node_backup.c: shows keepers of a new era what those of the last one granted; when to go on. */
+usec_t ns_era_chore(struct ns *s, usec_t now);
 /* As verb_ns, where this node is an admin. */
 struct ns *root_admin_ns(struct node *n, uint64_t op, const char *name);
 /* A member by what people call it: from the registers at a keeper, else from attached peers. */
 bool root_find_member(struct ns *s, const char *who, struct reg_name *out);
+void root_unknown_member(struct ns *s, uint64_t op, const char *who); /* the refusal */
 /* At a keeper; 0 and an empty *mp when there is no such member. */
 uint32_t root_rights_of(const struct ns *s, const struct reg_name *member, struct member_payload *mp);
 /* node_keepers.c */

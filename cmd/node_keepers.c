@@ -32,6 +32,12 @@ static bool is_in(const struct config *cf, const struct keeper_set *want)
 	return cf->count == want->count;
 }
 
+/* In the new set, as far as this node can tell: it has what it needs to judge, or left. */
+static bool is_at_work(const struct ns *s, const struct config *cf)
+{
+	return regs_is_keeper(s->regs) || config_member(cf, &s->n->cfg.self.pub) < 0;
+}
+
 static void end_wait(struct ns *s, enum node_result r, const char *text)
 {
 	node_notice(s->n, s->keepers_wait->caller, r, "%s", text);
@@ -44,14 +50,16 @@ usec_t ns_keepers_chore(struct ns *s, usec_t now)
 	const struct keepers_wait *w = s->keepers_wait;
 	const struct config *cf = regs_keepers(s->regs);
 	char text[100];
+	bool done;
 
 	if (!w)
 		return USEC_NEVER;
 	snprintf(text, sizeof(text), "%s has %u keeper%s now", s->name, w->want.count,
 		 w->want.count == 1 ? "" : "s");
-	if (cf && is_in(cf, &w->want))
+	done = cf && is_in(cf, &w->want);
+	if (done && is_at_work(s, cf))
 		end_wait(s, NODE_OK, text);
-	else if (!regs_is_changing(s->regs))
+	else if (!done && !regs_is_changing(s->regs))
 		end_wait(s, NODE_NO, "the change came to nothing: one of the new keepers, or a majority "
 				     "of the present ones, did not answer (`vpnctl keepers`)");
 	else if (now >= w->until)
@@ -101,9 +109,8 @@ static void begun(struct ns *s, uint64_t op, const struct keeper_set *want, int 
 }
 
 /* Where the set can be changed: at a keeper that reaches a majority. NULL: *op* is refused. */
-static struct ns *keeper_ns(struct node *n, uint64_t op, const char *name, usec_t now)
+static struct ns *keeper_ns(struct ns *s, uint64_t op, usec_t now)
 {
-	struct ns *s = root_admin_ns(n, op, name);
 	struct keeper_info info[KEEPERS_MAX];
 	size_t count, alive = 0;
 
@@ -115,7 +122,7 @@ static struct ns *keeper_ns(struct node *n, uint64_t op, const char *name, usec_
 	if (!regs_is_keeper(s->regs))
 		refuse_change(s, op, -EPERM);
 	else if (alive < regs_keepers(s->regs)->quorum)
-		node_notice(n, op, NODE_NO, "only %zu of %zu keepers can be reached, too few to decide; "
+		node_notice(s->n, op, NODE_NO, "only %zu of %zu keepers can be reached, too few to decide; "
 			    "bring one back, or if they are gone for good, `vpnctl keepers reset` on "
 			    "the node with the root key", alive, count);
 	else
@@ -136,7 +143,7 @@ static bool member_of(struct ns *s, uint64_t op, const char *who, struct pubkey 
 	struct reg_name name;
 
 	if (!root_find_member(s, who, &name)) {
-		node_notice(s->n, op, NODE_NO, "no member '%s'; `vpnctl member list` shows them", who);
+		root_unknown_member(s, op, who);
 		return false;
 	}
 	memcpy(out->b, name.b, KEY_LEN);
@@ -200,7 +207,7 @@ void node_keepers_change(struct node *n, uint64_t op, const char *ns,
 	struct ns *s;
 
 	node_enter(n, now);
-	s = keeper_ns(n, op, ns, now);
+	s = keeper_ns(root_admin_ns(n, op, ns), op, now);
 	if (!s)
 		return;
 	cf = regs_keepers(s->regs);
@@ -219,13 +226,14 @@ void node_keepers_change(struct node *n, uint64_t op, const char *ns,
 	node_pump(n, now);
 }
 
+/* Needs no admin: it is what keepers do by themselves, only sooner. */
 void node_keepers_grow(struct node *n, uint64_t op, const char *ns, usec_t now)
 {
 	struct keeper_set want;
 	struct ns *s;
 
 	node_enter(n, now);
-	s = keeper_ns(n, op, ns, now);
+	s = keeper_ns(verb_ns(n, op, ns), op, now);
 	if (!s)
 		return;
 	if (!regs_settings(s->regs)->keepers)

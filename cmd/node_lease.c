@@ -23,8 +23,8 @@ static struct ip address_of(const struct reg_name *name)
 static void publish_grant(struct ns *s, const struct lease_event *e, usec_t now)
 {
 	ns_publish_grant(s, &e->name, e->grant, e->len, now);
-	if (e->name.kind == REG_ADDRESS)
-		ns_show_all(s, now);
+	if (e->name.kind == REG_ADDRESS && (!e->more || ns_shows_all(s, now)))
+		ns_show_all(s, now); /* of many the others are found, or asked for */
 }
 
 static void lease_renewed(struct ns *s, const struct lease_event *e, usec_t now)
@@ -43,13 +43,22 @@ static void end_naming(struct ns *s, const struct reg_name *name, enum node_resu
 	s->naming = 0;
 }
 
+/* Of many addresses some may have no place on the port: those are held for hosts behind it. */
+static void address_gained(struct ns *s, const struct lease_event *e, usec_t now)
+{
+	struct ip ip = address_of(&e->name);
+
+	if (!e->more)
+		s->v4 = ip;
+	if (vnet_own(s->vnet, &ip, now))
+		s->n->env.port_address(s->n->env.ctx, s->number, &ip,
+				       regs_settings(s->regs)->subnet.bits, true);
+}
+
 static void lease_gained(struct ns *s, const struct lease_event *e, usec_t now)
 {
 	if (e->name.kind == REG_ADDRESS) {
-		s->v4 = address_of(&e->name);
-		vnet_own(s->vnet, &s->v4, now);
-		s->n->env.port_address(s->n->env.ctx, s->number, &s->v4,
-				       regs_settings(s->regs)->subnet.bits, true);
+		address_gained(s, e, now);
 	} else if (!e->more) {
 		char zone[100];
 
@@ -61,6 +70,7 @@ static void lease_gained(struct ns *s, const struct lease_event *e, usec_t now)
 		s->n->env.port_dns(s->n->env.ctx, s->number, &s->dns4, zone);
 	}
 	end_naming(s, &e->name, NODE_OK, s->naming_host);
+	ns_lease_waits(s, e, "");
 	lease_renewed(s, e, now);
 	ns_check_ready(s, now);
 }
@@ -79,12 +89,19 @@ static void lease_gone(struct ns *s, const struct lease_event *e, usec_t now)
 	}
 	if (!s->port_up)
 		return;
-	vnet_disown(s->vnet, &ip, now);
-	s->n->env.port_address(s->n->env.ctx, s->number, &ip, regs_settings(s->regs)->subnet.bits,
-			       false);
+	if (vnet_disown(s->vnet, &ip, now))
+		s->n->env.port_address(s->n->env.ctx, s->number, &ip,
+				       regs_settings(s->regs)->subnet.bits, false);
 	if (ip_equal(&ip, &s->v4))
 		s->v4.len = 0;
 	ns_check_ready(s, now);
+}
+
+/* It went to somebody else, as a person asked; its use ended when that began. */
+static void lease_handed(struct ns *s, const struct lease_event *e, usec_t now)
+{
+	(void)now;
+	ns_lease_waits(s, e, "");
 }
 
 /* What a wanted one is refused for, as a sentence: its owner by name and key, or that it is none. */
@@ -115,6 +132,7 @@ static void lease_refused(struct ns *s, const struct lease_event *e, usec_t now)
 	(void)now;
 	tell_refusal(s, e, text, sizeof(text));
 	end_naming(s, &e->name, NODE_NO, text);
+	ns_lease_waits(s, e, text);
 	if (e->more)
 		return;
 	free(s->refused);
@@ -135,12 +153,13 @@ static void lease_failed(struct ns *s, const struct lease_event *e, usec_t now)
 	(void)now;
 	ns_trouble(s, "%s", why[e->status] ? why[e->status] : reg_status_text(e->status));
 	end_naming(s, &e->name, NODE_NO, s->trouble);
+	ns_lease_waits(s, e, s->trouble);
 }
 
 static void (*const handlers[])(struct ns *s, const struct lease_event *e, usec_t now) = {
 	[LEASE_GAINED] = lease_gained,	 [LEASE_RENEWED] = lease_renewed,
 	[LEASE_GONE] = lease_gone,	 [LEASE_REFUSED] = lease_refused,
-	[LEASE_FAILED] = lease_failed,
+	[LEASE_FAILED] = lease_failed,	 [LEASE_HANDED] = lease_handed,
 };
 
 void ns_lease_event(struct ns *s, const struct lease_event *e, usec_t now)

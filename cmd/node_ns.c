@@ -97,6 +97,7 @@ void ns_free(struct ns *s, usec_t now)
 {
 	struct node *n = s->n;
 
+	ns_witness_end(s, now);
 	ns_unpublish(s, now);
 	if (s->o->p2p)
 		p2p_namespace_del(s->o->p2p, s->number, now);
@@ -106,6 +107,7 @@ void ns_free(struct ns *s, usec_t now)
 	ns_chores_fini(s);
 	ns_endpoints_fini(s);
 	ns_revocations_fini(s);
+	ns_lease_waits_end(s);
 	state_forget_ns(s);
 	vnet_free(s->vnet);
 	leases_free(s->leases);
@@ -168,6 +170,14 @@ static void announce_keepers(struct ns *s, usec_t now)
 	dht_publish(s->o->dht, &t, hint, len, NODE_PUBLISH_SECONDS, now);
 }
 
+static void tell_era(struct ns *s, usec_t now)
+{
+	const struct config *cf = regs_keepers(s->regs);
+
+	if (s->leases && cf)
+		leases_set_era(s->leases, cf->era, regs_is_settling(s->regs, now));
+}
+
 /* The first time settings are known here: port, derived address, claims. Idempotent. */
 void ns_settings_changed(struct ns *s, usec_t now)
 {
@@ -178,6 +188,7 @@ void ns_settings_changed(struct ns *s, usec_t now)
 		return;
 	derive(s, st);
 	give_secrets(s, now);
+	tell_era(s, now);
 	if (s->port_up)
 		return;
 	s->state = NODE_NS_ENROLLED;
@@ -196,6 +207,7 @@ void ns_settings_changed(struct ns *s, usec_t now)
 	leases_started(s->leases, now);
 	s->leases_on = true;
 	leases_set_v6(s->leases, &s->v6, now);
+	tell_era(s, now);
 	leases_want_address(s->leases, s->has_ask ? &s->ask : NULL, now);
 	leases_want_name(s->leases, s->host, now);
 	ns_wake(s, now);
@@ -296,6 +308,8 @@ static void on_enrolled(struct ns *s, const struct regs_event *e, usec_t now)
 		return;
 	}
 	enrol_refused(s, e);
+	if (s->port_up) /* of a new era: what was there before goes on */
+		return;
 	if (!s->has_root_key && (e->status == REG_NO_QUORUM || e->status == REG_BUSY)) {
 		regs_enrol(s->regs, 0, s->token_seed, s->host, now);
 		return;
@@ -334,6 +348,7 @@ void ns_shut(struct ns *s, const char *why, usec_t now)
 	s->vnet = NULL;
 	s->v4.len = 0;
 	s->leases_on = false; /* renews nothing any more */
+	ns_witness_end(s, now);
 	ns_finish_waits(s, now);
 }
 
@@ -345,6 +360,7 @@ static void on_revoked_self(struct ns *s, const struct regs_event *e, usec_t now
 
 static void on_result(struct ns *s, const struct regs_event *e, usec_t now)
 {
+	ns_witness_result(s, e, now);
 	if (ns_query_result(s, e, now) || ns_start_result(s, e, now) || verb_result(s, e, now))
 		return;
 	if (s->leases)
@@ -378,8 +394,22 @@ static void on_forked(struct ns *s, const struct regs_event *e, usec_t now)
 {
 	(void)now;
 	ns_trouble(s, "keepers chose two successors of one keeper set (epoch %llu): stopped until the "
-		      "root key's holder begins a new era (`vpnctl root reset`)",
+		      "root key's holder begins a new era (`vpnctl keepers reset`)",
 		   (unsigned long long)e->detail);
+}
+
+static void on_handover(struct ns *s, const struct regs_event *e, usec_t now)
+{
+	struct handover h = regs_handover(e);
+
+	if (s->leases_on)
+		leases_handover(s->leases, &h, now);
+}
+
+static void on_stray(struct ns *s, const struct regs_event *e, usec_t now)
+{
+	if (s->leases_on)
+		leases_stray(s->leases, e->grant, e->len, now);
 }
 
 static void (*const regs_handlers[])(struct ns *s, const struct regs_event *e, usec_t now) = {
@@ -387,6 +417,8 @@ static void (*const regs_handlers[])(struct ns *s, const struct regs_event *e, u
 	[REGS_ENROLLED] = on_enrolled,
 	[REGS_UPDATED] = on_updated,
 	[REGS_REVOKED_SELF] = on_revoked_self,
+	[REGS_HANDOVER] = on_handover,
+	[REGS_STRAY] = on_stray,
 	[REGS_FORKED] = on_forked,
 	[REGS_DISPUTED] = on_disputed,
 };

@@ -178,7 +178,7 @@ void node_member_name(const struct node *n, uint16_t ns, const struct pubkey *ke
 		memcpy(out, s->held_host, 64);
 	else if (a)
 		memcpy(out, a->host, 64);
-	else if (s)
+	if (s && !out[0])
 		register_name(s, key, out);
 }
 

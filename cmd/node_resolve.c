@@ -210,7 +210,7 @@ static void read_at_keeper(struct ns *s, struct query *q, usec_t now)
 	q->asked_keeper = true;
 	if (companion(s, q))
 		return;
-	if (!limit_take(&s->keeper_reads, now) || regs_submit(s->regs, q->op, &read, NULL, now) != 0)
+	if (!limit_take(&s->keeper_reads, now) || ns_submit(s, q->op, &read, NULL, now) != 0)
 		query_fail(s, q, now);
 }
 

@@ -11,7 +11,7 @@
 
 #include "cmd/node_internal.h"
 
-#define BACKUP_PREFIX "vpnd-root1:"
+#define INVITE_CONTACTS 3
 #define KEEPER_INVITES 2 /* the first two invited members may become keepers (DESIGN 12.21) */
 
 static uint32_t own_rights(const struct ns *s)
@@ -87,7 +87,7 @@ static void govern(struct ns *s, uint64_t caller, const struct reg_op *req, cons
 		free(v);
 		return;
 	}
-	if (regs_submit(s->regs, v->op, req, admin_key(s), now) != 0)
+	if (ns_submit(s, v->op, req, admin_key(s), now) != 0)
 		verb_result(s, &(struct regs_event){ .op = v->op, .status = REG_BUSY }, now);
 	node_pump(s->n, now);
 }
@@ -126,7 +126,7 @@ static uint8_t keepers_to_invite(const struct ns *s, const struct token_payload 
 }
 
 /* Whom a joiner may knock at: ourselves, then peers with proven addresses. */
-static void token_contacts(struct ns *s, struct token *t)
+static void token_contacts(struct ns *s, struct token *t, size_t most)
 {
 	struct token_contact *c = &t->contacts[t->contact_count++], all[NODE_CONTACTS_MAX];
 	size_t known = overlay_contacts(s->o, all);
@@ -134,26 +134,35 @@ static void token_contacts(struct ns *s, struct token *t)
 	c->key = s->n->cfg.self.pub;
 	for (size_t i = 0; i < s->n->addr_count && c->addr_count < TOKEN_CONTACT_ADDRS; i++)
 		c->addrs[c->addr_count++] = s->n->addrs[i];
-	for (size_t i = 0; i < known && t->contact_count < 3; i++)
+	for (size_t i = 0; i < known && t->contact_count < most; i++)
 		t->contacts[t->contact_count++] = all[i];
+}
+
+bool root_fill_token(struct ns *s, struct token *t, size_t contacts)
+{
+	const struct config *cf = regs_keepers(s->regs);
+
+	if (!cf)
+		return false;
+	*t = (struct token){ .root = s->root };
+	memcpy(t->rendezvous, s->rendezvous, sizeof(t->rendezvous));
+	memcpy(t->overlay_key, s->o->key, sizeof(t->overlay_key));
+	t->checkpoint.era = cf->era;
+	t->checkpoint.epoch = cf->epoch;
+	memcpy(t->checkpoint.hash, cf->hash, sizeof(t->checkpoint.hash));
+	token_contacts(s, t, contacts);
+	return true;
 }
 
 static bool make_token(struct ns *s, struct key_pair *key, char *text, size_t size)
 {
-	const struct config *cf = regs_keepers(s->regs);
-	struct token t = { .root = s->root };
+	struct token t;
 
-	if (!cf)
+	if (!root_fill_token(s, &t, INVITE_CONTACTS))
 		return false;
 	do
 		s->n->env.random(s->n->env.ctx, t.seed, SEED_LEN);
 	while (!key_from_seed(key, t.seed));
-	memcpy(t.rendezvous, s->rendezvous, sizeof(t.rendezvous));
-	memcpy(t.overlay_key, s->o->key, sizeof(t.overlay_key));
-	t.checkpoint.era = cf->era;
-	t.checkpoint.epoch = cf->epoch;
-	memcpy(t.checkpoint.hash, cf->hash, sizeof(t.checkpoint.hash));
-	token_contacts(s, &t);
 	size = token_write(text, size, &t);
 	sodium_memzero(&t, sizeof(t));
 	return size > 0;
@@ -244,6 +253,15 @@ bool root_find_member(struct ns *s, const char *who, struct reg_name *out)
 	return true;
 }
 
+void root_unknown_member(struct ns *s, uint64_t op, const char *who)
+{
+	if (regs_is_keeper(s->regs))
+		node_notice(s->n, op, NODE_NO, "no member '%s'; `vpnctl member list` shows them", who);
+	else
+		node_notice(s->n, op, NODE_NO, "no member '%s' is known here; name it by its key, or run it "
+			    "on a keeper (`vpnctl keepers`)", who);
+}
+
 void node_token_revoke(struct node *n, uint64_t op, const char *ns, const char *id, bool members,
 		       usec_t now)
 {
@@ -299,7 +317,7 @@ void node_member_revoke(struct node *n, uint64_t op, const char *ns, const char 
 	if (!s)
 		return;
 	if (!root_find_member(s, who, &req.name))
-		node_notice(n, op, NODE_NO, "no member '%s'; `vpnctl member list` shows them", who);
+		root_unknown_member(s, op, who);
 	else if (is_keeper(s, &req.name))
 		refuse_keeper(s, op, who);
 	else
@@ -326,7 +344,7 @@ void node_member_set(struct node *n, uint64_t op, const char *ns, const char *wh
 	struct reg_op req = { .verb = OP_MEMBER_SET };
 	uint8_t payload[REG_PAYLOAD_MAX];
 	struct wr w = wr_of(payload, sizeof(payload));
-	struct member_payload mp;
+	struct member_payload mp, new = { .serial = 0 }; /* dates and the like are the keepers' */
 	struct ns *s;
 
 	node_enter(n, now);
@@ -338,64 +356,13 @@ void node_member_set(struct node *n, uint64_t op, const char *ns, const char *wh
 					    "and see `vpnctl member list`", who);
 		return;
 	}
-	mp.rights = (root_rights_of(s, &req.name, &mp) | add) & ~remove;
-	wr_member_payload(&w, &mp);
+	new.rights = (root_rights_of(s, &req.name, &mp) | add) & ~remove;
+	new.groups = mp.groups;
+	wr_member_payload(&w, &new);
 	assert(wr_ok(&w));
 	req.payload = payload;
 	req.payload_len = wr_len(&w);
 	govern(s, op, &req, "rights set", now);
-}
-
-void node_root_backup(struct node *n, uint64_t op, const char *ns, usec_t now)
-{
-	char text[128] = BACKUP_PREFIX;
-	struct ns *s = verb_ns(n, op, ns);
-	const size_t at = strlen(BACKUP_PREFIX);
-
-	node_enter(n, now);
-	if (!s)
-		return;
-	if (!s->has_root_key) {
-		node_notice(n, op, NODE_NO, "the root key of %s is not here but on the node that "
-					    "created it", s->name);
-		return;
-	}
-	sodium_bin2base64(text + at, sizeof(text) - at, s->root_key.secret, SEED_LEN,
-			  sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-	node_notice(n, op, NODE_OK, "%s", text);
-	sodium_memzero(text, sizeof(text));
-}
-
-void node_root_restore(struct node *n, uint64_t op, const char *text, usec_t now)
-{
-	const size_t at = strlen(BACKUP_PREFIX);
-	uint8_t seed[SEED_LEN], nsid[NSID_LEN];
-	struct key_pair k;
-	size_t len = 0;
-	struct ns *s;
-
-	node_enter(n, now);
-	if (strncmp(text, BACKUP_PREFIX, at) != 0 ||
-	    sodium_base642bin(seed, sizeof(seed), text + at, strlen(text + at), " \n", &len, NULL,
-			      sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
-	    len != SEED_LEN || !key_from_seed(&k, seed)) {
-		node_notice(n, op, NODE_NO, "not a root backup: it is one line that starts with "
-					    BACKUP_PREFIX);
-		return;
-	}
-	nsid_of(nsid, &k.pub);
-	s = ns_of_id(n, nsid, NULL);
-	if (!s) {
-		node_notice(n, op, NODE_NO, "this node is not in the namespace of that key; join it "
-					    "first");
-		return;
-	}
-	s->root_key = k;
-	s->has_root_key = true;
-	state_save_ns(s);
-	node_notice(n, op, NODE_OK, "this node now holds the root key of %s", s->name);
-	sodium_memzero(&k, sizeof(k));
-	sodium_memzero(seed, sizeof(seed));
 }
 
 void node_add_admin(struct node *n, uint64_t op, const char *ns, const char *who, usec_t now)
@@ -403,6 +370,7 @@ void node_add_admin(struct node *n, uint64_t op, const char *ns, const char *who
 	struct ns *s = verb_ns(n, op, ns);
 	struct reg_name member;
 	struct settings st;
+	struct pubkey key;
 
 	node_enter(n, now);
 	if (!s)
@@ -413,14 +381,19 @@ void node_add_admin(struct node *n, uint64_t op, const char *ns, const char *who
 	}
 	settings_copy(&st, regs_settings(s->regs));
 	if (!root_find_member(s, who, &member)) {
-		node_notice(n, op, NODE_NO, "no member '%s'; `vpnctl member list` shows them", who);
+		root_unknown_member(s, op, who);
+		return;
+	}
+	memcpy(key.b, member.b, KEY_LEN);
+	if (settings_is_admin(&st, &key)) {
+		node_notice(n, op, NODE_NO, "%s is an admin already", who);
 		return;
 	}
 	if (st.admin_count == ADMINS_MAX) {
 		node_notice(n, op, NODE_NO, "%s has %d admins already", s->name, ADMINS_MAX);
 		return;
 	}
-	memcpy(st.admins[st.admin_count++].b, member.b, KEY_LEN);
+	st.admins[st.admin_count++] = key;
 	st.number++;
 	if (regs_change_settings(s->regs, &st, &s->root_key, now) != 0)
 		node_notice(n, op, NODE_NO, "run it on a keeper of %s (`vpnctl keepers`)", s->name);

@@ -51,7 +51,7 @@ usec_t ns_start_register(struct ns *s, usec_t now)
 	req.payload_len = wr_len(&w);
 	s->next_start = now + START_RETRY;
 	s->start_op = node_op(s->n);
-	if (regs_submit(s->regs, s->start_op, &req, NULL, now) != 0)
+	if (ns_submit(s, s->start_op, &req, NULL, now) != 0)
 		s->start_op = 0;
 	return s->next_start;
 }

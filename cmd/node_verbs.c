@@ -14,6 +14,8 @@
 
 #define JOIN_TIMEOUT SEC(60)
 #define LEAVE_TIMEOUT SEC(2)
+#define LEASE_SHORTEST 60 /* seconds */
+#define LEASE_LONGEST (30 * 24 * 3600)
 #define LEASE_SECONDS (24 * 3600) /* with more than one keeper; one alone gives 30 days */
 #define PORT_MTU 1420
 #define NAME_TIMEOUT SEC(8)
@@ -76,6 +78,8 @@ static void add_wait(struct ns *s, uint64_t op, bool is_join, usec_t until)
 	ns_wake(s, until);
 }
 
+void verb_wait(struct ns *s, uint64_t op, usec_t until) { add_wait(s, op, true, until); }
+
 /* The overlay a new namespace lives in: a named one's, or a new one with a fresh key. */
 static struct overlay *overlay_for(struct node *n, uint64_t op, const struct node_create *c)
 {
@@ -110,6 +114,8 @@ static const char *create_refused(struct node *n, const struct node_create *c, s
 			return "a namespace of this name is here already (`vpnctl namespaces`)";
 	if (c->has_subnet && (c->subnet.ip.len != 4 || c->subnet.bits < 8 || c->subnet.bits > 29))
 		return "--subnet takes an IPv4 range from /8 to /29";
+	if (c->lease && (c->lease < LEASE_SHORTEST || c->lease > LEASE_LONGEST))
+		return "--lease takes 1 minute to 30 days";
 	*subnet = c->subnet;
 	if (!c->has_subnet && !auto_subnet(n, subnet))
 		return "found no free /16 in 10.0.0.0/8; choose one with --subnet";
@@ -118,7 +124,7 @@ static const char *create_refused(struct node *n, const struct node_create *c, s
 
 void node_create(struct node *n, uint64_t op, const struct node_create *c, usec_t now)
 {
-	struct settings st = { .number = 1, .lease = LEASE_SECONDS, .mtu = PORT_MTU,
+	struct settings st = { .number = 1, .lease = c->lease ? c->lease : LEASE_SECONDS, .mtu = PORT_MTU,
 			       .keepers = c->keepers, .hardened = c->hardened };
 	struct key_pair root;
 	uint8_t seed[SEED_LEN];
@@ -173,7 +179,7 @@ static void take_contacts(struct overlay *o, const struct token *t, usec_t now)
 	}
 }
 
-static struct overlay *overlay_of_token(struct node *n, const struct token *t, usec_t now)
+struct overlay *verb_overlay(struct node *n, const struct token *t, usec_t now)
 {
 	uint8_t id[16];
 	struct overlay *o;
@@ -222,7 +228,7 @@ void node_join(struct node *n, uint64_t op, const struct node_join *j, usec_t no
 		node_notice(n, op, NODE_NO, "%s", wrong);
 		return;
 	}
-	o = overlay_of_token(n, &t, now);
+	o = verb_overlay(n, &t, now);
 	s = o ? ns_new(n, o, &t.root) : NULL;
 	if (!s) {
 		node_notice(n, op, NODE_NO, "this node is in too many namespaces already");

@@ -14,6 +14,7 @@ struct node_create {
 	const char *overlay; /* share the overlay of this namespace; NULL = a new one */
 	uint8_t keepers; /* at most 1, 3, 5 or 7, which choose themselves; 0 = people choose */
 	bool hardened;
+	uint32_t lease; /* seconds that two and more keepers give at most; 0 = a day */
 };
 void node_create(struct node *n, uint64_t op, const struct node_create *c, usec_t now);
 struct node_invite {
@@ -42,8 +43,28 @@ void node_member_set(struct node *n, uint64_t op, const char *ns, const char *wh
 		     uint32_t remove, usec_t now);
 void node_name_add(struct node *n, uint64_t op, const char *ns, const char *host, usec_t now);
 void node_name_del(struct node *n, uint64_t op, const char *ns, const char *host, usec_t now);
+struct node_lease_add {
+	const char *address; /* NULL: any, `count` of them */
+	uint32_t count;
+};
+void node_lease_add(struct node *n, uint64_t op, const char *ns, const struct node_lease_add *a,
+		    usec_t now);
+struct node_lease_transfer {
+	const char *what, *to; /* address or host name; member's name or key */
+};
+void node_lease_transfer(struct node *n, uint64_t op, const char *ns,
+			 const struct node_lease_transfer *t, usec_t now);
+void node_lease_release(struct node *n, uint64_t op, const char *ns, const char *what, usec_t now);
 void node_root_backup(struct node *n, uint64_t op, const char *ns, usec_t now);
-void node_root_restore(struct node *n, uint64_t op, const char *text, usec_t now);
+/* What `root backup` printed: the root key for a member; with `new_era`, on a node that is none, the
+ * whole namespace, whose keepers are gone for good. */
+struct node_root_restore {
+	const char *text, *host; /* host: NULL = the configured one */
+	bool new_era;
+};
+void node_root_restore(struct node *n, uint64_t op, const struct node_root_restore *r, usec_t now);
+/* A new era with this member, which has the root key, as the only keeper. */
+void node_root_reset(struct node *n, uint64_t op, const char *ns, usec_t now);
 void node_add_admin(struct node *n, uint64_t op, const char *ns, const char *who, usec_t now);
 
 /* Along the ring to a host, or to a key, and back: NODE_OK with key, hops, rtt, direct. Asked again

@@ -20,13 +20,14 @@ struct asked { /* an operation */
 	uint64_t made;	    /* the version its answer showed; 0 = none */
 	uint16_t node, name;
 	uint8_t verb;
-	bool over, used;
+	bool over;
 };
 
 struct made { /* a generation */
 	usec_t seen;
 	uint64_t generation;
 	uint16_t name, owner;
+	bool told; /* by an answer to its owner */
 };
 
 struct known { /* of a name (node 0), or of a name at a receiver */
@@ -75,6 +76,27 @@ static uint16_t owner_of(const struct check *c, uint16_t node)
 static double seconds(usec_t t) { return (double)t / 1e6; }
 
 /* --- overlap --- */
+
+static void lives(struct check *c, const struct audit_fact *f)
+{
+	struct audit_word *self = &c->a->word[f->node];
+
+	if (f->type == AUDIT_DIE || self->lives) {
+		self->lives = f->type != AUDIT_DIE;
+		return;
+	}
+	self->lives = true;
+	for (size_t i = 0; i < c->a->words; i++)
+		if (c->a->word[i].lives && i != f->node && c->a->word[i].owner == self->owner)
+			c->a->word[self->owner].is_two = true;
+}
+
+static bool are_one(const struct check *c, const struct span *s, const struct span *t)
+{
+	uint16_t x = owner_of(c, s->node), y = owner_of(c, t->node);
+
+	return x == y || c->a->word[x].is_two || c->a->word[y].is_two;
+}
 
 static void span_end(struct check *c, struct span *s, usec_t now)
 {
@@ -128,7 +150,7 @@ static const char *overlap(struct check *c)
 	for (size_t i = 0; i < c->w->spans.count; i++, s++) {
 		bool new = !last || last->name != s->name;
 
-		if (!new && s->from < last->until && owner_of(c, s->node) != owner_of(c, last->node)) {
+		if (!new && s->from < last->until && !are_one(c, s, last)) {
 			snprintf(c->why, c->why_size,
 				 "%s is used by %s (generation %llu) from %.6f until %.6f and by %s "
 				 "(generation %llu) from %.6f", text(c, s->name), text(c, last->node),
@@ -180,7 +202,7 @@ static const char *generation(struct check *c, const struct audit_fact *f, uint1
 			return "chain";
 		}
 	m = add(&c->w->made, sizeof(*m));
-	*m = (struct made){ f->at, f->number, f->name, owner };
+	*m = (struct made){ f->at, f->number, f->name, owner, false };
 	return NULL;
 }
 
@@ -212,6 +234,7 @@ static uint64_t version_of(const struct audit_fact *f)
 static const char *told(struct check *c, const struct audit_fact *f)
 {
 	struct asked *o = answered(c, f);
+	const char *broken;
 	struct known *k;
 
 	if (!o)
@@ -228,25 +251,20 @@ static const char *told(struct check *c, const struct audit_fact *f)
 	k = known(&c->w->known, 0, f->name);
 	if (o->made > k->version)
 		k->version = o->made;
-	return generation(c, f, f->peer);
+	broken = generation(c, f, f->peer);
+	EACH(struct made, m, c->w->made)
+		if (m->name == f->name && m->generation == f->number &&
+		    m->owner == owner_of(c, f->node))
+			m->told = true;
+	return broken;
 }
 
-/* The one that was told so, else one of which nobody knows what it did. */
-static struct asked *maker(struct check *c, const struct made *m)
+static bool is_first(const struct check *c, const struct made *m)
 {
-	struct asked *unknown = NULL;
-
-	EACH(struct asked, o, c->w->asked) {
-		bool mine = o->verb == OP_TRANSFER || owner_of(c, o->node) == m->owner;
-
-		if (o->name != m->name || !makes(o) || !mine || o->at > m->seen)
-			continue;
-		if (o->made / 2 == m->generation)
-			return o;
-		if (!o->made && !o->used)
-			unknown = o;
-	}
-	return unknown;
+	EACH(struct made, x, c->w->made)
+		if (x->name == m->name && x->generation < m->generation)
+			return false;
+	return true;
 }
 
 /* Only then must there be an explanation: the owner writes audits, and the name is one to claim. */
@@ -261,23 +279,47 @@ static bool is_told(const struct check *c, const struct made *m)
 	return node && claimed;
 }
 
+static bool asked_for(const struct check *c, const struct made *m)
+{
+	EACH(struct asked, o, c->w->asked)
+		if (o->name == m->name && makes(o) && o->at <= m->seen &&
+		    (o->verb == OP_TRANSFER || owner_of(c, o->node) == m->owner))
+			return true;
+	return false;
+}
+
 static const char *out_of_nothing(struct check *c)
 {
 	EACH(struct made, m, c->w->made) {
-		bool first = true;
-		struct asked *o;
-
-		EACH(struct made, x, c->w->made)
-			first &= x->name != m->name || x->generation >= m->generation;
-		o = maker(c, m);
-		if (o)
-			o->used = true;
-		if (o || first || !is_told(c, m))
+		if (asked_for(c, m) || is_first(c, m) || !is_told(c, m))
 			continue;
 		snprintf(c->why, c->why_size,
-			 "generation %llu of %s, of %s, was seen at %.6f; no claim or transfer explains it",
+			 "generation %llu of %s, of %s, was seen at %.6f; it had not claimed it",
 			 (unsigned long long)m->generation, text(c, m->name), text(c, m->owner),
 			 seconds(m->seen));
+		return "chain";
+	}
+	return NULL;
+}
+
+/* What is used must have been the answer to an operation of its owner that was not given up: a
+ * late copy of a claim may make a generation, its owner must not use it (rule R7). */
+static const char *used(struct check *c, const struct audit_fact *f)
+{
+	uint16_t owner = owner_of(c, f->node);
+	const char *broken = generation(c, f, owner);
+
+	if (broken)
+		return broken;
+	EACH(struct made, m, c->w->made) {
+		if (m->name != f->name || m->generation != f->number)
+			continue;
+		if (m->told || is_first(c, m) || !is_told(c, m))
+			return NULL;
+		snprintf(c->why, c->why_size,
+			 "%s uses %s under generation %llu at %.6f and was not answered that it may",
+			 text(c, f->node), text(c, f->name), (unsigned long long)f->number,
+			 seconds(f->at));
 		return "chain";
 	}
 	return NULL;
@@ -312,6 +354,7 @@ static void forgets(struct check *c, uint16_t node)
 
 static const char *one(struct check *c, const struct audit_fact *f)
 {
+	lives(c, f);
 	switch ((enum audit_type)f->type) {
 	case AUDIT_INVOKE:
 		invoked(c, f);
@@ -324,7 +367,7 @@ static const char *one(struct check *c, const struct audit_fact *f)
 		return NULL;
 	case AUDIT_HOLD:
 		holds(c, f);
-		return generation(c, f, owner_of(c, f->node));
+		return used(c, f);
 	case AUDIT_DIE:
 		forgets(c, f->node);
 		ends(c, f);
@@ -380,6 +423,8 @@ const char *sim_audit_check(struct sim_audit *a, char *why, size_t size)
 		a->work = c.w = mem_new(sizeof(*c.w));
 	for (size_t i = 0; i < sizeof(*c.w) / sizeof(struct table); i++)
 		((struct table *)c.w)[i].count = 0;
+	for (size_t i = 0; i < a->words; i++)
+		a->word[i].lives = a->word[i].is_two = false;
 	sort(a);
 	for (size_t i = 0; i < a->count && !broken; i++)
 		broken = one(&c, &a->fact[i]);

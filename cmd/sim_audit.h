@@ -1,9 +1,11 @@
 /* sim_audit.h - histories of ownership and what must be true of them.
  *
- *	overlap	at no time may two owners use one name
+ *	overlap	at no time may two owners use one name; an owner that is two processes at a time
+ *		is not judged by this (one may give back what the other uses: docs/evidence)
  *	chain	a generation of a register has one owner; what is known of a register when an
- *		operation begins is not older than what any operation that had ended before saw; and
- *		every generation was asked for: one claim or transfer makes at most one
+ *		operation begins is not older than what any operation that had ended before saw;
+ *		every generation was asked for by its owner, or given to it; and what is used was the
+ *		answer to an operation of its owner
  *	fence	a receiver lets no frame in below the highest generation that it let in before
  *
  * A history is made of facts in the order of their times; words (nodes, owners, names) are numbers
@@ -26,6 +28,8 @@ struct audit_fact {
 struct audit_word {
 	char text[AUDIT_WORD];
 	uint16_t owner; /* of a node: the word before the dot, else itself */
+	bool lives;	/* of a node: it has told something and has not died since */
+	bool is_two;	/* of an owner: two of its processes lived at one time */
 };
 
 #define AUDIT_WORDS_MAX 60000

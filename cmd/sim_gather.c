@@ -92,7 +92,8 @@ bool sim_gather_ready(struct sim_play *p, size_t host) { return is_ready(p, host
 
 static void create(struct sim_play *p, struct group *g, size_t group)
 {
-	struct node_create c = { .has_subnet = true };
+	struct node_create c = { .has_subnet = true,
+				 .keepers = (uint8_t)p->script->keepers };
 	char name[NAME_LEN], overlay[NAME_LEN], subnet[48];
 	size_t host = group * SIM_GROUP;
 

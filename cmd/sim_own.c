@@ -9,6 +9,8 @@
 #include "cmd/sim_own_impl.h"
 #include "dht/keeper.h"
 
+#define SPIN_MAX 20000 /* events at one time */
+
 uint64_t ow_draw(struct ow_world *w, uint64_t below)
 {
 	return below ? sim_rng_next(&w->rng) % below : 0;
@@ -112,10 +114,17 @@ static void to_process(struct ow_world *w, const struct sim_item *i)
 
 void ow_run(struct ow_world *w, usec_t until)
 {
+	unsigned spin = 0;
+
 	while (w->heap.count && w->heap.v[0].at < until) {
 		struct sim_item i = sim_heap_pop(&w->heap);
 
+		spin = i.at > w->now ? 0 : spin + 1;
 		w->now = i.at > w->now ? i.at : w->now;
+		if (spin == SPIN_MAX) {
+			ow_wrong(w, "a deadline stands in the past and no tick moves it");
+			return;
+		}
 		if (sim_item_kind(&i) == OW_PACKET)
 			ow_net_arrive(w, (struct ow_packet *)(uintptr_t)i.what);
 		else if (sim_item_kind(&i) == OW_PLANNED)
@@ -168,6 +177,7 @@ static void people(struct ow_world *w)
 		ow_disk_load(p, &w->base[w->rules.keepers / 2][i]);
 		ow_snapshot_clear(w, &w->old[i]);
 	}
+	ow_edge_clocks(w);
 	for (size_t i = 0; i < w->rules.people; i++)
 		ow_start(&w->process[i], true);
 }
@@ -209,6 +219,7 @@ struct ow_world *ow_new(void)
 
 	w->audit = mem_new(sizeof(*w->audit));
 	sim_audit_init(w->audit);
+	w->flavour = OW_FLAVOURS;
 	ow_people(w);
 	for (size_t i = 0; i < OW_PERSONS + OW_PROCESSES; i++) {
 		char text[AUDIT_WORD];

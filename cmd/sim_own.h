@@ -25,6 +25,7 @@
 #define OW_WRITES 256	 /* under way on one disk */
 #define OW_WAITING 512	 /* packets for a process that stands still */
 #define OW_OPS 32	 /* operations whose answer a process waits for */
+#define OW_PPM_MAX 5000 /* of clock rates, both ways */
 #define OW_PLAN 48	 /* things that happen in one schedule */
 #define OW_SPAN_MAX SEC(420)
 #define OW_BEGIN SEC(1000) /* the world's time when a schedule starts */
@@ -139,6 +140,7 @@ enum ow_fault {
 	OW_START,
 	OW_COPY,
 	OW_CHANGE, /* of the keeper set */
+	OW_CHANGE_TO,
 	OW_REVOKE,
 	OW_ENROL,
 	OW_FAULTS
@@ -147,7 +149,7 @@ enum ow_fault {
 struct ow_plan {
 	usec_t at, span;
 	uint8_t fault, who;
-	uint16_t mask; /* of processes */
+	uint16_t mask; /* of processes; of OW_CHANGE_TO: of the keepers to be */
 };
 
 struct ow_net {
@@ -155,11 +157,29 @@ struct ow_net {
 	usec_t delay, jitter, late_max;
 };
 
+enum ow_flavour {
+	OW_ANY,	     /* a little of everything */
+	OW_LATE,     /* answers and frames that come a minute late */
+	OW_STILL,    /* processes that stand still just when they sent something */
+	OW_EDGE,     /* extreme clocks, an owner cut off, a claim the moment its lease is over */
+	OW_COPIES,   /* disks put back, copied, moved to other machines */
+	OW_TOKENS,   /* tokens for one, members put out that come again */
+	OW_DUEL,     /* many proposers for one register */
+	OW_RESTARTS, /* keepers that die, with disks that fail */
+	OW_CHANGES,  /* of the keeper set, all the time */
+	OW_QUORUMS,  /* one quorum decides, part of it is lost or cut off, another one goes on */
+	OW_FLAVOURS
+};
+extern const char *const ow_flavour_names[OW_FLAVOURS];
+
 struct ow_rules { /* of one schedule, drawn at its start */
+	uint8_t flavour;
 	uint8_t keepers, people; /* people <= OW_PEOPLE */
 	uint8_t hot;		 /* addresses that are asked for by name */
 	usec_t span, hold, chat; /* how long things are kept; between frames: at most */
-	uint32_t releases, transfers, reads, names; /* in 1000 of a person's steps */
+	uint32_t releases, transfers, reads, names, moves; /* in 1000 of a person's steps */
+	uint8_t holder, eager; /* OW_EDGE: who holds, who claims; both 0 = nobody in particular */
+	usec_t eager_from;
 	uint32_t on_send, on_write; /* a pause or crash just then: in a million */
 	struct ow_net net;
 };
@@ -172,6 +192,7 @@ struct ow_snapshot {
 struct ow_world {
 	usec_t now, begin, end;
 	uint64_t seed, index, trace;
+	int flavour; /* of every schedule; OW_FLAVOURS = it is drawn */
 	struct sim_rng rng;
 	struct sim_heap heap;
 	struct ow_pool pool;
@@ -187,15 +208,14 @@ struct ow_world {
 	struct reg_name hot_name;
 	struct ow_snapshot base[OW_SETS][OW_PERSONS]; /* how schedules begin */
 	struct ow_snapshot old[OW_PERSONS];		 /* what OW_DISK_BACK brings back */
-	uint8_t answer[GRANT_MAX]; /* grant of the last answer to an operation of the root */
-	size_t answer_len;
+	size_t answer_len; /* of the grant that the last operation of the root brought */
 	struct sim_audit *audit;
 	struct reg_name name[OW_NAMES]; /* and the audit's words for them */
 	uint16_t name_word[OW_NAMES];
 	size_t name_count;
 	unsigned admitted; /* strangers that the single token let in */
 	uint16_t revoked;  /* people that were */
-	uint64_t packets, writes, operations;
+	uint64_t packets, writes, operations, changes;
 	char wrong[200];
 };
 

@@ -1,94 +1,13 @@
-/* sim_own_fault.c - what goes wrong in a schedule: drawn at its beginning, in the order of time.
+/* sim_own_fault.c - what goes wrong while a schedule runs. What is drawn stands in sim_own_flavour.c.
  *
  * Most faults last for a while that is drawn with them; its end is planned when they begin. What
- * would break the rules that the product states about its owner is not done: one file tree is not
- * put back under a running keeper of a set of one (docs/protocol.md 8; only an era reset helps). */
+ * would break the rules that the product states about its owner is not done: a disk is not put back
+ * under a keeper of a set of one (docs/protocol.md 8; only an era reset helps). */
 #include <errno.h>
 #include <string.h>
 
 #include "base/list.h"
 #include "cmd/sim_own_impl.h"
-
-/* How often each happens, out of their sum. */
-static const uint8_t weights[OW_FAULTS] = {
-	[OW_PARTITION] = 10, [OW_CRASH] = 8,	    [OW_REBOOT] = 5, [OW_CRASH_AT_WRITE] = 8,
-	[OW_DISK_FAILS] = 3, [OW_DISK_HANGS] = 2, [OW_PAUSE] = 10, [OW_SUSPEND] = 5,
-	[OW_DISK_BACK] = 3,  [OW_COPY] = 2,	    [OW_REVOKE] = 1, [OW_ENROL] = 1,
-	[OW_DISK_LOST] = 1,
-};
-
-static uint8_t draw_fault(struct ow_world *w)
-{
-	uint64_t sum = 0, at;
-	uint8_t f = 0;
-
-	for (size_t i = 0; i < OW_FAULTS; i++)
-		sum += weights[i];
-	for (at = ow_draw(w, sum); at >= weights[f]; f++)
-		at -= weights[f];
-	return f;
-}
-
-/* Short ones are common, a few are long. */
-static usec_t draw_span(struct ow_world *w)
-{
-	usec_t max = ow_draw(w, 3) ? SEC(20) : SEC(160);
-
-	return MSEC(50) + ow_draw(w, max);
-}
-
-static void draw_rules(struct ow_world *w)
-{
-	static const uint8_t keepers[] = { 1, 3, 3, 3, 5 };
-	static const uint32_t losses[] = { 0, 10000, 50000, 250000 };
-	struct ow_rules *r = &w->rules;
-
-	memset(r, 0, sizeof(*r));
-	r->keepers = keepers[ow_draw(w, ARRAY_LEN(keepers))];
-	r->people = (uint8_t)(4 + ow_draw(w, 1 + ow_draw(w, 6)));
-	if (r->people < r->keepers)
-		r->people = r->keepers;
-	r->hot = (uint8_t)(2 + ow_draw(w, 3));
-	r->span = SEC(150) + ow_draw(w, SEC(100));
-	r->hold = SEC(5) + ow_draw(w, SEC(60));
-	r->chat = SEC(4) + ow_draw(w, SEC(10));
-	r->releases = (uint32_t)ow_draw(w, 600);
-	r->transfers = (uint32_t)ow_draw(w, 100);
-	r->reads = (uint32_t)ow_draw(w, 300);
-	r->names = (uint32_t)ow_draw(w, 300);
-	if (ow_draw(w, 2))
-		r->on_send = (uint32_t)ow_draw(w, 20000);
-	r->net.loss = losses[ow_draw(w, ARRAY_LEN(losses))];
-	r->net.doubled = (uint32_t)ow_draw(w, 40000);
-	r->net.late = ow_draw(w, 2) ? (uint32_t)ow_draw(w, 60000) : 0;
-	r->net.late_max = SEC(60);
-	r->net.delay = MSEC(1 + ow_draw(w, 60));
-	r->net.jitter = MSEC(1 + ow_draw(w, 60));
-}
-
-static void plan(struct ow_world *w, const struct ow_plan *f)
-{
-	if (w->plan_count < OW_PLAN)
-		w->plan[w->plan_count++] = *f;
-}
-
-void ow_plan_draw(struct ow_world *w)
-{
-	size_t n;
-
-	draw_rules(w);
-	n = ow_draw(w, 12);
-	for (size_t i = 0; i < n; i++) {
-		struct ow_plan f = { .at = w->begin + ow_draw(w, w->rules.span),
-				      .fault = draw_fault(w), .span = draw_span(w) };
-
-		f.who = (uint8_t)ow_draw(w, w->rules.people);
-		f.mask = (uint16_t)sim_rng_next(&w->rng);
-		plan(w, &f);
-	}
-}
-
-/* --- while it runs --- */
 
 static void later(struct ow_world *w, const struct ow_plan *f, enum ow_fault fault)
 {
@@ -163,15 +82,19 @@ static void disk_good(struct ow_world *w, const struct ow_plan *f, struct ow_pro
 		ow_push(w, w->now, OW_WRITTEN, p);
 }
 
-static bool keeps(const struct ow_world *w, const struct ow_process *p)
+/* Has it ever judged? 'k' is its incarnation (dht/keeper_store.c). */
+static bool keeps(const struct ow_process *p)
 {
-	return p->person < w->rules.keepers;
+	for (size_t i = 0; i < p->disk.count; i++)
+		if (p->disk.record[i].key[0] == 'k')
+			return true;
+	return false;
 }
 
 /* A backup is put back, onto another inode: not the same machine for its leases. */
 static void disk_back(struct ow_world *w, const struct ow_plan *f, struct ow_process *p)
 {
-	if (keeps(w, p) || p->state == OW_DEAD)
+	if (keeps(p) || p->state == OW_DEAD)
 		return;
 	if (!w->old[p->person].count) {
 		ow_snapshot_take(w, &w->old[p->person], &p->disk);
@@ -184,13 +107,23 @@ static void disk_back(struct ow_world *w, const struct ow_plan *f, struct ow_pro
 	later(w, f, OW_START);
 }
 
-/* What is left is what the member was told when it joined. */
+/* What is left is what the member was told when it joined; nothing that it judged as a keeper. */
 static void disk_lost(struct ow_world *w, const struct ow_plan *f, struct ow_process *p)
 {
-	if (keeps(w, p) || p->state == OW_DEAD)
+	struct ow_disk *d = &p->disk;
+
+	if (p->state == OW_DEAD)
 		return;
 	ow_stop(p, false);
 	ow_disk_load(p, &w->base[w->rules.keepers / 2][p->person]);
+	for (size_t i = 0; i < d->count;) {
+		if (strchr("cmnsvx", d->record[i].key[0])) {
+			i++;
+			continue;
+		}
+		ow_free(&w->pool, d->record[i].value);
+		d->record[i] = d->record[--d->count];
+	}
 	p->same_machine = false;
 	later(w, f, OW_START);
 }
@@ -210,6 +143,17 @@ static void start(struct ow_world *w, const struct ow_plan *f, struct ow_process
 	p->same_machine = true; /* from now on */
 }
 
+static bool gives_back(const struct ow_process *p)
+{
+	struct lease_info i;
+	size_t at = 0;
+
+	while (leases_next(p->leases, &at, &i, ow_now(p)))
+		if (i.state == LEASE_LOST || i.state == LEASE_HANDING)
+			return true;
+	return false;
+}
+
 /* A state directory is copied and started elsewhere. Of the two nobody gives anything back by
  * itself: START decides, and until then they are one owner twice. */
 static void copy(struct ow_world *w, const struct ow_plan *f, struct ow_process *p)
@@ -217,7 +161,8 @@ static void copy(struct ow_world *w, const struct ow_plan *f, struct ow_process 
 	struct ow_process *q;
 
 	(void)f;
-	if (p->state == OW_DEAD || keeps(w, p) || p->quiet || w->processes == OW_PROCESSES)
+	if (p->state == OW_DEAD || keeps(p) || p->quiet || w->processes == OW_PROCESSES ||
+	    gives_back(p))
 		return;
 	q = ow_process_new(w, p->person);
 	ow_snapshot_take(w, &w->old[p->person], &p->disk);
@@ -231,8 +176,49 @@ static void copy(struct ow_world *w, const struct ow_plan *f, struct ow_process 
 static void revoke(struct ow_world *w, const struct ow_plan *f, struct ow_process *p)
 {
 	(void)f;
-	if (!keeps(w, p))
+	if (!keeps(p))
 		ow_revoke(w, p->person);
+}
+
+/* Any working keeper may begin it. */
+static void change_begin(struct ow_world *w, size_t first, const struct keeper_set *set)
+{
+	for (size_t i = 0; i < w->rules.people; i++) {
+		struct ow_process *p = &w->process[(first + i) % w->rules.people];
+
+		if (p->state != OW_RUNS || !regs_is_keeper(p->regs))
+			continue;
+		if (regs_change_keepers(p->regs, set, ow_now(p)) == 0)
+			w->changes++;
+		ow_settle(p);
+		return;
+	}
+}
+
+/* The new set is whoever. */
+static void change(struct ow_world *w, const struct ow_plan *f, struct ow_process *p)
+{
+	static const uint8_t sizes[] = { 1, 3, 3, 5 };
+	struct keeper_set set = { .count = sizes[f->mask % ARRAY_LEN(sizes)] };
+	size_t first = ow_draw(w, w->rules.people);
+
+	(void)p;
+	if (set.count > w->rules.people)
+		set.count = 3;
+	for (size_t i = 0; i < set.count; i++, first++)
+		set.node[i] = w->person[first % w->rules.people].pub;
+	change_begin(w, f->who, &set);
+}
+
+static void change_to(struct ow_world *w, const struct ow_plan *f, struct ow_process *p)
+{
+	struct keeper_set set = { 0 };
+
+	(void)p;
+	for (size_t i = 0; i < w->rules.people; i++)
+		if (f->mask >> i & 1)
+			set.node[set.count++] = w->person[i].pub;
+	change_begin(w, 0, &set);
 }
 
 static void enrol(struct ow_world *w, const struct ow_plan *f, struct ow_process *p)
@@ -255,7 +241,8 @@ static void (*const faults[OW_FAULTS])(struct ow_world *w, const struct ow_plan 
 	[OW_DISK_BACK] = disk_back,   [OW_DISK_LOST] = disk_lost,
 	[OW_PAUSE] = stand_still,     [OW_SUSPEND] = stand_still,
 	[OW_RESUME] = nothing,	       [OW_START] = start,
-	[OW_COPY] = copy,	       [OW_CHANGE] = nothing,
+	[OW_COPY] = copy,	       [OW_CHANGE] = change,
+	[OW_CHANGE_TO] = change_to,
 	[OW_REVOKE] = revoke,	       [OW_ENROL] = enrol,
 };
 
@@ -272,11 +259,13 @@ void ow_on_send(struct ow_process *p)
 	struct ow_world *w = p->w;
 	struct ow_plan f = { .who = p->index };
 
-	if (!ow_chance(w, w->rules.on_send) || w->plan_count == OW_PLAN)
+	bool still = w->rules.flavour == OW_STILL;
+
+	if (!ow_chance(w, w->rules.on_send) || w->plan_count == OW_PLAN || (still && keeps(p)))
 		return;
-	f.fault = ow_draw(w, 2) ? OW_PAUSE : OW_CRASH;
-	f.span = draw_span(w);
-	f.at = w->now + ow_draw(w, MSEC(200));
+	f.fault = still || ow_draw(w, 2) ? OW_PAUSE : OW_CRASH;
+	f.span = still ? SEC(100) + ow_draw(w, SEC(60)) : ow_span_draw(w);
+	f.at = w->now + ow_draw(w, still ? MSEC(60) : MSEC(200));
 	w->plan[w->plan_count] = f;
 	sim_heap_push(&w->heap, f.at, OW_PLANNED, w->plan_count++);
 }

@@ -43,8 +43,12 @@ void ow_settle(struct ow_process *p); /* after every call into a process */
 bool ow_submit(struct ow_process *p, const struct reg_op *req, const struct key_pair *admin);
 struct ow_process *ow_running(struct ow_world *w, size_t person);
 
-/* sim_own_fault.c */
+/* sim_own_flavour.c */
 void ow_plan_draw(struct ow_world *w);
+usec_t ow_span_draw(struct ow_world *w);
+void ow_edge_clocks(struct ow_world *w);
+
+/* sim_own_fault.c */
 void ow_fault(struct ow_world *w, const struct ow_plan *f);
 void ow_wake(struct ow_process *p);
 void ow_on_send(struct ow_process *p); /* an operation left: something may happen just now */
@@ -59,6 +63,7 @@ void ow_strangers(struct ow_world *w);
 void ow_answered(struct ow_process *p, const struct ow_waits *q, const struct regs_event *e);
 
 /* sim_own_make.c */
+void ow_enrol(struct ow_process *p, const struct config *cf, const uint8_t seed[SEED_LEN]);
 void ow_people(struct ow_world *w); /* their keys, and what they agree on */
 void ow_make(struct ow_world *w); /* the template: people enrolled at 1, 3 and 5 keepers */
 

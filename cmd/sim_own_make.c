@@ -1,16 +1,14 @@
 /* sim_own_make.c - how every schedule begins: for 1, 3 and 5 keepers the disks of people who are
- * members. The keepers' state is made by the product: the root enrols everybody through them. Their
- * own keys and the genesis are written by hand, as `create` would. */
+ * members. All of it is made by the product: one creates the namespace, the others enrol by a
+ * token, the keeper set grows, and each time everybody is stopped and the disks are kept. */
 #include <assert.h>
 #include <string.h>
 
 #include "base/list.h"
-#include "cmd/sim_own_crypto.h"
 #include "cmd/sim_own_impl.h"
 
-#define RIGHTS_KEEPER (RIGHT_KEEPER | RIGHT_ADMIN)
-#define EPOCH_SEED 99
-#define INCARNATION 1000
+#define OP_WAIT SEC(8)
+#define CHANGE_WAIT SEC(60)
 
 static const uint8_t sizes[OW_SETS] = { 1, 3, 5 };
 
@@ -20,168 +18,6 @@ static void key_make(struct key_pair *k, uint8_t kind, uint8_t number)
 
 	while (!key_from_seed(k, seed))
 		seed[2]++;
-}
-
-static void record(struct ow_process *p, char key, const void *b, size_t len)
-{
-	uint8_t k = (uint8_t)key;
-
-	ow_disk_write(p, 0, &k, 1, b, len);
-	p->w->now += SEC(1);
-	for (uint64_t op = 0; ;) {
-		int result;
-
-		if (!ow_disk_due(p, &op, &result))
-			break;
-	}
-}
-
-static struct key_pair epoch_key(size_t i, uint8_t seed[SEED_LEN])
-{
-	struct key_pair k;
-
-	memset(seed, 0, SEED_LEN);
-	seed[0] = EPOCH_SEED;
-	seed[1] = (uint8_t)i;
-	while (!key_from_seed(&k, seed))
-		seed[2]++;
-	return k;
-}
-
-static void genesis(struct ow_world *w, struct config *cf, uint8_t count)
-{
-	*cf = (struct config){ .root = w->root.pub, .epoch = 1, .count = count,
-			       .quorum = (uint8_t)(count / 2 + 1) };
-	for (size_t i = 0; i < count; i++) {
-		uint8_t seed[SEED_LEN];
-		struct keeper *m = &cf->members[i];
-
-		*m = (struct keeper){ .node = w->person[i].pub, .incarnation = INCARNATION + i,
-				      .epoch_key = epoch_key(i, seed).pub };
-		keeper_certify(m, cf, &w->person[i], &crypto_quick);
-	}
-	if (!config_genesis(cf, &w->root, &crypto_quick))
-		assert(!"a genesis of 1, 3 or 5");
-}
-
-static void keeper_records(struct ow_process *p, size_t i)
-{
-	uint8_t b[64], seed[SEED_LEN];
-	struct wr w = wr_of(b, sizeof(b));
-
-	epoch_key(i, seed);
-	wr_u8(&w, 1);
-	wr_u32(&w, 0);
-	wr_u32(&w, 1);
-	wr_copy(&w, seed, SEED_LEN);
-	record(p, 'e', b, wr_len(&w));
-	w = wr_of(b, sizeof(b));
-	wr_u8(&w, 1);
-	wr_u64(&w, INCARNATION + i);
-	wr_u64(&w, 1);
-	record(p, 'k', b, wr_len(&w));
-}
-
-static void common_records(struct ow_process *p, const struct config *cf)
-{
-	struct ow_world *world = p->w;
-	uint8_t b[SETTINGS_MAX], secret[32] = { 5 };
-	struct wr w = wr_of(b, sizeof(b));
-	size_t n;
-
-	record(p, 'c', cf->bytes, cf->len);
-	wr_u64(&w, OW_WALL);
-	wr_u64(&w, 0);
-	wr_u8(&w, 1);
-	wr_u32(&w, 1);
-	wr_copy(&w, secret, sizeof(secret));
-	record(p, 'x', b, wr_len(&w));
-	n = settings_write(b, sizeof(b), &world->settings, &crypto_quick, &world->root);
-	assert(n);
-	record(p, 's', b, n);
-}
-
-/* An operation of the root at the first keeper; its grant is left in w->answer. */
-static void ask(struct ow_world *w, struct reg_op *req)
-{
-	w->answer_len = 0;
-	ow_submit(&w->process[0], req, &w->root);
-	ow_run(w, w->now + SEC(8));
-	if (!w->answer_len)
-		ow_wrong(w, "the root cannot make the namespace");
-}
-
-static void enrol(struct ow_world *w, size_t person, uint8_t keepers)
-{
-	struct member_payload p = { .rights = person < keepers || person < 8 ? RIGHTS_KEEPER : 0 };
-	uint8_t payload[REG_PAYLOAD_MAX];
-	struct wr out = wr_of(payload, sizeof(payload));
-	struct reg_op req = { .verb = OP_MEMBER_SET, .payload = payload };
-
-	req.name = reg_name_key(REG_MEMBER, w->person[person].pub.b, KEY_LEN);
-	wr_member_payload(&out, &p);
-	req.payload_len = wr_len(&out);
-	ask(w, &req);
-}
-
-static void token(struct ow_world *w, const uint8_t seed[SEED_LEN], uint16_t uses)
-{
-	struct token_payload p = { .uses = uses, .expires = OW_WALL + 1000000 };
-	uint8_t payload[REG_PAYLOAD_MAX], id[32];
-	struct wr out = wr_of(payload, sizeof(payload));
-	struct reg_op req = { .verb = OP_TOKEN_CREATE, .payload = payload };
-	struct key_pair k;
-
-	key_from_seed(&k, seed);
-	token_id(id, &k.pub);
-	req.name = reg_name_key(REG_TOKEN, id, sizeof(id));
-	wr_token_payload(&out, &p);
-	req.payload_len = wr_len(&out);
-	ask(w, &req);
-}
-
-static void reset(struct ow_world *w)
-{
-	sim_rng_seed(&w->rng, 1);
-	sim_audit_clear(w->audit);
-	w->processes = 0;
-	w->now = OW_BEGIN;
-	w->end = USEC_NEVER;
-	w->rules.net = (struct ow_net){ .delay = MSEC(5), .jitter = MSEC(5) };
-	for (size_t i = 0; i < OW_PEOPLE; i++) {
-		struct ow_process *p = ow_process_new(w, i);
-
-		ow_disk_clear(p);
-		p->quiet = true;
-	}
-}
-
-static void make_one(struct ow_world *w, size_t set)
-{
-	uint8_t count = sizes[set];
-	struct config cf;
-
-	reset(w);
-	w->rules.keepers = count;
-	genesis(w, &cf, count);
-	for (size_t i = 0; i < OW_PEOPLE; i++) {
-		common_records(&w->process[i], &cf);
-		if (i < count)
-			keeper_records(&w->process[i], i);
-	}
-	for (size_t i = 0; i < count; i++)
-		ow_start(&w->process[i], true);
-	token(w, w->token_seed, REG_USES_MAX);
-	token(w, w->single_seed, 1);
-	for (size_t i = 0; i < OW_PEOPLE; i++) {
-		enrol(w, i, count);
-		record(&w->process[i], 'm', w->answer, w->answer_len);
-	}
-	ow_run(w, w->now + SEC(2));
-	for (size_t i = 0; i < OW_PEOPLE; i++) {
-		ow_stop(&w->process[i], false);
-		ow_snapshot_take(w, &w->base[set][i], &w->process[i].disk);
-	}
 }
 
 static void seed_of(uint8_t seed[SEED_LEN], uint8_t kind)
@@ -207,8 +43,113 @@ void ow_people(struct ow_world *w)
 	reg_name_host(&w->hot_name, "web");
 }
 
+/* An operation of the root at the first keeper; its grant is left in w->answer. */
+static void ask(struct ow_world *w, struct reg_op *req)
+{
+	w->answer_len = 0;
+	ow_submit(&w->process[0], req, &w->root);
+	ow_settle(&w->process[0]);
+	ow_run(w, w->now + OP_WAIT);
+	if (!w->answer_len)
+		ow_wrong(w, "the root cannot make a token");
+}
+
+static void token(struct ow_world *w, const uint8_t seed[SEED_LEN], uint16_t uses)
+{
+	struct token_payload p = { .uses = uses, .expires = OW_WALL + 1000000,
+				   .rights = uses > 1 ? RIGHT_KEEPER : 0 };
+	uint8_t payload[REG_PAYLOAD_MAX], id[32];
+	struct wr out = wr_of(payload, sizeof(payload));
+	struct reg_op req = { .verb = OP_TOKEN_CREATE, .payload = payload };
+	struct key_pair k;
+
+	key_from_seed(&k, seed);
+	token_id(id, &k.pub);
+	req.name = reg_name_key(REG_TOKEN, id, sizeof(id));
+	wr_token_payload(&out, &p);
+	req.payload_len = wr_len(&out);
+	ask(w, &req);
+}
+
+void ow_enrol(struct ow_process *p, const struct config *cf, const uint8_t seed[SEED_LEN])
+{
+	struct checkpoint cp = { .era = cf->era, .epoch = cf->epoch };
+	struct pubkey keepers[KEEPERS_MAX];
+
+	memcpy(cp.hash, cf->hash, sizeof(cp.hash));
+	for (size_t k = 0; k < cf->count; k++)
+		keepers[k] = cf->members[(k + p->person) % cf->count].node;
+	regs_trust(p->regs, &cp, keepers, cf->count);
+	regs_enrol(p->regs, ++p->last_op, seed, "node", ow_now(p));
+	ow_settle(p);
+}
+
+static void create(struct ow_world *w)
+{
+	struct ow_process *first = &w->process[0];
+
+	ow_start(first, true);
+	regs_create(first->regs, &w->root, &w->settings, "first", ow_now(first));
+	ow_settle(first);
+	ow_run(w, w->now + OP_WAIT);
+	if (!regs_is_keeper(first->regs)) {
+		ow_wrong(w, "nobody can create a namespace");
+		return;
+	}
+	token(w, w->token_seed, REG_USES_MAX);
+	token(w, w->single_seed, 1);
+	for (size_t i = 1; i < OW_PEOPLE; i++) {
+		ow_start(&w->process[i], true);
+		ow_enrol(&w->process[i], regs_keepers(first->regs), w->token_seed);
+	}
+	ow_run(w, w->now + OP_WAIT);
+}
+
+/* The first `count` people become the keepers. */
+static void grow(struct ow_world *w, uint8_t count)
+{
+	struct regs *r = w->process[0].regs;
+	struct keeper_set set = { .count = count };
+	usec_t end = w->now + CHANGE_WAIT;
+
+	for (size_t i = 0; i < count; i++)
+		set.node[i] = w->person[i].pub;
+	if (regs_change_keepers(r, &set, ow_now(&w->process[0])) != 0)
+		ow_wrong(w, "the keeper set does not grow");
+	ow_settle(&w->process[0]);
+	while (w->now < end && (regs_keepers(r)->count != count || regs_is_changing(r)))
+		ow_run(w, w->now + SEC(1));
+	if (regs_keepers(r)->count != count)
+		ow_wrong(w, "the keeper set did not grow");
+	ow_run(w, w->now + OP_WAIT); /* everybody has heard of it, and disks are quiet */
+}
+
+static void keep(struct ow_world *w, size_t set)
+{
+	for (size_t i = 0; i < OW_PEOPLE; i++) {
+		ow_stop(&w->process[i], false);
+		ow_snapshot_take(w, &w->base[set][i], &w->process[i].disk);
+	}
+	for (size_t i = 0; set + 1 < OW_SETS && i < OW_PEOPLE; i++)
+		ow_start(&w->process[i], true);
+	ow_run(w, w->now + OP_WAIT);
+}
+
 void ow_make(struct ow_world *w)
 {
-	for (size_t set = 0; set < OW_SETS; set++)
-		make_one(w, set);
+	sim_rng_seed(&w->rng, 1);
+	w->now = OW_BEGIN;
+	w->end = USEC_NEVER;
+	w->rules.keepers = OW_PEOPLE; /* all attach to all */
+	w->rules.net = (struct ow_net){ .delay = MSEC(5), .jitter = MSEC(5) };
+	for (size_t i = 0; i < OW_PEOPLE; i++)
+		ow_disk_clear(ow_process_new(w, i));
+	create(w);
+	for (size_t set = 0; set < OW_SETS && !w->wrong[0]; set++) {
+		if (sizes[set] > 1)
+			grow(w, sizes[set]);
+		if (!w->wrong[0])
+			keep(w, set);
+	}
+	assert(w->now < 2 * OW_BEGIN); /* schedules begin then */
 }

@@ -12,7 +12,6 @@
 #include "cmd/sim_own_impl.h"
 
 #define PPM 1000000
-#define PPM_MAX 5000
 
 /* --- clocks --- */
 
@@ -42,7 +41,7 @@ void ow_clock_draw(struct ow_process *p)
 
 	p->clock_from = w->now;
 	p->clock_base = SEC(10 + ow_draw(w, 100000));
-	p->clock_ppm = (int32_t)ow_draw(w, 2 * PPM_MAX + 1) - PPM_MAX;
+	p->clock_ppm = (int32_t)ow_draw(w, 2 * OW_PPM_MAX + 1) - OW_PPM_MAX;
 	p->wall = (struct wall){ true_wall + ow_draw(w, 3) - 1, p->clock_base };
 }
 
@@ -93,6 +92,22 @@ static struct ow_waits *waits_find(struct ow_process *p, uint64_t op)
 	return NULL;
 }
 
+static void begin(struct ow_process *p, uint64_t op, const struct reg_op *req)
+{
+	p->waits[p->waits_count++] = (struct ow_waits){ .op = op, .name = req->name,
+							 .heir = req->heir, .verb = req->verb };
+	audit_invoke(&p->audit, op, req, ow_now(p));
+	p->w->operations++;
+}
+
+static void undo(struct ow_process *p, uint64_t op, const struct reg_op *req)
+{
+	struct regs_event none = { .op = op, .status = REG_REFUSED };
+
+	audit_result(&p->audit, &req->name, &none, ow_now(p));
+	*waits_find(p, op) = p->waits[--p->waits_count];
+}
+
 static int submit(struct ow_process *p, uint64_t op, const struct reg_op *req,
 		  const struct key_pair *admin)
 {
@@ -100,19 +115,12 @@ static int submit(struct ow_process *p, uint64_t op, const struct reg_op *req,
 
 	if (p->waits_count == OW_OPS)
 		return -1;
-	p->waits[p->waits_count++] = (struct ow_waits){ .op = op, .name = req->name,
-							 .heir = req->heir, .verb = req->verb };
-	audit_invoke(&p->audit, op, req, ow_now(p));
+	begin(p, op, req);
 	rc = regs_submit(p->regs, op, req, admin, ow_now(p));
-	if (rc < 0) {
-		struct regs_event none = { .op = op, .status = REG_REFUSED };
-
-		audit_result(&p->audit, &req->name, &none, ow_now(p));
-		*waits_find(p, op) = p->waits[--p->waits_count];
-	} else {
-		p->w->operations++;
+	if (rc < 0)
+		undo(p, op, req);
+	else
 		ow_on_send(p);
-	}
 	return rc;
 }
 
@@ -120,6 +128,37 @@ static int env_submit(void *ctx, uint64_t op, const struct reg_op *req, usec_t n
 {
 	(void)now;
 	return submit(ctx, op, req, NULL);
+}
+
+static int env_sign(void *ctx, struct reg_op *req, uint8_t out[REG_OP_MAX], usec_t now)
+{
+	struct ow_process *p = ctx;
+
+	return regs_sign(p->regs, req, out, now);
+}
+
+static int env_submit_signed(void *ctx, uint64_t op, const uint8_t *bytes, size_t len, usec_t now)
+{
+	struct ow_process *p = ctx;
+	struct reg_op req;
+	int rc;
+
+	if (!reg_op_read(&req, bytes, len) || p->waits_count == OW_OPS)
+		return -1;
+	begin(p, op, &req);
+	rc = regs_submit_signed(p->regs, op, bytes, len, now);
+	if (rc < 0)
+		undo(p, op, &req);
+	return rc;
+}
+
+static void env_hand(void *ctx, const struct pubkey *to, const struct handover *h)
+{
+	struct ow_process *p = ctx;
+	struct handover copy = *h;
+
+	copy.peer = *to;
+	regs_hand(p->regs, &copy, ow_now(p));
 }
 
 bool ow_submit(struct ow_process *p, const struct reg_op *req, const struct key_pair *admin)
@@ -176,13 +215,13 @@ static void env_note(void *ctx, const struct audit_note *n)
 
 static void result(struct ow_process *p, const struct ow_event *q)
 {
-	struct ow_waits *wait = waits_find(p, q->e.op), copy;
+	struct ow_waits *wait = waits_find(p, q->e.op), copy = { 0 };
 
-	if (!wait)
-		return;
-	copy = *wait;
-	*wait = p->waits[--p->waits_count];
-	audit_result(&p->audit, &copy.name, &q->e, ow_now(p));
+	if (wait) {
+		copy = *wait;
+		*wait = p->waits[--p->waits_count];
+		audit_result(&p->audit, &copy.name, &q->e, ow_now(p));
+	}
 	if (q->e.op & LEASE_OP) {
 		p->leases_touched = true;
 		leases_result(p->leases, q->e.op, q->e.status, &q->e.holder, q->grant, q->e.len,
@@ -192,6 +231,20 @@ static void result(struct ow_process *p, const struct ow_event *q)
 	}
 }
 
+static void handed(struct ow_process *p, const struct ow_event *q)
+{
+	struct handover h = regs_handover(&q->e);
+
+	p->leases_touched = true;
+	leases_handover(p->leases, &h, ow_now(p));
+}
+
+static void stray(struct ow_process *p, const struct ow_event *q)
+{
+	p->leases_touched = true;
+	leases_stray(p->leases, q->e.grant, q->e.len, ow_now(p));
+}
+
 static void hand_over(struct ow_process *p)
 {
 	for (size_t i = 0; i < p->event_count; i++) {
@@ -199,6 +252,12 @@ static void hand_over(struct ow_process *p)
 
 		if (q.e.type == REGS_RESULT)
 			result(p, &q);
+		else if (q.e.type == REGS_HANDOVER)
+			handed(p, &q);
+		else if (q.e.type == REGS_STRAY)
+			leases_stray(p->leases, q.grant, q.e.len, ow_now(p));
+		else if (q.e.type == REGS_STRAY)
+			stray(p, &q);
 		else
 			ow_answered(p, NULL, &q.e);
 		ow_free(&p->w->pool, q.grant);
@@ -294,7 +353,8 @@ static void make(struct ow_process *p)
 	struct lease_config lc = { .self = rc.self.pub, .subnet = w->settings.subnet,
 				   .lease = w->settings.lease, .same_machine = p->same_machine,
 				   .wall = &p->wall };
-	struct lease_env le = { p, env_random, env_submit, env_persist, env_lease_event };
+	struct lease_env le = { p, env_random, env_submit, env_persist, env_lease_event, env_sign,
+				env_submit_signed, env_hand };
 	uint8_t seed[16] = { 1 };
 
 	nsid_of(lc.nsid, &w->root.pub);

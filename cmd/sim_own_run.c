@@ -24,7 +24,7 @@
 struct run {
 	uint64_t schedules, seed, from;
 	const char *state, *audit, *commit;
-	int fd;
+	int fd, flavour;
 	struct ow_world *w;
 	uint64_t violations, trace, done, skipped, packets, writes, operations;
 };
@@ -136,6 +136,7 @@ static int run(struct run *r)
 	r->w = ow_new();
 	if (r->w->wrong[0])
 		return bad("the world cannot be made", r->w->wrong);
+	r->w->flavour = r->flavour;
 	for (uint64_t i = r->from; i < end; i += BLOCK)
 		if (!block(r, i, end - i < BLOCK ? end - i : BLOCK))
 			return bad(r->state, "cannot be written");
@@ -146,9 +147,10 @@ static int run(struct run *r)
 	       (unsigned long long)r->from, (unsigned long long)end - 1, (unsigned long long)r->seed,
 	       (unsigned long long)r->done, (unsigned long long)r->skipped,
 	       (unsigned long long)r->violations);
-	printf("%llu operations, %llu packets, %llu durable writes\ntrace %016llx\n",
+	printf("%llu operations, %llu packets, %llu durable writes, %llu changes begun\ntrace %016llx\n",
 	       (unsigned long long)r->w->operations, (unsigned long long)r->w->packets,
-	       (unsigned long long)r->w->writes, (unsigned long long)r->trace);
+	       (unsigned long long)r->w->writes, (unsigned long long)r->w->changes,
+	       (unsigned long long)r->trace);
 	ow_free_world(r->w);
 	if (r->fd >= 0)
 		close(r->fd);
@@ -178,7 +180,20 @@ static int set_mutant(const char *name)
 							"(make check-mutants builds them)");
 }
 
-enum ow_option { OPT_SCHEDULES, OPT_SEED, OPT_FROM, OPT_STATE, OPT_MUTANT, OPT_AUDIT, OPT_COMMIT };
+enum ow_option { OPT_SCHEDULES, OPT_SEED, OPT_FROM, OPT_STATE, OPT_MUTANT, OPT_AUDIT, OPT_COMMIT,
+		 OPT_FLAVOUR };
+
+static int set_flavour(struct run *r, const char *name)
+{
+	for (r->flavour = 0; r->flavour < OW_FLAVOURS; r->flavour++)
+		if (strcmp(name, ow_flavour_names[r->flavour]) == 0)
+			return 0;
+	fprintf(stderr, "vpnsim ownership: there is no flavour '%s'; there are:", name);
+	for (unsigned f = 0; f < OW_FLAVOURS; f++)
+		fprintf(stderr, " %s", ow_flavour_names[f]);
+	fputc('\n', stderr);
+	return BAD_USAGE;
+}
 
 static int option(struct run *r, int o)
 {
@@ -197,6 +212,8 @@ static int option(struct run *r, int o)
 	case OPT_AUDIT:
 		r->audit = optarg;
 		return 0;
+	case OPT_FLAVOUR:
+		return set_flavour(r, optarg);
 	case OPT_COMMIT:
 		r->commit = optarg;
 		return 0;
@@ -214,10 +231,12 @@ int sim_own_main(int argc, char **argv)
 		{ "state", required_argument, NULL, OPT_STATE },
 		{ "mutant", required_argument, NULL, OPT_MUTANT },
 		{ "audit", required_argument, NULL, OPT_AUDIT },
+		{ "flavour", required_argument, NULL, OPT_FLAVOUR },
 		{ "commit", required_argument, NULL, OPT_COMMIT },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct run r = { .schedules = 1000, .seed = 1, .commit = VPND_VERSION, .fd = -1 };
+	struct run r = { .schedules = 1000, .seed = 1, .commit = VPND_VERSION, .fd = -1,
+			 .flavour = OW_FLAVOURS };
 	int o, status;
 
 	optind = 1;

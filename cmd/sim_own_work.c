@@ -72,17 +72,30 @@ static void read_one(struct ow_process *p)
 	ow_submit(p, &req, NULL);
 }
 
+/* Whoever it is given to did not ask for it, and may be gone. */
+static bool transfer(struct ow_process *p, const struct reg_name *name)
+{
+	struct ow_world *w = p->w;
+	size_t heir = ow_draw(w, w->rules.people);
+
+	return leases_transfer(p->leases, name, &w->person[heir].pub,
+			       (uint32_t)(2 + ow_draw(w, 60)), ow_now(p)) == 0;
+}
+
 static void address(struct ow_process *p)
 {
 	struct ow_world *w = p->w;
 	struct lease_info i;
 
-	if (!wants(p, REG_ADDRESS)) {
+	if (!wants(p, REG_ADDRESS) || (!p->quiet && ow_draw(w, 1000) < w->rules.moves)) {
 		struct ip ask = hot(w);
 
 		leases_want_address(p->leases, &ask, ow_now(p));
-	} else if (!p->quiet && holds(p, REG_ADDRESS, &i) && ow_draw(w, 1000) < w->rules.releases) {
-		leases_release(p->leases, &i.name, ow_now(p));
+	} else if (!p->quiet && holds(p, REG_ADDRESS, &i)) {
+		if (ow_draw(w, 1000) < w->rules.transfers && transfer(p, &i.name))
+			return;
+		if (ow_draw(w, 1000) < w->rules.releases)
+			leases_release(p->leases, &i.name, ow_now(p));
 	}
 }
 
@@ -97,18 +110,39 @@ static void name(struct ow_process *p)
 		leases_release(p->leases, &i.name, ow_now(p));
 }
 
-void ow_step(struct ow_process *p)
+/* Claims what another holds, once a second (keepers allow 40 in a row) around the end of its lease. */
+static void eager(struct ow_process *p)
+{
+	struct ow_world *w = p->w;
+	struct ip ip = ip_v4(10u << 24 | 7u << 16 | FIRST_HOT);
+
+	if (w->now >= w->rules.eager_from)
+		leases_add_address(p->leases, &ip, ow_now(p));
+	ow_push(w, w->now + MSEC(900) + ow_draw(w, MSEC(200)), OW_STEP, p);
+}
+
+static void step(struct ow_process *p)
 {
 	struct ow_world *w = p->w;
 
-	if (p->start_counter && !p->last_op)
-		start_register(p);
 	address(p);
 	if (ow_draw(w, 1000) < w->rules.names)
 		name(p);
 	if (ow_draw(w, 1000) < w->rules.reads)
 		read_one(p);
 	ow_push(w, w->now + SEC(1) + ow_draw(w, w->rules.hold), OW_STEP, p);
+}
+
+void ow_step(struct ow_process *p)
+{
+	struct ow_world *w = p->w;
+
+	if (p->start_counter && !p->last_op)
+		start_register(p);
+	if (w->rules.eager && p->person == w->rules.eager)
+		eager(p);
+	else if (!w->rules.eager || p->person == w->rules.holder)
+		step(p);
 	p->leases_touched = true;
 	ow_settle(p);
 }
@@ -161,39 +195,55 @@ void ow_strangers(struct ow_world *w)
 {
 	for (size_t i = OW_PEOPLE; i < OW_PERSONS; i++) {
 		struct ow_process *p = &w->process[i];
-		struct pubkey keepers[KEEPERS_MAX];
-		const struct config *cf;
-		struct checkpoint cp;
 
 		if (p->state != OW_DEAD || w->process[0].state != OW_RUNS)
 			return;
 		ow_start(p, true);
-		cf = regs_keepers(w->process[0].regs);
-		cp = (struct checkpoint){ .era = cf->era, .epoch = cf->epoch };
-		memcpy(cp.hash, cf->hash, sizeof(cp.hash));
-		for (size_t k = 0; k < cf->count; k++)
-			keepers[k] = cf->members[(k + i) % cf->count].node;
-		regs_trust(p->regs, &cp, keepers, cf->count);
-		regs_enrol(p->regs, ++p->last_op, w->single_seed, "stranger", ow_now(p));
-		ow_settle(p);
+		ow_enrol(p, regs_keepers(w->process[0].regs), w->single_seed);
 	}
+}
+
+/* Who was put out tries to come back by the token that still admits others. */
+static void put_out(struct ow_world *w, const struct reg_name *name)
+{
+	struct pubkey key;
+	struct ow_process *p;
+	size_t person;
+
+	memcpy(key.b, name->b, KEY_LEN);
+	person = ow_person_of(w, &key);
+	if (person >= OW_PEOPLE)
+		return;
+	w->revoked |= (uint16_t)(1u << person);
+	p = ow_running(w, person);
+	if (p)
+		regs_enrol(p->regs, ++p->last_op, w->token_seed, "again", ow_now(p));
+	if (p)
+		ow_settle(p);
+}
+
+static void admitted(struct ow_process *p)
+{
+	struct ow_world *w = p->w;
+
+	if (p->person >= OW_PEOPLE && ++w->admitted > 1)
+		ow_wrong(w, "a token for one admitted two");
+	if (w->revoked >> p->person & 1)
+		ow_wrong(w, "a member that was put out was let in again");
 }
 
 void ow_answered(struct ow_process *p, const struct ow_waits *q, const struct regs_event *e)
 {
 	struct ow_world *w = p->w;
 
-	if (!w->begin && e->len) { /* ow_make asked */
-		memcpy(w->answer, e->grant, e->len);
+	if (!w->begin && e->len) /* ow_make asked */
 		w->answer_len = e->len;
-	}
 	if (q && q->verb == OP_START && e->status == REG_SUPERSEDED)
 		p->superseded = true;
-	if (q && q->verb == OP_MEMBER_REVOKE && e->status == REG_OK)
-		w->revoked |= (uint16_t)(1u << ow_person_of(w, &q->heir));
-	if (e->type == REGS_ENROLLED && e->status == REG_OK && p->person >= OW_PEOPLE &&
-	    ++w->admitted > 1)
-		ow_wrong(w, "a token for one admitted two");
+	if (q && q->verb == OP_MEMBER_REVOKE && e->type == REGS_RESULT && e->status == REG_OK)
+		put_out(w, &q->name);
+	if (e->type == REGS_ENROLLED && e->status == REG_OK)
+		admitted(p);
 	if (e->type == REGS_DISPUTED)
 		ow_wrong(w, "two owners were shown for one generation");
 	if (e->type == REGS_FORKED)

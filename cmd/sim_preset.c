@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "cmd/sim_script.h"
+#include "dht/grant.h"
 
 #define NODES_LEAST 2
 #define LINKS_FEW 24 /* near ones and a namespace's, with room to spare; shortcuts besides */
@@ -87,6 +88,8 @@ bool sim_script_finish(struct sim_script *s, char error[SIM_ERROR_LEN])
 	if (s->nodes < NODES_LEAST || s->nodes > SIM_NODES_MAX)
 		return sim_wrong(error, "%llu nodes: it must be %d to %d",
 				 (unsigned long long)s->nodes, NODES_LEAST, SIM_NODES_MAX);
+	if (s->keepers > KEEPERS_MAX || (s->keepers && s->keepers % 2 == 0))
+		return sim_wrong(error, "there are 0 (people choose), 1, 3, 5 or 7 keepers");
 	if (s->run == USEC_NEVER)
 		s->run = SEC(300);
 	if (s->join == USEC_NEVER)

@@ -48,6 +48,7 @@ struct directive {
 
 static const struct directive directives[] = {
 	{ "nodes", "nodes COUNT", -1, false, { { NULL, COUNT, IN_SCRIPT(nodes), true } } },
+	{ "keepers", "keepers COUNT", -1, false, { { NULL, COUNT, IN_SCRIPT(keepers), true } } },
 	{ "actors", "actors whole|light", -1, false, { { NULL, ACTORS, IN_SCRIPT(light), true } } },
 	{ "crypto", "crypto real|dummy", -1, false, { { NULL, CRYPTO, IN_SCRIPT(dummy), true } } },
 	{ "run", "run TIME", -1, false, { { NULL, TIME, IN_SCRIPT(run), true } } },

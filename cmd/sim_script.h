@@ -89,7 +89,7 @@ struct sim_expect {
 
 struct sim_script {
 	char name[64];
-	uint64_t nodes;
+	uint64_t nodes, keepers; /* keepers: at most, as `vpnctl create --keepers`; 0 = the creator */
 	bool light, dummy;
 	usec_t run, join, settle, sample; /* USEC_NEVER: by the number of nodes */
 	size_t steps_count, expects_count;

@@ -139,7 +139,8 @@ static void *whole_start(struct sim_host *h, usec_t now)
 				env_to_port,
 				env_notice,
 				sim_prefix_taken,
-				env_stop };
+				env_stop,
+				NULL };
 
 	snprintf(cfg.host, sizeof(cfg.host), "node%u", h->index);
 	w->h = h;

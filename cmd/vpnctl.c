@@ -13,7 +13,7 @@
 #include "cmd/vpnctl_print.h"
 
 #define SOCKET_DEFAULT "/run/vpnd/vpnd.sock"
-#define STDIN_MAX 4096
+#define STDIN_MAX 8192 /* a backup */
 
 enum { EXIT_NO = 1, EXIT_CANNOT_ASK = 2 };
 enum kind { OPT_FLAG, OPT_TEXT, OPT_NUMBER, OPT_DURATION, OPT_LIST };
@@ -27,7 +27,9 @@ static const struct option {
 	{ "group", OPT_LIST },	      { "right", OPT_LIST },	{ "no-right", OPT_LIST },
 	{ "ephemeral", OPT_FLAG },    { "hostname", OPT_TEXT }, { "ifname", OPT_TEXT },
 	{ "address", OPT_TEXT },      { "timeout", OPT_DURATION },
-	{ "with-members", OPT_FLAG },
+	{ "keepers", OPT_TEXT },      { "hardened", OPT_FLAG }, { "no-hardened", OPT_FLAG },
+	{ "yes", OPT_FLAG },	      { "new-era", OPT_FLAG },
+	{ "with-members", OPT_FLAG }, { "count", OPT_NUMBER },	{ "lease", OPT_DURATION },
 };
 
 static const struct command {
@@ -36,9 +38,11 @@ static const struct command {
 	const char *options; /* names, space-separated */
 	void (*print)(const json_t *reply);
 } commands[] = {
-	{ "create", "NAME [--subnet CIDR|auto] [--domain D] [--overlay NAMESPACE|--open]",
-	  "make a namespace; this node becomes its keeper", false,
-	  "subnet domain overlay open hostname ifname", print_ready },
+	{ "create", "NAME [--subnet CIDR|auto] [--domain D] [--overlay NAMESPACE|--open]\n"
+		    "              [--keepers auto|manual|1|3|5|7] [--hardened]\n"
+		    "              [--lease 24h]",
+	  "make a namespace; this node becomes its first keeper", false,
+	  "subnet domain overlay open hostname ifname keepers hardened lease", print_ready },
 	{ "invite", "[NAME] [--uses 1] [--expires 24h] [--right R] [--group G]",
 	  "print a token that admits nodes", false, "uses expires group right ephemeral",
 	  print_token },
@@ -54,7 +58,16 @@ static const struct command {
 	  print_rings },
 	{ "addresses", "", "what this node owns, and for how long", false, "", print_addresses },
 	{ "flows", "", "resolved addresses in use", false, "", print_flows },
-	{ "keepers", "", "who judges ownership", false, "", print_keepers },
+	{ "keepers", "", "who judges ownership, and who may come to do so", false, "", print_keepers },
+	{ "keepers grow", "", "take candidates in now, without waiting", false, "", print_text },
+	{ "keepers add", "NAME...", "make members keepers (there are 1, 3, 5 or 7)", false, "", print_text },
+	{ "keepers remove", "NAME...", "let keepers be members only", false, "", print_text },
+	{ "keepers replace", "OLD NEW", "one keeper goes, another comes", false, "", print_text },
+	{ "keepers max", "auto|manual|1|3|5|7 [--hardened|--no-hardened]",
+	  "how many there may be; manual: people choose them", false, "hardened no-hardened",
+	  print_text },
+	{ "keepers reset", "--yes", "begin anew with this node as keeper; when a majority is gone for good",
+	  false, "yes", print_text },
 	{ "member list", "", "members (at a keeper)", false, "", print_members },
 	{ "member set", "WHO [--right R] [--no-right R]", "change a member's rights", false,
 	  "right no-right", print_text },
@@ -65,8 +78,15 @@ static const struct command {
 	{ "name add", "HOST", "claim one more name", false, "", print_text },
 	{ "name del", "HOST", "give a name back", false, "", print_text },
 	{ "name list", "", "names and addresses held", false, "", print_addresses },
-	{ "root backup", "", "print the root key as one line; keep it safe", false, "", print_text },
-	{ "root restore", "[-]", "take a root key from standard input", true, "", print_text },
+	{ "lease list", "", "names and addresses held", false, "", print_addresses },
+	{ "lease add", "[ADDRESS] [--count N]", "lease one more address, or N", false, "count",
+	  print_text },
+	{ "lease release", "ADDRESS|HOST", "give one back", false, "", print_text },
+	{ "lease transfer", "ADDRESS|HOST WHO", "let another member own it", false, "", print_text },
+	{ "root backup", "", "print the root key and what a new machine needs as one line; keep it safe",
+	  false, "", print_text },
+	{ "root restore", "[-] [--new-era]", "take a backup from standard input; --new-era: begin again",
+	  true, "new-era hostname", print_text },
 	{ "root add-admin", "WHO", "let a member invite and revoke too", false, "", print_text },
 	{ "ping", "HOST", "round trip to a member through the data path", false, "", print_ping },
 	{ "trace", "HOST|KEY", "links that a message along the ring comes over, and its round trip",
@@ -225,6 +245,21 @@ static int unknown_command(char **argv, int n)
 	return wrong("unknown command", argv[0], nearest_word(argv[0], names, ARRAY_LEN(names)));
 }
 
+/* Words after a command that takes none: mostly its second word, spelt wrong. */
+static int needless(const struct asked *a)
+{
+	const char *names[ARRAY_LEN(commands)];
+	char words[64];
+
+	if (*a->command->args || !json_array_size(a->args))
+		return 0;
+	snprintf(words, sizeof(words), "%s %s", a->command->name,
+		 json_string_value(json_array_get(a->args, 0)));
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		names[i] = commands[i].name;
+	return wrong("unknown command", words, nearest_word(words, names, ARRAY_LEN(names)));
+}
+
 static int take_words(struct asked *a, char **argv, int n)
 {
 	bool used;
@@ -247,7 +282,7 @@ static int take_words(struct asked *a, char **argv, int n)
 			json_array_append_new(a->args, json_string(argv[i]));
 		}
 	}
-	return 0;
+	return needless(a);
 }
 
 /* Tokens and root keys come by standard input, so that they stay out of process lists. */

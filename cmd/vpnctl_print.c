@@ -9,7 +9,7 @@
 
 #include "base/list.h"
 
-#define CELL_LEN 128
+#define CELL_LEN 160
 #define COLUMNS_MAX 10
 #define KEY_SHOWN 10 /* characters of a key in a table */
 
@@ -165,20 +165,20 @@ static const char *text_of(const json_t *o, const char *key)
 	return s ? s : "-";
 }
 
-/* Health, one line each, only what deserves attention. */
+/* What deserves attention, one line each. */
 static void print_health(const json_t *ns)
 {
-	json_int_t keepers = json_integer_value(json_object_get(ns, "keepers"));
 	const char *trouble = json_string_value(json_object_get(ns, "trouble"));
 	const char *refused = json_string_value(json_object_get(ns, "refused"));
+	const json_t *line;
+	size_t i;
 
 	if (trouble)
 		printf("    ! %s\n", trouble);
 	if (refused)
 		printf("    ! %s; another was taken\n", refused);
-	if (keepers > 0 && keepers < 3)
-		printf("    %" JSON_INTEGER_FORMAT " keeper%s: fragile; new addresses need %s\n", keepers,
-		       keepers == 1 ? "" : "s", keepers == 1 ? "that node" : "both of those nodes");
+	json_array_foreach(json_object_get(ns, "health"), i, line)
+		printf("    ! %s\n", json_string_value(line));
 }
 
 void print_status(const json_t *reply)
@@ -248,6 +248,7 @@ void print_addresses(const json_t *reply)
 		{ "NAMESPACE", "namespace", TEXT }, { "KIND", "kind", TEXT },
 		{ "VALUE", "value", TEXT },	    { "STATE", "state", TEXT },
 		{ "GENERATION", "generation", NUMBER }, { "LEFT", "left_s", SECONDS },
+		{ "IT IS", "advice", TEXT },
 	};
 
 	TABLE(json_object_get(reply, "addresses"), cols, "no addresses");
@@ -265,16 +266,105 @@ void print_flows(const json_t *reply)
 	TABLE(json_object_get(reply, "flows"), cols, "no flows");
 }
 
+static json_int_t number_of(const json_t *o, const char *key)
+{
+	return json_integer_value(json_object_get(o, key));
+}
+
+static void print_set(const json_t *set)
+{
+	json_int_t keepers = number_of(set, "keepers"), most = number_of(set, "most");
+	char at[CELL_LEN] = "";
+
+	cell_date(at, number_of(set, "last_change_unix_s"));
+	printf("%s: %" JSON_INTEGER_FORMAT " keeper%s, quorum %" JSON_INTEGER_FORMAT "%s, era "
+	       "%" JSON_INTEGER_FORMAT ", epoch %" JSON_INTEGER_FORMAT "\n",
+	       text_of(set, "namespace"), keepers, keepers == 1 ? "" : "s", number_of(set, "quorum"),
+	       json_is_true(json_object_get(set, "hardened")) ? " (hardened)" : "",
+	       number_of(set, "era"), number_of(set, "epoch"));
+	if (most)
+		printf("at most %" JSON_INTEGER_FORMAT ", chosen by themselves", most);
+	else
+		printf("chosen by people (`vpnctl keepers add|remove|replace`)");
+	if (json_is_true(json_object_get(set, "changing")))
+		printf("; a change is under way");
+	if (at[0])
+		printf("; as they are since %s", at);
+	putchar('\n');
+}
+
+/* The rows of one namespace. */
+static json_t *rows_of(const json_t *list, const char *ns)
+{
+	json_t *rows = json_array(), *row;
+	size_t i;
+
+	json_array_foreach(list, i, row)
+		if (strcmp(text_of(row, "namespace"), ns) == 0)
+			json_array_append(rows, row);
+	return rows;
+}
+
+static void print_evidence(const json_t *list)
+{
+	const json_t *e;
+	size_t i;
+
+	json_array_foreach(list, i, e) {
+		char keepers[CELL_LEN] = "nobody knows which";
+
+		if (json_array_size(json_object_get(e, "keepers")))
+			cell_list(keepers, json_object_get(e, "keepers"));
+		printf("! %s: %s, generation %" JSON_INTEGER_FORMAT "; by %s\n", text_of(e, "name"),
+		       text_of(e, "what"), number_of(e, "generation"), keepers);
+	}
+}
+
+static void print_set_tables(const json_t *set, const json_t *keepers)
+{
+	static const struct column here[] = {
+		{ "KEEPER", "name", TEXT },	{ "SELF", "self", FLAG },
+		{ "STATE", "state", TEXT },	{ "BEHIND", "behind", NUMBER },
+		{ "HEARD, MS", "heard_ms", NUMBER }, { "KEY", "key", KEY },
+	};
+	static const struct column elsewhere[] = {
+		{ "KEEPER", "name", TEXT }, { "KEY", "key", KEY },
+	};
+	static const struct column waiting[] = {
+		{ "CANDIDATE", "name", TEXT },	       { "THERE", "present", FLAG },
+		{ "% OF LATE", "present_percent", NUMBER }, { "IT", "why", TEXT },
+		{ "KEY", "key", KEY },
+	};
+	bool at_keeper = json_is_true(json_object_get(set, "here"));
+
+	putchar('\n');
+	print_table(keepers, at_keeper ? here : elsewhere,
+		    at_keeper ? ARRAY_LEN(here) : ARRAY_LEN(elsewhere), "none");
+	if (!at_keeper)
+		puts("\nthis node is no keeper; the others know how each of them is");
+	if (json_array_size(json_object_get(set, "candidates"))) {
+		putchar('\n');
+		TABLE(json_object_get(set, "candidates"), waiting, "");
+	}
+	print_evidence(json_object_get(set, "evidence"));
+}
+
 void print_keepers(const json_t *reply)
 {
-	static const struct column cols[] = {
-		{ "NAMESPACE", "namespace", TEXT }, { "KEEPER", "name", TEXT },
-		{ "SELF", "self", FLAG },	    { "ERA", "era", NUMBER },
-		{ "EPOCH", "epoch", NUMBER },	    { "QUORUM", "quorum", NUMBER },
-		{ "OF", "of", NUMBER },		    { "KEY", "key", KEY },
-	};
+	const json_t *sets = json_object_get(reply, "sets"), *set;
+	size_t i;
 
-	TABLE(json_object_get(reply, "keepers"), cols, "no keepers known");
+	if (!json_array_size(sets))
+		puts("no keepers known");
+	json_array_foreach(sets, i, set) {
+		json_t *rows = rows_of(json_object_get(reply, "keepers"), text_of(set, "namespace"));
+
+		if (i)
+			putchar('\n');
+		print_set(set);
+		print_set_tables(set, rows);
+		json_decref(rows);
+	}
 }
 
 void print_members(const json_t *reply)

@@ -1,4 +1,4 @@
-/* acceptor.c - the acceptor of CASPaxos, register by register (rules R3, R9, R12).
+/* acceptor.c - the acceptor of CASPaxos, register by register (rules R3, R9, R11, R12).
  *
  * A message changes the register in memory, the whole register is handed to env.persist, and the
  * answer is made when that write is durable. Any number of writes may be under way. Memory runs
@@ -7,30 +7,28 @@
  * that fails is never answered: a keeper that cannot write falls silent.
  *
  * An equal ballot is promised again only to the same request: a proposer that lost its memory in a
- * crash draws new request numbers, and so cannot use one ballot for two values.
+ * crash draws new request numbers, and so cannot use one ballot for two values. The only keeper of a
+ * set promises without a write: a promise that a crash undoes was made to itself, and what it had
+ * accepted by then is either durable, and so is its ballot, or was never answered.
  *
- * Durable: key 'r', kind, name bytes; value: version 1, promised 17, accepted 17, beacon 8,
- * block(4800) value. */
+ * The seal: one register of every epoch is the keepers' own, in it the configuration of the next
+ * epoch is chosen. Who accepts a value there votes for nothing else in that epoch any more, at once
+ * in memory, and over a restart because the seal follows from the stored cell. A configuration is
+ * chosen when a quorum has accepted it, so when a quorum has sealed: whatever was chosen in the epoch
+ * had been accepted by one of any quorum of sealed keepers, and nothing more will be.
+ *
+ * Every change has a position, counted here; it is stored with the cell, so none that was ever shown
+ * comes twice in one incarnation. Records: acceptor_store.c. Copies: acceptor_copy.c. */
 #include "dht/acceptor.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/mutant.h"
 #include "dht/regs.h"
 
-#define RECORD_VERSION 1
-#define RECORD_MAX (1 + 17 + 17 + 8 + 2 + REG_VALUE_MAX)
 #define USEC_A_SECOND 1000000
-
-struct write {
-	uint64_t op;
-	struct cell *cell;
-	struct pubkey to;
-	uint64_t request;
-	struct ballot ballot;
-	uint8_t type; /* of the answer: REGMSG_PROMISE or REGMSG_ACCEPTED */
-};
 
 void acceptor_init(struct acceptor *a, const struct acceptor_env *env, uint64_t op_base)
 {
@@ -39,6 +37,7 @@ void acceptor_init(struct acceptor *a, const struct acceptor_env *env, uint64_t 
 	memset(a, 0, sizeof(*a));
 	a->env = *env;
 	a->next_op = op_base;
+	list_init(&a->order);
 	env->random(env->ctx, seed, sizeof(seed));
 	map_init(&a->cells, offsetof(struct cell, name), sizeof(struct reg_name),
 		 REGS_REGISTERS_MAX, seed);
@@ -62,6 +61,7 @@ void acceptor_fini(struct acceptor *a)
 		map_take_at(&a->writes, &at);
 		free(w);
 	}
+	free(a->late);
 	map_fini(&a->cells);
 	map_fini(&a->writes);
 	sodium_memzero(&a->epoch_key, sizeof(a->epoch_key));
@@ -84,7 +84,17 @@ bool cell_value(const struct cell *c, struct reg_value *v)
 	return true;
 }
 
-static struct cell *cell_make(struct acceptor *a, const struct reg_name *name)
+struct reg_name acceptor_successor(uint32_t era, uint32_t epoch)
+{
+	uint8_t b[8];
+	struct wr w = wr_of(b, sizeof(b));
+
+	wr_u32(&w, era);
+	wr_u32(&w, epoch);
+	return reg_name_key(REG_SUCCESSOR, b, sizeof(b));
+}
+
+struct cell *cell_make(struct acceptor *a, const struct reg_name *name)
 {
 	struct cell *c = map_get(&a->cells, name);
 
@@ -96,10 +106,11 @@ static struct cell *cell_make(struct acceptor *a, const struct reg_name *name)
 		free(c);
 		return NULL;
 	}
+	list_add_tail(a->order.next, &c->in_order); /* the first: nothing of it was stored yet */
 	return c;
 }
 
-static bool value_well_formed(const struct reg_name *name, const uint8_t *b, size_t len)
+bool cell_value_fits(const struct reg_name *name, const uint8_t *b, size_t len)
 {
 	struct rd r = rd_of(b, len);
 	struct reg_value v;
@@ -108,7 +119,7 @@ static bool value_well_formed(const struct reg_name *name, const uint8_t *b, siz
 	       v.payload_len <= reg_payload_max(name->kind);
 }
 
-static void cell_set(struct acceptor *a, struct cell *c, const uint8_t *value, size_t len)
+void cell_set(struct acceptor *a, struct cell *c, const uint8_t *value, size_t len)
 {
 	struct reg_value old, new;
 	uint8_t *before = c->value;
@@ -119,35 +130,6 @@ static void cell_set(struct acceptor *a, struct cell *c, const uint8_t *value, s
 	cell_value(c, &new);
 	a->env.valued(a->env.ctx, c, had ? &old : NULL, &new);
 	free(before);
-}
-
-static size_t record_write(uint8_t out[RECORD_MAX], const struct cell *c)
-{
-	struct wr w = wr_of(out, RECORD_MAX);
-
-	wr_u8(&w, RECORD_VERSION);
-	wr_ballot(&w, &c->promised);
-	wr_ballot(&w, &c->accepted);
-	wr_u64(&w, c->beacon);
-	wr_block(&w, c->value, c->value_len);
-	assert(wr_ok(&w));
-	return wr_len(&w);
-}
-
-/* Every answer that needs this write waits in `writes` under its number. */
-static void cell_persist(struct acceptor *a, struct write *wait)
-{
-	const struct cell *c = wait->cell;
-	uint8_t key[2 + REG_NAME_MAX] = { 'r', c->name.kind }, record[RECORD_MAX];
-	int err;
-
-	memcpy(key + 2, c->name.b, c->name.len);
-	wait->op = a->next_op++;
-	err = map_put(&a->writes, wait);
-	assert(!err);
-	(void)err;
-	a->env.persist(a->env.ctx, wait->op, key, (size_t)2 + c->name.len, record,
-		       record_write(record, c));
 }
 
 static struct write *write_new(struct cell *c, const struct pubkey *from, const struct regmsg *m,
@@ -182,10 +164,41 @@ static bool refuse(const struct acceptor *a, const struct cell *c, enum reg_stat
 	return true;
 }
 
-static bool is_of_our_epoch(const struct acceptor *a, const struct ballot *b)
+static bool is_of_our_epoch(const struct acceptor *a, const struct regmsg *m)
 {
-	return b->era == a->era && b->epoch == a->epoch && b->proposer < KEEPERS_MAX &&
-	       b->counter > 0;
+	const struct ballot *b = &m->ballot;
+	struct reg_name successor = acceptor_successor(a->era, a->epoch);
+
+	return b->era == a->era && b->epoch == a->epoch && a->epoch && b->proposer < KEEPERS_MAX &&
+	       b->counter > 0 &&
+	       (m->name.kind != REG_SUCCESSOR || reg_name_equal(&m->name, &successor));
+}
+
+/* Of an epoch that is not served here yet: silence, the proposer asks again. */
+static bool is_early(const struct acceptor *a, const struct ballot *b)
+{
+	return b->era != a->era ? b->era > a->era : b->epoch > a->epoch;
+}
+
+static bool is_closed(const struct acceptor *a, const struct reg_name *name)
+{
+	return a->sealed && name->kind != REG_SUCCESSOR && !MUTANT(NO_SEAL);
+}
+
+static bool promise_fill(const struct cell *c, const struct ballot *ballot,
+			 struct acceptor_reply *reply, usec_t now)
+{
+	reply->msg.ballot = c->promised;
+	if (ballot_compare(&c->promised, ballot) != 0 || ballot_compare(&c->accepted, ballot) >= 0) {
+		reply->msg.status = REG_BUSY;
+		return true;
+	}
+	reply->msg.accepted = c->accepted;
+	reply->msg.beacon = c->beacon;
+	reply->msg.age = c->value ? (now - c->since) / USEC_A_SECOND : 0;
+	reply->msg.bytes = c->value;
+	reply->msg.len = c->value_len;
+	return true;
 }
 
 bool acceptor_prepare(struct acceptor *a, const struct pubkey *from, const struct regmsg *m,
@@ -194,9 +207,10 @@ bool acceptor_prepare(struct acceptor *a, const struct pubkey *from, const struc
 	struct cell *c = acceptor_cell(a, &m->name);
 	int order = c ? ballot_compare(&m->ballot, &c->promised) : 1;
 
-	(void)now;
 	reply_begin(a, reply, from, m->request, REGMSG_PROMISE);
-	if (!is_of_our_epoch(a, &m->ballot))
+	if (is_early(a, &m->ballot))
+		return false;
+	if (!is_of_our_epoch(a, m) || is_closed(a, &m->name))
 		return refuse(a, NULL, REG_OTHER_EPOCH, reply);
 	if (order < 0 || (order == 0 && c->request != m->request))
 		return refuse(a, c, REG_BUSY, reply);
@@ -207,8 +221,31 @@ bool acceptor_prepare(struct acceptor *a, const struct pubkey *from, const struc
 		return refuse(a, NULL, REG_FULL, reply);
 	c->promised = m->ballot;
 	c->request = m->request;
+	if (a->alone)
+		return promise_fill(c, &m->ballot, reply, now);
 	cell_persist(a, write_new(c, from, m, REGMSG_PROMISE));
 	return false;
+}
+
+/* A successor is judged before it is accepted: nobody can undo a seal. */
+static bool may_be_accepted(const struct acceptor *a, const struct regmsg *m)
+{
+	struct rd r = rd_of(m->bytes, m->len);
+	struct reg_value v;
+
+	if (!cell_value_fits(&m->name, m->bytes, m->len))
+		return false;
+	if (m->name.kind != REG_SUCCESSOR)
+		return true;
+	return rd_reg_value(&r, &v) && v.proof_len == 0 &&
+	       a->env.follows(a->env.ctx, v.payload, v.payload_len);
+}
+
+/* What we have, under a new ballot: our own count of its age goes on, whatever is said. */
+static bool is_copy(const struct cell *c, const struct regmsg *m)
+{
+	return c->value && c->beacon == m->beacon && c->value_len == m->len &&
+	       memcmp(c->value, m->bytes, m->len) == 0;
 }
 
 bool acceptor_accept(struct acceptor *a, const struct pubkey *from, const struct regmsg *m,
@@ -218,11 +255,13 @@ bool acceptor_accept(struct acceptor *a, const struct pubkey *from, const struct
 	usec_t age = m->age < now / USEC_A_SECOND ? m->age * USEC_A_SECOND : now;
 
 	reply_begin(a, reply, from, m->request, REGMSG_ACCEPTED);
-	if (!is_of_our_epoch(a, &m->ballot))
+	if (is_early(a, &m->ballot))
+		return false;
+	if (!is_of_our_epoch(a, m) || is_closed(a, &m->name))
 		return refuse(a, NULL, REG_OTHER_EPOCH, reply);
-	if (c && ballot_compare(&m->ballot, &c->promised) < 0)
+	if (c && ballot_compare(&m->ballot, &c->promised) < 0 && !MUTANT(IGNORE_PROMISE))
 		return refuse(a, c, REG_BUSY, reply);
-	if (!value_well_formed(&m->name, m->bytes, m->len) || a->writes.count >= ACCEPTOR_WRITES_MAX)
+	if (!may_be_accepted(a, m) || a->writes.count >= ACCEPTOR_WRITES_MAX)
 		return false;
 	c = cell_make(a, &m->name);
 	if (!c)
@@ -230,12 +269,25 @@ bool acceptor_accept(struct acceptor *a, const struct pubkey *from, const struct
 	if (ballot_compare(&m->ballot, &c->accepted) != 0) { /* else a repetition: same value */
 		c->promised = c->accepted = m->ballot;
 		c->request = m->request;
+		if (!is_copy(c, m))
+			c->since = now - age;
 		c->beacon = m->beacon;
-		c->since = now - age;
 		cell_set(a, c, m->bytes, m->len);
+		a->sealed |= m->name.kind == REG_SUCCESSOR;
 	}
 	cell_persist(a, write_new(c, from, m, REGMSG_ACCEPTED));
 	return false;
+}
+
+static void successor_sign(const struct acceptor *a, const struct cell *c, uint8_t sig[SIG_LEN])
+{
+	struct config_choice choice = { .ballot = c->accepted };
+	struct reg_value v;
+
+	cell_value(c, &v);
+	choice.body = v.payload;
+	choice.len = v.payload_len;
+	config_sign(sig, &choice, &a->epoch_key, a->crypto);
 }
 
 static void grant_sign(const struct acceptor *a, const struct cell *c, uint8_t sig[SIG_LEN])
@@ -254,23 +306,6 @@ static void grant_sign(const struct acceptor *a, const struct cell *c, uint8_t s
 	a->crypto->sign(sig, &a->epoch_key, GRANT_LABEL, body, wr_len(&w));
 }
 
-static bool promise_fill(const struct acceptor *a, const struct write *w,
-			 struct acceptor_reply *reply, usec_t now)
-{
-	const struct cell *c = w->cell;
-
-	if (ballot_compare(&c->promised, &w->ballot) != 0 ||
-	    ballot_compare(&c->accepted, &w->ballot) >= 0)
-		return refuse(a, c, REG_BUSY, reply);
-	reply->msg.ballot = c->promised;
-	reply->msg.accepted = c->accepted;
-	reply->msg.beacon = c->beacon;
-	reply->msg.age = c->value ? (now - c->since) / USEC_A_SECOND : 0;
-	reply->msg.bytes = c->value;
-	reply->msg.len = c->value_len;
-	return true;
-}
-
 static bool accepted_fill(const struct acceptor *a, const struct write *w,
 			  struct acceptor_reply *reply)
 {
@@ -279,72 +314,51 @@ static bool accepted_fill(const struct acceptor *a, const struct write *w,
 	if (ballot_compare(&c->accepted, &w->ballot) != 0)
 		return refuse(a, c, REG_BUSY, reply);
 	reply->msg.ballot = c->accepted;
-	grant_sign(a, c, reply->msg.sig);
+	if (c->name.kind == REG_SUCCESSOR)
+		successor_sign(a, c, reply->msg.sig);
+	else
+		grant_sign(a, c, reply->msg.sig);
 	return true;
 }
 
+static void write_done(struct acceptor *a, const struct write *w)
+{
+	struct cell *c = w->cell;
+	struct reg_name successor = acceptor_successor(a->era, a->epoch);
+
+	c->stored = w->position > c->stored ? w->position : c->stored;
+	a->durable = w->position > a->durable ? w->position : a->durable;
+	if (w->type == REGMSG_ACCEPTED && reg_name_equal(&c->name, &successor))
+		a->sealed_durably = true;
+}
+
+static void write_failed(struct acceptor *a, const struct write *w)
+{
+	if (w->cell->failed || w->cell->position != w->position)
+		return;
+	w->cell->failed = true;
+	a->failed++;
+}
+
+/* An epoch that is over is signed for no more: its key is about to go. */
 bool acceptor_persisted(struct acceptor *a, uint64_t op, int result, struct acceptor_reply *reply,
 			usec_t now)
 {
 	struct write *w = map_take(&a->writes, &op);
-	bool answer = w && result >= 0;
+	bool answer = w && (result >= 0 || MUTANT(LOST_WRITE)) && w->type && w->ballot.era == a->era &&
+		      w->ballot.epoch == a->epoch;
 
+	if (w && result >= 0)
+		write_done(a, w);
+	else if (w)
+		write_failed(a, w);
 	if (answer) {
 		reply_begin(a, reply, &w->to, w->request, w->type);
 		if (w->type == REGMSG_PROMISE)
-			promise_fill(a, w, reply, now);
+			promise_fill(w->cell, &w->ballot, reply, now);
 		else
 			accepted_fill(a, w, reply);
 	}
 	free(w);
 	return answer;
-}
-
-static bool rd_key(struct rd *r, struct reg_name *name)
-{
-	uint8_t buf[3 + REG_NAME_MAX];
-	struct wr w = wr_of(buf, sizeof(buf));
-	struct rd again;
-
-	wr_u8(&w, rd_u8(r));
-	wr_block(&w, r->p, rd_left(r));
-	if (!wr_ok(&w) || !rd_ok(r))
-		return false;
-	again = rd_of(buf, wr_len(&w));
-	*name = rd_reg_name(&again);
-	return rd_done(&again);
-}
-
-bool acceptor_restore(struct acceptor *a, const uint8_t *key, size_t key_len, const uint8_t *value,
-		      size_t len)
-{
-	struct rd k = rd_of(key, key_len), r = rd_of(value, len), in;
-	bool version = rd_u8(&r) == RECORD_VERSION;
-	struct ballot promised = rd_ballot(&r), accepted = rd_ballot(&r);
-	uint64_t beacon = rd_u64(&r);
-	struct reg_name name;
-	struct cell *c;
-
-	in = rd_block(&r, REG_VALUE_MAX);
-	if (!rd_done(&r) || !version || !rd_key(&k, &name) ||
-	    (rd_left(&in) && !value_well_formed(&name, in.p, rd_left(&in))))
-		return false;
-	c = cell_make(a, &name);
-	if (!c)
-		return false;
-	c->promised = promised;
-	c->accepted = accepted;
-	c->beacon = beacon;
-	if (rd_left(&in))
-		cell_set(a, c, in.p, rd_left(&in));
-	return true;
-}
-
-void acceptor_started(struct acceptor *a, usec_t now)
-{
-	struct cell *c;
-	size_t at = 0;
-
-	while ((c = map_next(&a->cells, &at)))
-		c->since = now;
 }

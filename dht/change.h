@@ -4,6 +4,9 @@
 
 #include "dht/payload.h"
 
+struct grant;
+struct settings;
+
 #define LEASE_SECONDS_MIN 60
 #define LEASE_SECONDS_ALONE (30 * 86400) /* while there is one keeper */
 #define LEASE_SECONDS_MAX 86400
@@ -21,6 +24,9 @@ struct change {
 	struct member_payload member; /* MEMBER_ENROL: what the token gives */
 	bool again;		      /* MEMBER_ENROL: this use was counted before */
 	struct node_id revoked;	      /* REVOKE_ADD */
+	const struct grant *shown;    /* RESTORE: of an earlier era, verified */
+	const uint8_t *body;	      /* SUCCEED: of the configuration proposed */
+	size_t body_len;
 };
 
 /* What else the answer depends on. */
@@ -32,8 +38,9 @@ struct change_world {
 	void (*prune)(void *ctx, struct revocation_payload *list);
 	struct pubkey root;
 	uint64_t wall; /* seconds */
-	uint32_t era;
+	uint32_t era, epoch;
 	uint32_t lease_max; /* seconds */
+	const struct settings *settings; /* NULL = everything may be claimed */
 };
 
 struct change_result {
@@ -48,6 +55,9 @@ struct change_result {
 /* old NULL = free; age: seconds since it was last written, a lower bound. */
 void change_apply(struct change_result *r, const struct change *c, const struct change_world *w,
 		  const struct reg_value *old, uint64_t age);
+/* The generation of a register that is free in this epoch: above all that were given before, at most
+ * 65535 to a register in an epoch, and so above those of registers that were dropped since. */
+uint64_t change_first_generation(uint32_t era, uint32_t epoch);
 /* R9: seconds that a keeper waits before it gives what was leased to another. */
 uint64_t change_lease_wait(uint32_t lease);
 
@@ -62,7 +72,8 @@ struct turn {
 typedef void change_fn(struct turn *t);
 change_fn change_claim, change_renew, change_release, change_transfer, change_start, change_read,
 	change_token_create, change_token_use, change_token_revoke, change_member_enrol,
-	change_member_set, change_member_renew, change_member_revoke, change_revoke_add;
+	change_member_set, change_member_renew, change_member_revoke, change_revoke_add, change_succeed,
+	change_restore;
 void turn_status(struct turn *t, enum reg_status status);
 void turn_same(struct turn *t);
 uint64_t turn_next_generation(const struct turn *t);

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 
+#include "base/mutant.h"
+
 /* A new governed value with the payload that `w` wrote into t->r->payload. */
 static void govern(struct turn *t, const struct pubkey *owner, const struct wr *w)
 {
@@ -145,7 +147,9 @@ void change_token_use(struct turn *t)
 	if (!token_old(t, &p))
 		return;
 	token_use_hash(who, &t->c->op->signer);
-	if (p.revoked) {
+	if (MUTANT(FREE_TOKEN))
+		p.used = 0;
+	if (p.revoked && !MUTANT(REVOKED_ENROLS)) {
 		turn_status(t, REG_REVOKED);
 	} else if (has_used(&p, who)) {
 		turn_same(t);
@@ -192,6 +196,8 @@ static void member_join(struct turn *t, struct member_payload *p)
 {
 	const struct member_payload *gift = &t->c->member;
 
+	if (MUTANT(REVOKED_ENROLS))
+		p->revoked = false;
 	p->rights |= gift->rights;
 	p->ephemeral = p->ephemeral && gift->ephemeral;
 	memcpy(p->token, gift->token, sizeof(p->token));
@@ -224,9 +230,9 @@ void change_member_enrol(struct turn *t)
 		member_set(t, &p);
 	} else if (!member_old(t, &p)) {
 		return;
-	} else if (p.revoked) {
+	} else if (p.revoked && !MUTANT(REVOKED_ENROLS)) {
 		turn_status(t, REG_REVOKED);
-	} else if (memcmp(p.token, t->c->member.token, sizeof(p.token)) == 0 &&
+	} else if (!p.revoked && memcmp(p.token, t->c->member.token, sizeof(p.token)) == 0 &&
 		   p.not_after > t->w->wall) {
 		turn_same(t);
 	} else if (t->c->again && t->old->number) {
@@ -315,5 +321,18 @@ void change_revoke_add(struct turn *t)
 	}
 	p.number++;
 	wr_revocation_payload(&w, &p);
+	govern(t, &t->w->root, &w);
+}
+
+/* Put if absent, and only once: what was accepted first by a quorum stands for ever. */
+void change_succeed(struct turn *t)
+{
+	struct wr w = payload_room(t);
+
+	if (t->old) {
+		turn_same(t);
+		return;
+	}
+	wr_copy(&w, t->c->body, t->c->body_len);
 	govern(t, &t->w->root, &w);
 }

@@ -2,6 +2,8 @@
  * docs/protocol.md 8.8; rules R5, R6, R9 and the transfer rule. */
 #include "dht/change.h"
 
+#include "dht/pool.h"
+
 static bool is_mine(const struct turn *t) { return key_equal(&t->old->owner, &t->c->op->signer); }
 
 static uint32_t lease_for(const struct turn *t)
@@ -31,9 +33,23 @@ static void hold(struct turn *t, const struct pubkey *owner, uint64_t generation
 	};
 }
 
+/* Registered again in a new era, it is still the ownership that its owner means (8.10). */
+static bool is_this_ownership(const struct turn *t)
+{
+	uint64_t meant = t->c->op->generation, is = t->old->generation;
+
+	return meant == is || (meant && meant >> 32 < is >> 32 && (uint32_t)meant == (uint32_t)is);
+}
+
+/* Number 0: fresh from a transfer, the heir has done nothing here yet. What it asked for when it was
+ * the owner before may still be on its way, and no number keeps that out: such operations must name
+ * this generation, until the lease is surely over. */
 static bool generation_fits(struct turn *t)
 {
-	if (t->c->op->generation == 0 || t->c->op->generation == t->old->generation)
+	const struct reg_value *old = t->old;
+	bool fresh = old->number == 0 && t->age < change_lease_wait(old->lease);
+
+	if (is_this_ownership(t) || (t->c->op->generation == 0 && !fresh))
 		return true;
 	turn_status(t, REG_OLD);
 	return false;
@@ -47,6 +63,17 @@ static void take(struct turn *t, const struct pubkey *owner, uint64_t number)
 		turn_status(t, room);
 	else
 		hold(t, owner, turn_next_generation(t), number);
+}
+
+/* What nobody holds here may have an owner of the last era, or be the next era's to give. */
+static bool may_be_claimed(struct turn *t)
+{
+	const struct change_world *w = t->w;
+	enum reg_status status =
+		w->settings ? pool_claim(w->settings, w->era, w->wall, &t->c->name) : REG_OK;
+
+	t->r->status = status;
+	return status == REG_OK;
 }
 
 /* Free: put. Mine: a renewal. Another's: only once its lease is surely over for the owner too. */
@@ -66,13 +93,16 @@ void change_claim(struct turn *t)
 		turn_status(t, REG_OWNED);
 		return;
 	}
-	take(t, &op->signer, op->number);
+	if (may_be_claimed(t))
+		take(t, &op->signer, op->number);
 }
 
 /* Held by the signer; false = status set. */
 static bool holds(struct turn *t)
 {
-	if (!t->old || (t->old->state == REG_RELEASED && !is_mine(t)))
+	if (!t->old && t->w->settings && pool_is_settling(t->w->settings, t->w->era, t->w->wall))
+		turn_status(t, REG_BUSY); /* its owner has still to show the last era's grant */
+	else if (!t->old || (t->old->state == REG_RELEASED && !is_mine(t)))
 		turn_status(t, REG_UNKNOWN);
 	else if (!is_mine(t))
 		turn_status(t, REG_OWNED);
@@ -102,7 +132,7 @@ void change_release(struct turn *t)
 }
 
 /* Whatever the lease's age, but at exactly the generation that the owner signed. The heir's own
- * numbers start anew: generations keep old operations out. */
+ * numbers start anew: generations keep old operations out (generation_fits). */
 void change_transfer(struct turn *t)
 {
 	const struct reg_op *op = t->c->op;

@@ -7,7 +7,7 @@
  * durable before the first of it leaves: after a crash numbers are skipped, never used twice; at a
  * start they begin above the wall clock as well, so that a state directory from a backup does not
  * repeat them either. An answer without a grant that proves it counts as no answer. */
-#include "dht/regs_impl.h"
+#include "dht/client_impl.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -17,10 +17,6 @@
 #include "base/mem.h"
 
 #define OPS_FIRST 4 /* places made at first */
-#define OP_MAX MSEC(4700) /* the answer, also "no quorum", is there within 5 s */
-#define RETRY_FIRST MSEC(300)
-#define RETRY_DOUBLINGS 4
-#define BUSY_FIRST MSEC(50)
 #define BUSY_DOUBLINGS 5
 #define NUMBER_BLOCK 1000
 #define NUMBER_LOW 200 /* left in the block when the next is fetched */
@@ -48,28 +44,6 @@ void client_started(struct regs *r, usec_t now)
 		r->client.next = floor;
 	if (r->client.next == 0)
 		r->client.next = 1;
-}
-
-/* --- which keeper --- */
-
-const struct pubkey *client_keeper(const struct regs *r, unsigned try)
-{
-	const struct config *cf = r->facts.config;
-	size_t order[KEEPERS_MAX], count = 0;
-
-	if (!r->facts.config)
-		return r->trusted_count ? &r->trusted[try % r->trusted_count] : NULL;
-	if (regs_judges(r))
-		return &r->cfg.self.pub;
-	for (int attached = 1; attached >= 0; attached--)
-		for (size_t i = 0; i < cf->count; i++) {
-			size_t k = (r->client.prefer + i) % cf->count;
-
-			if (!key_equal(&cf->members[k].node, &r->cfg.self.pub) &&
-			    (serve_peer(r, &cf->members[k].node) != NULL) == attached)
-				order[count++] = k;
-		}
-	return count ? &cf->members[order[try % count]].node : NULL;
 }
 
 /* --- one operation --- */
@@ -135,12 +109,18 @@ static void send_to(struct client_op *o, const struct pubkey *keeper)
 	struct regs *r = o->of;
 	struct regmsg m = { .type = REGMSG_OPERATION, .request = o->request, .bytes = o->bytes,
 			    .len = o->len };
+	int at = r->facts.config ? config_member(r->facts.config, keeper) : -1;
+	const struct mark *seen =
+		at < 0 ? NULL : marks_of(r->client.marks, r->facts.config, (uint8_t)at);
 	uint8_t msg[REGMSG_MAX];
 	size_t n;
 
 	memcpy(m.nsid, r->nsid, NSID_LEN);
+	if (seen)
+		m.echo = *seen;
 	n = regmsg_write(msg, sizeof(msg), &m);
 	assert(n);
+	o->waits = true;
 	regs_send(r, keeper, msg, n);
 }
 
@@ -149,15 +129,16 @@ static void attempt(struct client_op *o, usec_t now)
 {
 	struct regs *r = o->of;
 	const struct pubkey *keeper;
-	unsigned doublings = o->tries < RETRY_DOUBLINGS ? o->tries : RETRY_DOUBLINGS;
 	int rc;
 
-	if (o->number >= r->client.safe) { /* woken by client_numbers_safe */
+	if (o->number >= r->client.safe && !o->foreign) { /* woken by client_numbers_safe */
 		arm(o, USEC_NEVER);
 		return;
 	}
-	keeper = client_keeper(r, o->tries++);
-	arm(o, now + (RETRY_FIRST << doublings));
+	keeper = client_next_keeper(o);
+	o->sent = now;
+	o->tries++;
+	arm(o, now + client_patience(o));
 	if (!keeper)
 		return;
 	if (!key_equal(keeper, &r->cfg.self.pub)) {
@@ -173,6 +154,8 @@ static void fire(struct timer *t, usec_t now)
 {
 	struct client_op *o = container_of(t, struct client_op, timer);
 
+	if (o->waits)
+		client_keeper_is_silent(o);
 	if (now >= o->deadline)
 		end(o, o->busy ? REG_BUSY : REG_NO_QUORUM);
 	else
@@ -185,7 +168,8 @@ void client_numbers_safe(struct regs *r, usec_t now)
 
 	c->safe = c->writing;
 	for (size_t i = 0; i < c->count; i++)
-		if (c->op[i]->next == USEC_NEVER && c->op[i]->number < c->safe)
+		if (c->op[i]->next == USEC_NEVER && !c->op[i]->foreign &&
+		    c->op[i]->number < c->safe)
 			arm(c->op[i], now);
 }
 
@@ -232,11 +216,13 @@ static void busy(struct client_op *o, usec_t now)
 	unsigned doublings = o->busy < BUSY_DOUBLINGS ? o->busy : BUSY_DOUBLINGS;
 
 	o->busy++;
-	arm(o, now + BUSY_FIRST / 2 + regs_jitter(o->of, BUSY_FIRST << doublings));
+	o->asked = 0; /* the same keeper again */
+	arm(o, now + client_times.busy / 2 + regs_jitter(o->of, client_times.busy << doublings));
 }
 
 static void answered(struct client_op *o, const struct keeper_answer *a, usec_t now)
 {
+	o->waits = false;
 	switch (a->status) {
 	case REG_BUSY:
 		busy(o, now);
@@ -244,7 +230,7 @@ static void answered(struct client_op *o, const struct keeper_answer *a, usec_t 
 	case REG_NO_QUORUM:
 	case REG_OTHER_EPOCH:
 		o->busy = 0;
-		arm(o, usec_min(o->next, now + RETRY_FIRST));
+		arm(o, usec_min(o->next, now + client_times.settle));
 		break;
 	default:
 		finish(o, a);
@@ -259,6 +245,25 @@ static struct client_op *find(const struct client *c, uint64_t request)
 	return NULL;
 }
 
+static bool is_asked_about(const struct client *c, const struct reg_name *name)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (reg_name_equal(&c->op[i]->name, name))
+			return true;
+	return false;
+}
+
+/* An answer to what was given up counts for nothing (R7), but it tells what has become ours. */
+static void tell_stray(struct regs *r, const struct regmsg *m)
+{
+	struct regs_event e = { .type = REGS_STRAY, .grant = m->bytes, .len = m->len };
+	struct grant g;
+
+	if (m->status == REG_OK && m->len && facts_check(r, &g, m->bytes, m->len) &&
+	    key_equal(&g.owner, &r->cfg.self.pub) && !is_asked_about(&r->client, &g.name))
+		regs_tell(r, &e);
+}
+
 void client_result(struct regs *r, const struct pubkey *from, const struct regmsg *m, usec_t now)
 {
 	struct keeper_answer a = { .status = m->status, .holder = m->holder, .grant = m->bytes,
@@ -270,6 +275,10 @@ void client_result(struct regs *r, const struct pubkey *from, const struct regms
 	if (newer)
 		r->updated = true;
 	at = r->facts.config ? config_member(r->facts.config, from) : -1;
+	if (at >= 0 && m->mark.starts)
+		marks_note(&r->client.marks, r->facts.config, (uint8_t)at, &m->mark);
+	if (!o && at >= 0)
+		tell_stray(r, m);
 	if (!o || at < 0) {
 		drop_add(&r->drops, DROP_UNKNOWN);
 		return;
@@ -282,7 +291,7 @@ void client_result(struct regs *r, const struct pubkey *from, const struct regms
 		drop_add(&r->drops, DROP_SIGNATURE);
 		return; /* the next try may reach an honest one */
 	}
-	r->client.prefer = (size_t)at;
+	client_keeper_answered(o, (size_t)at, now);
 	answered(o, &a, now);
 }
 
@@ -321,33 +330,76 @@ static void cancel_older(struct regs *r, const struct reg_name *name)
 			end(c->op[i - 1], REG_BUSY);
 }
 
+static struct client_op *op_new(struct regs *r, uint64_t id, const struct reg_op *req, usec_t now)
+{
+	struct client_op *o = mem_new(sizeof(*o));
+
+	o->of = r;
+	o->id = id;
+	o->name = req->name;
+	o->verb = req->verb;
+	o->heir = req->heir;
+	o->request = regs_random64(r);
+	o->deadline = now + client_times.end;
+	timer_init(&o->timer, fire);
+	return o;
+}
+
+static void op_begin(struct client_op *o, usec_t now)
+{
+	cancel_older(o->of, &o->name);
+	op_add(&o->of->client, o);
+	attempt(o, now);
+}
+
 int client_submit(struct regs *r, const struct client_ask *ask, usec_t now)
 {
-	struct client *c = &r->client;
 	struct client_op *o;
 
-	if (c->count == REGS_OPS_MAX)
+	if (r->client.count == REGS_OPS_MAX)
 		return -EBUSY;
-	o = mem_new(sizeof(*o));
-	o->of = r;
-	o->id = ask->id;
+	o = op_new(r, ask->id, ask->req, now);
 	o->internal = ask->internal;
-	o->name = ask->req->name;
-	o->verb = ask->req->verb;
-	o->heir = ask->req->heir;
 	o->signer = ask->signer->pub;
 	o->number = client_number(r);
-	o->request = regs_random64(r);
-	o->deadline = now + OP_MAX;
-	timer_init(&o->timer, fire);
 	if (!sign(o, ask)) {
 		free(o);
 		return -EINVAL;
 	}
-	cancel_older(r, &o->name);
-	op_add(c, o);
-	attempt(o, now);
+	op_begin(o, now);
 	return 0;
+}
+
+int client_submit_signed(struct regs *r, uint64_t id, const uint8_t *bytes, size_t len, usec_t now)
+{
+	struct client_op *o;
+	struct reg_op op;
+
+	if (!reg_op_read(&op, bytes, len))
+		return -EINVAL;
+	if (r->client.count == REGS_OPS_MAX)
+		return -EBUSY;
+	o = op_new(r, id, &op, now);
+	o->foreign = true;
+	o->signer = op.signer;
+	o->number = op.number;
+	o->bytes = mem_copy(bytes, len);
+	o->len = len;
+	op_begin(o, now);
+	return 0;
+}
+
+int client_sign(struct regs *r, struct reg_op *op, uint8_t out[REG_OP_MAX])
+{
+	size_t len;
+
+	op->number = client_number(r);
+	if (op->number >= r->client.safe)
+		return -EAGAIN;
+	cancel_older(r, &op->name);
+	memcpy(op->nsid, r->nsid, NSID_LEN);
+	len = reg_op_write(out, REG_OP_MAX, op, r->cfg.crypto, &r->cfg.self, NULL);
+	return len ? (int)len : -EINVAL;
 }
 
 void client_init(struct regs *r) { r->client = (struct client){ 0 }; }
@@ -356,4 +408,5 @@ void client_fini(struct regs *r)
 {
 	while (r->client.count)
 		forget(r->client.op[0]);
+	free(r->client.marks);
 }

@@ -71,7 +71,7 @@ void create_settle(struct regs *r, usec_t now)
 	}
 	if (!c || !facts_durable(r))
 		return;
-	if (r->facts.membership)
+	if (r->facts.membership && !restore_is_due(r))
 		end(r, REG_OK, now);
 	else if (!c->asked && regs_judges(r) && !timer_is_set(&c->timer))
 		ask(r, now);
@@ -85,7 +85,8 @@ void create_result(struct regs *r, enum reg_status status, const uint8_t *grant,
 	if (!c)
 		return;
 	c->asked = false;
-	if (status == REG_OK && (facts_take_membership(r, grant, len) || r->facts.membership))
+	if (status == REG_OK && (facts_take_membership(r, grant, len) ||
+				 (r->facts.membership && !restore_is_due(r))))
 		return; /* create_settle ends it once it is durable */
 	if (++c->tries == TRIES_MAX)
 		end(r, status == REG_OK ? REG_REFUSED : status, now);
@@ -104,10 +105,20 @@ static void first_secret(struct regs *r, usec_t now)
 	sodium_memzero(&s, sizeof(s));
 }
 
+void create_begin(struct regs *r, const struct key_pair *root, const char *host, usec_t now)
+{
+	struct create *c = r->create = mem_new(sizeof(*c));
+
+	c->of = r;
+	timer_init(&c->timer, fire);
+	c->root = *root;
+	memcpy(c->host, host, strlen(host));
+	regs_settle(r, now);
+}
+
 int regs_create(struct regs *r, const struct key_pair *root, const struct settings *s,
 		const char *host, usec_t now)
 {
-	struct create *c;
 	uint8_t bytes[SETTINGS_MAX];
 	struct config cf;
 	size_t n;
@@ -127,12 +138,7 @@ int regs_create(struct regs *r, const struct key_pair *root, const struct settin
 			       r->facts.config ? r->facts.config->era + 1 : 0, &cf, now);
 		facts_own_config(r, &cf);
 	}
-	c = r->create = mem_new(sizeof(*c));
-	c->of = r;
-	timer_init(&c->timer, fire);
-	c->root = *root;
-	memcpy(c->host, host, strlen(host));
-	regs_settle(r, now);
+	create_begin(r, root, host, now);
 	return 0;
 }
 

@@ -87,6 +87,17 @@ bool regs_offer_hint(struct regs *r, const uint8_t *b, size_t len, usec_t now)
 	return true;
 }
 
+/* Whether the next one held on that side is of the same era. */
+static bool reaches(const struct regs *r,
+		    const struct config *(*next)(const struct chain_view *, uint32_t, uint32_t),
+		    const struct seek_want *want)
+{
+	struct chain_view v = facts_chain(r);
+	const struct config *cf = next(&v, want->era, want->epoch);
+
+	return cf && cf->era == want->era;
+}
+
 void regs_ask_chain(struct regs *r, const struct pubkey *from, const uint8_t *grant, size_t len,
 		    usec_t now)
 {
@@ -99,7 +110,10 @@ void regs_ask_chain(struct regs *r, const struct pubkey *from, const uint8_t *gr
 		return;
 	want = (struct seek_want){ .era = g.ballot.era, .epoch = g.ballot.epoch };
 	want.other_genesis = facts_config_of(r, want.era, want.epoch) != NULL;
-	want.below = want.era != cf->era ? want.era < cf->era : want.epoch < cf->epoch;
-	if (want.era >= cf->era) /* nothing connects us to what lies below our era */
-		seek_begin(r, &want, from, now);
+	want.below = want.era < cf->era || (want.era == cf->era && want.epoch < cf->epoch);
+	if (want.below && reaches(r, chain_before, &want))
+		want.below = false; /* the end of an older era, that we have not seen */
+	else if (want.below && !reaches(r, chain_after, &want))
+		return; /* nothing connects us to that era */
+	seek_begin(r, &want, from, now);
 }

@@ -142,6 +142,7 @@ struct member_held facts_held(const struct regs *r)
 		.revocations = f->revoked ? f->revoked->number : 0,
 		.era = f->config ? f->config->era : 0,
 		.epoch = f->config ? f->config->epoch : 0,
-		.serial = f->membership ? f->member_serial : 0,
+		/* One of an older era is as good as none: it is to be granted anew. */
+		.serial = f->membership && !restore_is_due(r) ? f->member_serial : 0,
 	};
 }

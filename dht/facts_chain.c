@@ -202,9 +202,33 @@ static void report_fork(struct regs *r, const struct config *cf)
 	look_for_fork(r);
 	log_error(r->cfg.log,
 		  "keepers have chosen two successors of one keeper set (era %u, epoch %u): stopped; "
-		  "whoever holds the root key has to start a new era (`vpnctl root reset`)",
+		  "whoever holds the root key has to start a new era (`vpnctl keepers reset`)",
 		  cf->era, cf->epoch);
 	regs_tell(r, &e);
+}
+
+/* A keeper leads others from any epoch to the newest: it has the whole era, as far as it may. */
+static void want_history(struct regs *r, const struct pubkey *from)
+{
+	struct seek_want want = { .below = true, .epoch = 1 };
+
+	if (!r->keeper || !r->facts.config || config_member(r->facts.config, &r->cfg.self.pub) < 0)
+		return;
+	want.era = r->facts.config->era;
+	if (!facts_config_of(r, want.era, 1) && r->facts.config->epoch <= CHAIN_KEEPER_MAX)
+		seek_begin(r, &want, from, r->now);
+}
+
+/* Who turned to us as a keeper learns whom to turn to. */
+static void tell_members(struct regs *r, uint32_t era, uint32_t epoch)
+{
+	const struct peer *p;
+	size_t at = 0;
+
+	if (!r->keeper || config_member(r->facts.config, &r->cfg.self.pub) >= 0)
+		return;
+	while ((p = map_next(&r->peers, &at)))
+		seek_tell(r, &p->key, era, epoch);
 }
 
 static bool take(struct regs *r, const struct pubkey *from, const struct config *cf)
@@ -221,6 +245,9 @@ static bool take(struct regs *r, const struct pubkey *from, const struct config 
 		if (r->started && config_member(cf, &r->cfg.self.pub) >= 0)
 			regs_keeper(r);
 		become(r, cf, proven);
+		if (v.newest)
+			tell_members(r, want.era, want.epoch - 1);
+		want_history(r, from);
 		return true;
 	case CHAIN_OLDER:
 		keep(r, &(struct chain_link){ .config = chain_copy(cf), .proven = proven });
@@ -298,6 +325,7 @@ void facts_chain_started(struct regs *r)
 	if (r->facts.config)
 		r->facts.config_proven = has_proof(r, r->facts.config);
 	look_for_fork(r);
+	want_history(r, NULL);
 }
 
 void facts_chain_fini(struct regs *r)

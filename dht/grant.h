@@ -17,6 +17,7 @@
 struct settings {
 	struct pubkey root;
 	uint64_t number;
+	uint64_t era_began; /* wall seconds of the last era reset, 0 = none */
 	char name[33], domain[65]; /* domain empty = "internal" */
 	struct prefix subnet;
 	uint32_t lease; /* seconds */

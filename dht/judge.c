@@ -1,4 +1,4 @@
-/* judge.c - keepers among liars: the hardened sets, and bounds for all. docs/protocol.md 8.10.
+/* judge.c - keepers among liars: the hardened sets, and bounds for all. docs/protocol.md 8.13.
  *
  * A set of n keepers with quorum Q endures b liars when 2Q - n >= 2b + 1: 4 of 5 one, 6 of 7 two.
  * Liars may say anything to anybody, also as proposers; they cannot sign for others.

@@ -1,6 +1,6 @@
 /* judge.h - keepers among liars: whom to believe, and what to accept. Private to dht/.
  *
- * Pure functions; judge.c holds the proof. docs/protocol.md 8.10. */
+ * Pure functions; judge.c holds the proof. docs/protocol.md 8.13. */
 #ifndef DHT_JUDGE_H
 #define DHT_JUDGE_H
 

@@ -67,6 +67,13 @@ static enum judge_word fetch(const struct trial *t, const struct reg_name *name)
 	return JUDGE_FETCH;
 }
 
+static enum judge_word fetch_member(const struct trial *t, const struct pubkey *key)
+{
+	struct reg_name name = reg_name_key(REG_MEMBER, key->b, KEY_LEN);
+
+	return fetch(t, &name);
+}
+
 static enum judge_word try_change(const struct trial *t, const struct change *c)
 {
 	struct change_result r;
@@ -81,7 +88,6 @@ static enum judge_word by_operation(const struct trial *t)
 {
 	const struct judge_offer *o = t->o;
 	struct change c = { .name = *o->name, .proof = o->why, .proof_len = o->why_len };
-	struct reg_name signer;
 	struct reg_op op;
 
 	if (!reg_op_read(&op, o->why, o->why_len) || op.verb == OP_READ ||
@@ -92,8 +98,9 @@ static enum judge_word by_operation(const struct trial *t)
 	c.op = &op;
 	if (t->env->allowed(t->env->ctx, &c) == REG_OK)
 		return try_change(t, &c);
-	signer = reg_name_key(REG_MEMBER, op.signer.b, KEY_LEN);
-	return fetch(t, &signer);
+	if (fetch_member(t, &op.signer) == JUDGE_FETCH)
+		return JUDGE_FETCH;
+	return op.verb == OP_TRANSFER ? fetch_member(t, &op.heir) : JUDGE_REFUSE;
 }
 
 static bool is_revoked_token(const struct trial *t, const uint8_t id[32])
@@ -222,7 +229,7 @@ enum judge_word judge_value(const struct judge_env *env, const struct judge_offe
 	struct trial t = { .env = env, .o = o, .need = need };
 
 	env->world(env->ctx, &t.world);
-	if (apart(o->beacon, t.world.wall) > JUDGE_CLOCKS_APART_HARDENED ||
+	if (o->beacon > t.world.wall + JUDGE_CLOCKS_APART_HARDENED ||
 	    o->name->kind >= ARRAY_LEN(derived) || !derived[o->name->kind])
 		return JUDGE_REFUSE;
 	return o->why_len ? by_operation(&t) : derived[o->name->kind](&t);

@@ -1,8 +1,9 @@
 /* keeper.c - the keeper role: composition of acceptor, proposer, rules and tasks. See keeper.h.
  *
  * Messages from other keepers go to the acceptor (PREPARE, ACCEPT) or the proposer (PROMISE,
- * ACCEPTED); operations of clients become tasks. What the proposer says to its own acceptor takes
- * the same way without a message; an immediate refusal waits in the inbox until the call that
+ * ACCEPTED), or have to do with the set and its changes (keeper_epoch.c, keeper_change.c,
+ * keeper_peers.c); operations of clients become tasks. What the proposer says to its own acceptor
+ * takes the same way without a message; an immediate answer waits in the inbox until the call that
  * caused it is unwound, so that nothing re-enters the proposer. */
 #include "dht/keeper.h"
 
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/mutant.h"
 #include "dht/keeper_impl.h"
 #include "dht/regs.h"
 
@@ -18,6 +20,11 @@
 #define ENROLS_BURST 200
 #define STRANGERS_PER_SECOND 10 /* operations of all who are no members here, together */
 #define STRANGERS_BURST 40
+#define ELSEWHERE_PER_SECOND 100 /* clients told that it is not us */
+#define ELSEWHERE_BURST 400
+#define LEADS_PER_SECOND 20 /* chains shown, and asked for */
+#define LEADS_BURST 60
+#define WRITE_AGAIN SEC(1) /* what failed */
 #define LOOK_AFTER MSEC(500) /* after another keeper's change of the revocation list */
 
 static void random_of(void *ctx, void *out, size_t len)
@@ -56,6 +63,8 @@ void keeper_world(struct keeper_role *k, struct change_world *w)
 	*w = (struct change_world){ .ctx = k, .room = rules_room, .prune = rules_prune,
 				    .root = k->cfg.root, .wall = keeper_wall(k) };
 	w->era = cf ? cf->era : 0;
+	w->settings = s;
+	w->epoch = cf ? cf->epoch : 0;
 	w->lease_max = cf && cf->count == 1 ? LEASE_SECONDS_ALONE :
 		       s		    ? s->lease :
 					      LEASE_SECONDS_MAX;
@@ -78,51 +87,51 @@ static void valued(void *ctx, struct cell *c, const struct reg_value *old,
 static void to_ourselves(struct keeper_role *k, const struct regmsg *m)
 {
 	struct acceptor_reply reply;
-	bool refused = m->type == REGMSG_PREPARE ?
-			       acceptor_prepare(&k->acceptor, &k->cfg.self.pub, m, &reply, k->now) :
-			       acceptor_accept(&k->acceptor, &k->cfg.self.pub, m, &reply, k->now);
-	struct own_refusal *own;
+	bool at_once = judge_ask(k, &k->cfg.self.pub, m, &reply);
+	struct own_answer *own;
 
-	if (!refused)
+	if (!at_once)
 		return;
 	own = mem_new(sizeof(*own));
 	own->msg = reply.msg;
 	list_add_tail(&k->inbox, &own->in_inbox);
 }
 
-static void message_send(struct keeper_role *k, const struct pubkey *to, const struct regmsg *m)
+void keeper_message(struct keeper_role *k, const struct pubkey *to, const struct regmsg *m)
 {
-	uint8_t msg[REGMSG_MAX];
-	size_t n = regmsg_write(msg, sizeof(msg), m);
+	size_t room = m->type == REGMSG_CELLS ? REGMSG_BULK_MAX : REGMSG_MAX;
+	uint8_t *msg = mem_new(room);
+	struct regmsg marked = *m;
+	size_t n;
 
+	keeper_mark_fill(k, to, &marked);
+	n = regmsg_write(msg, room, &marked);
 	assert(n);
 	k->env.send(k->env.ctx, to, REGS_SERVICE_REGISTER, msg, n);
+	free(msg);
 }
 
 static void to_member(void *ctx, uint8_t member, const struct regmsg *m, usec_t now)
 {
 	struct keeper_role *k = ctx;
-	const struct config *cf = k->env.config(k->env.ctx);
+	const struct config *cf = epoch_config(k);
 
 	(void)now;
+	assert(cf);
 	if (key_equal(&cf->members[member].node, &k->cfg.self.pub))
 		to_ourselves(k, m);
 	else
-		message_send(k, &cf->members[member].node, m);
+		keeper_message(k, &cf->members[member].node, m);
 }
 
-static const struct config *config_now(void *ctx)
-{
-	struct keeper_role *k = ctx;
-
-	return k->env.config(k->env.ctx);
-}
+static const struct config *config_now(void *ctx) { return epoch_config(ctx); }
 
 struct keeper_role *keeper_new(const struct keeper_config *cfg, const struct keeper_env *env,
 			       usec_t now)
 {
 	struct keeper_role *k = mem_new(sizeof(*k));
-	struct acceptor_env to_acceptor = { k, random_of, persist_of, valued };
+	struct acceptor_env to_acceptor = { k, random_of, persist_of, valued,
+					    change_may_follow, judge_doubts };
 	struct proposer_env to_proposer = { .ctx = k,
 					    .random = random_of,
 					    .send = to_member,
@@ -130,6 +139,8 @@ struct keeper_role *keeper_new(const struct keeper_config *cfg, const struct kee
 					    .counter = counter_of,
 					    .allowed = allowed,
 					    .world = world_of,
+					    .legal = judge_legal,
+					    .caught = judge_caught,
 					    .done = task_done };
 	uint8_t seed[16];
 
@@ -143,13 +154,18 @@ struct keeper_role *keeper_new(const struct keeper_config *cfg, const struct kee
 	memcpy(k->acceptor.nsid, k->nsid, NSID_LEN);
 	proposer_init(&k->proposer, &to_proposer, &cfg->self.pub);
 	memcpy(k->proposer.nsid, k->nsid, NSID_LEN);
+	k->proposer.crypto = cfg->crypto;
 	env->random(env->ctx, seed, sizeof(seed));
 	quota_init(&k->quota, seed);
 	tasks_init(k, seed);
+	judge_init(k);
 	limit_init(&k->enrols, ENROLS_PER_SECOND, ENROLS_BURST);
 	limit_init(&k->strangers, STRANGERS_PER_SECOND, STRANGERS_BURST);
+	limit_init(&k->elsewhere, ELSEWHERE_PER_SECOND, ELSEWHERE_BURST);
+	limit_init(&k->leads, LEADS_PER_SECOND, LEADS_BURST);
 	k->next_op = KEEPER_OWN_OP;
 	k->look_at_revocations = k->write_again = USEC_NEVER;
+	k->next_step = k->next_state = k->next_finish = USEC_NEVER;
 	return k;
 }
 
@@ -160,41 +176,43 @@ void keeper_free(struct keeper_role *k)
 	if (!k)
 		return;
 	while ((l = list_take(&k->inbox)))
-		free(container_of(l, struct own_refusal, in_inbox));
+		free(container_of(l, struct own_answer, in_inbox));
 	acceptor_fini(&k->acceptor);
 	proposer_fini(&k->proposer);
 	quota_fini(&k->quota);
 	tasks_fini(k);
-	sodium_memzero(&k->cfg.self, sizeof(k->cfg.self));
+	free(k->copy);
+	free(k->succession);
+	free(k->body);
+	free(k->marks);
+	sodium_memzero(k, sizeof(*k));
 	free(k);
 }
 
 uint64_t keeper_wall(const struct keeper_role *k) { return wall_seconds(k->cfg.wall, k->now); }
 
 /* R12: a keeper that is not the one the set names, or that has lost its key, is a stranger. */
+static bool is_sound(const struct keeper_role *k)
+{
+	return k->env.settings(k->env.ctx) && !k->own_keys.failed && !k->own_life.failed &&
+	       !k->own_mark.failed && epoch_config(k);
+}
+
 bool keeper_is_active(const struct keeper_role *k)
 {
-	const struct config *cf = k->env.config(k->env.ctx);
-	int at = cf ? config_member(cf, &k->cfg.self.pub) : -1;
-	const struct keeper *m = at < 0 ? NULL : &cf->members[at];
-
-	return m && k->env.settings(k->env.ctx) && k->has_key && !k->own_key.failed &&
-	       !k->own_life.failed && k->key_era == cf->era && k->key_epoch == cf->epoch &&
-	       m->incarnation == k->incarnation &&
-	       key_equal(&m->epoch_key, &k->acceptor.epoch_key.pub);
+	return is_sound(k) && (!k->acceptor.sealed || MUTANT(NO_SEAL));
 }
 
 bool keeper_enter(struct keeper_role *k, usec_t now)
 {
 	k->now = now;
-	k->acceptor.era = k->key_era;
-	k->acceptor.epoch = k->key_epoch;
+	epoch_look(k);
 	return keeper_is_active(k);
 }
 
 static void hand_over(struct keeper_role *k, const struct regmsg *m)
 {
-	const struct config *cf = k->env.config(k->env.ctx);
+	const struct config *cf = epoch_config(k);
 	int self = cf ? config_member(cf, &k->cfg.self.pub) : -1;
 
 	if (self >= 0)
@@ -206,12 +224,14 @@ void keeper_leave(struct keeper_role *k, usec_t now)
 	struct list *l;
 
 	k->now = now;
+	judge_read_wanted(k);
 	while ((l = list_take(&k->inbox))) {
-		struct own_refusal *own = container_of(l, struct own_refusal, in_inbox);
+		struct own_answer *own = container_of(l, struct own_answer, in_inbox);
 
 		hand_over(k, &own->msg);
 		free(own);
 	}
+	epoch_look(k);
 }
 
 /* Books are kept of members only: strangers may have as many keys as they like. */
@@ -234,10 +254,10 @@ static void operation_handle(struct keeper_role *k, const struct pubkey *from,
 	memcpy(busy.nsid, k->nsid, NSID_LEN);
 	if (!is_in_time(k, from)) {
 		drop_add(&k->drops, DROP_RATE);
-		message_send(k, from, &busy);
+		keeper_message(k, from, &busy);
 	} else if (task_operation(k, TASK_REMOTE, &ask) < 0) {
 		drop_add(&k->drops, DROP_FULL);
-		message_send(k, from, &busy);
+		keeper_message(k, from, &busy);
 	}
 }
 
@@ -246,8 +266,8 @@ static void prepare_handle(struct keeper_role *k, const struct pubkey *from,
 {
 	struct acceptor_reply reply;
 
-	if (acceptor_prepare(&k->acceptor, from, m, &reply, k->now))
-		message_send(k, &reply.to, &reply.msg);
+	if (judge_ask(k, from, m, &reply))
+		keeper_message(k, &reply.to, &reply.msg);
 }
 
 static void accept_handle(struct keeper_role *k, const struct pubkey *from,
@@ -255,37 +275,69 @@ static void accept_handle(struct keeper_role *k, const struct pubkey *from,
 {
 	struct acceptor_reply reply;
 
-	if (acceptor_accept(&k->acceptor, from, m, &reply, k->now))
-		message_send(k, &reply.to, &reply.msg);
+	if (judge_ask(k, from, m, &reply))
+		keeper_message(k, &reply.to, &reply.msg);
 	else if (m->name.kind == REG_REVOCATION)
 		k->look_at_revocations = k->now + LOOK_AFTER;
 }
 
 static void answer_handle(struct keeper_role *k, const struct pubkey *from, const struct regmsg *m)
 {
-	const struct config *cf = k->env.config(k->env.ctx);
-
-	proposer_input(&k->proposer, (uint8_t)config_member(cf, from), m, k->now);
+	proposer_input(&k->proposer, (uint8_t)config_member(epoch_config(k), from), m, k->now);
 }
+
+enum saying { BY_CLIENT, BY_VOTER, BY_ANYBODY };
 
 static const struct {
 	void (*handle)(struct keeper_role *k, const struct pubkey *from, const struct regmsg *m);
-	bool from_keepers;
+	enum saying by; /* whom it is taken from; the handlers of ANYBODY look for themselves */
 } messages[REGMSG_TYPE_COUNT] = {
-	[REGMSG_OPERATION] = { operation_handle, false },
-	[REGMSG_PREPARE] = { prepare_handle, true },
-	[REGMSG_PROMISE] = { answer_handle, true },
-	[REGMSG_ACCEPT] = { accept_handle, true },
-	[REGMSG_ACCEPTED] = { answer_handle, true },
+	[REGMSG_OPERATION] = { operation_handle, BY_CLIENT },
+	[REGMSG_PREPARE] = { prepare_handle, BY_VOTER },
+	[REGMSG_PROMISE] = { answer_handle, BY_VOTER },
+	[REGMSG_ACCEPT] = { accept_handle, BY_VOTER },
+	[REGMSG_ACCEPTED] = { answer_handle, BY_VOTER },
+	[REGMSG_STAND] = { change_stand, BY_ANYBODY },
+	[REGMSG_CANDIDATE] = { change_candidate, BY_ANYBODY },
+	[REGMSG_PULL] = { copies_pull, BY_ANYBODY },
+	[REGMSG_CELLS] = { copies_cells, BY_ANYBODY },
+	[REGMSG_STATE] = { peers_state, BY_ANYBODY },
 };
 
-/* From ourselves only by a confused owner: what we say to ourselves never leaves. */
-static bool may_say(const struct keeper_role *k, const struct pubkey *from, uint8_t type)
+/* What is not for the set served here, which may be because one of the two does not know the newest. */
+static void misdirected(struct keeper_role *k, const struct pubkey *from, const struct regmsg *m)
 {
-	const struct config *cf = k->env.config(k->env.ctx);
+	struct epoch_at at = { m->ballot.era, m->ballot.epoch };
+	const struct config *cf = k->env.config_of(k->env.ctx, at.era, at.epoch);
 
-	return !messages[type].from_keepers ||
-	       (config_member(cf, from) >= 0 && !key_equal(from, &k->cfg.self.pub));
+	drop_add(&k->drops, DROP_UNKNOWN);
+	if ((m->type == REGMSG_PREPARE || m->type == REGMSG_ACCEPT) && cf &&
+	    config_member(cf, from) >= 0)
+		peers_meet(k, from, at);
+}
+
+static void not_here(struct keeper_role *k, const struct pubkey *from, const struct regmsg *m)
+{
+	if (limit_take(&k->elsewhere, k->now))
+		task_elsewhere(k, from, m->request);
+	else
+		drop_add(&k->drops, DROP_RATE);
+}
+
+static void message_handle(struct keeper_role *k, const struct pubkey *from, const struct regmsg *m)
+{
+	const struct config *cf = is_sound(k) ? epoch_config(k) : NULL;
+	enum saying by = messages[m->type].by;
+
+	/* From ourselves only by a confused owner: what we say to ourselves never leaves. */
+	if (by == BY_CLIENT && !keeper_is_active(k))
+		not_here(k, from, m);
+	else if (by == BY_VOTER && (!cf || config_member(cf, from) < 0))
+		misdirected(k, from, m);
+	else if (by != BY_CLIENT && key_equal(from, &k->cfg.self.pub))
+		drop_add(&k->drops, DROP_UNKNOWN);
+	else
+		messages[m->type].handle(k, from, m);
 }
 
 void keeper_input(struct keeper_role *k, const struct pubkey *from, const uint8_t *msg, size_t len,
@@ -293,14 +345,13 @@ void keeper_input(struct keeper_role *k, const struct pubkey *from, const uint8_
 {
 	struct regmsg m;
 
-	if (!keeper_enter(k, now))
-		return;
+	keeper_enter(k, now);
 	if (!regmsg_read(&m, msg, len) || memcmp(m.nsid, k->nsid, NSID_LEN) != 0)
 		drop_add(&k->drops, DROP_MALFORMED);
-	else if (!messages[m.type].handle || !may_say(k, from, m.type))
+	else if (!messages[m.type].handle)
 		drop_add(&k->drops, DROP_UNKNOWN);
-	else
-		messages[m.type].handle(k, from, &m);
+	else if (keeper_mark_take(k, from, &m))
+		message_handle(k, from, &m);
 	keeper_leave(k, now);
 }
 
@@ -329,27 +380,50 @@ int keeper_submit_local(struct keeper_role *k, uint64_t request, const uint8_t *
 	return rc;
 }
 
-bool keeper_key_failed(const struct keeper_role *k) { return k->own_key.failed; }
+bool keeper_key_failed(const struct keeper_role *k) { return k->own_keys.failed; }
 
-void keeper_persisted(struct keeper_role *k, uint64_t op, int result, usec_t now)
+void keeper_turned(struct keeper_role *k, usec_t now)
 {
-	struct acceptor_reply reply;
-	bool active = keeper_enter(k, now);
+	keeper_enter(k, now);
+	epoch_step(k);
+	keeper_leave(k, now);
+}
 
+static void write_told(struct keeper_role *k, int result)
+{
 	if (result < 0 && !k->silent)
 		log_error(k->cfg.log, "keeper: cannot write its state (error %d): falls silent",
 			  -result);
 	else if (result == 0 && k->silent)
 		log_warn(k->cfg.log, "keeper: can write its state again");
 	k->silent = result < 0;
+}
+
+static void acceptor_wrote(struct keeper_role *k, uint64_t op, int result)
+{
+	struct acceptor_reply reply;
+
+	if (result < 0)
+		k->write_again = usec_min(k->write_again, k->now + WRITE_AGAIN);
+	if (!acceptor_persisted(&k->acceptor, op, result, &reply, k->now) || !is_sound(k))
+		return;
+	if (key_equal(&reply.to, &k->cfg.self.pub))
+		hand_over(k, &reply.msg);
+	else
+		keeper_message(k, &reply.to, &reply.msg);
+}
+
+void keeper_persisted(struct keeper_role *k, uint64_t op, int result, usec_t now)
+{
+	keeper_enter(k, now);
+	write_told(k, result);
 	if (op >= KEEPER_OWN_OP)
 		keeper_own_persisted(k, op, result);
-	else if (acceptor_persisted(&k->acceptor, op, result, &reply, now) && active) {
-		if (key_equal(&reply.to, &k->cfg.self.pub))
-			hand_over(k, &reply.msg);
-		else
-			message_send(k, &reply.to, &reply.msg);
-	}
+	else
+		acceptor_wrote(k, op, result);
+	/* Who installs waits for its last write, and for its mark. */
+	if (epoch_standing(k) == STANDING_INSTALLS && acceptor_is_quiet(&k->acceptor))
+		epoch_step(k);
 	keeper_leave(k, now);
 }
 
@@ -362,12 +436,19 @@ void keeper_tick(struct keeper_role *k, usec_t now)
 		keeper_revocation_grant(k, &grant, now);
 	}
 	keeper_own_write_again(k);
+	if (now >= epoch_deadline(k))
+		epoch_step(k);
+	change_step(k);
+	if (now >= k->next_state)
+		peers_tell(k);
 	proposer_tick(&k->proposer, now);
 	keeper_leave(k, now);
 }
 
 usec_t keeper_deadline(const struct keeper_role *k)
 {
-	return usec_min(proposer_deadline(&k->proposer),
-			usec_min(k->look_at_revocations, k->write_again));
+	usec_t own = usec_min(k->look_at_revocations, k->write_again);
+	usec_t set = usec_min(usec_min(epoch_deadline(k), change_deadline(k)), k->next_state);
+
+	return usec_min(proposer_deadline(&k->proposer), usec_min(own, set));
 }

@@ -26,6 +26,8 @@ struct task {
 	uint8_t *bytes; /* the operation, or NULL of an internal task */
 	size_t len;
 	struct reg_op op; /* points into bytes */
+	uint8_t *old;	    /* RESTORE: the grant's bytes, which `shown` points into */
+	struct grant shown;
 	char host[64];
 	struct change next; /* the link that runs */
 	bool fetches; /* it reads the signer's membership */
@@ -45,6 +47,7 @@ void tasks_init(struct keeper_role *k, const uint8_t seed[16])
 static void task_free(struct task *t)
 {
 	free(t->bytes);
+	free(t->old);
 	free(t->grant);
 	free(t);
 }
@@ -73,20 +76,29 @@ static struct task_key key_of(enum task_kind kind, const struct pubkey *who, uin
 
 static void result_send(struct keeper_role *k, const struct task *t, const struct keeper_answer *a)
 {
-	const struct config *cf = k->env.config(k->env.ctx);
-	uint8_t msg[REGMSG_MAX];
 	struct regmsg m = { .type = REGMSG_RESULT, .request = t->request, .holder = a->holder,
 			    .status = (uint8_t)a->status, .bytes = a->grant, .len = a->len };
-	size_t n;
+
+	if (a->status == REG_OTHER_EPOCH) {
+		task_elsewhere(k, &t->to, t->request);
+		return;
+	}
+	memcpy(m.nsid, k->nsid, NSID_LEN);
+	keeper_message(k, &t->to, &m);
+}
+
+/* Not by us, or not by this set any more: the newest says by whom. */
+void task_elsewhere(struct keeper_role *k, const struct pubkey *to, uint64_t request)
+{
+	const struct config *cf = k->env.config(k->env.ctx);
+	struct regmsg m = { .type = REGMSG_RESULT, .request = request, .status = REG_OTHER_EPOCH };
 
 	memcpy(m.nsid, k->nsid, NSID_LEN);
-	if (cf && a->status == REG_OTHER_EPOCH) {
+	if (cf) {
 		m.config = cf->bytes;
 		m.config_len = cf->len;
 	}
-	n = regmsg_write(msg, sizeof(msg), &m);
-	assert(n);
-	k->env.send(k->env.ctx, &t->to, REGS_SERVICE_REGISTER, msg, n);
+	keeper_message(k, to, &m);
 }
 
 static void task_end(struct keeper_role *k, struct task *t, enum reg_status status)
@@ -106,6 +118,8 @@ static void task_end(struct keeper_role *k, struct task *t, enum reg_status stat
 			c->is_refreshing = false;
 		if (t->next.verb == OP_REVOKE_ADD && status == REG_OK)
 			keeper_repair(k);
+		if (t->next.verb == OP_SUCCEED)
+			change_over(k, status, &t->outcome);
 		break;
 	}
 	task_free(t);
@@ -230,6 +244,12 @@ static bool link_answers(const struct task *t)
 	return t->links == 0 || t->next.verb == OP_MEMBER_ENROL;
 }
 
+/* A revocation goes on to the member's token, which may be of an earlier era: then it is gone. */
+static bool is_nothing_left(const struct task *t, const struct outcome *o)
+{
+	return t->next.verb == OP_TOKEN_REVOKE && !t->next.op && o->status == REG_UNKNOWN;
+}
+
 void task_done(void *ctx, void *tag, const struct outcome *o, usec_t now)
 {
 	struct keeper_role *k = ctx;
@@ -256,7 +276,7 @@ void task_done(void *ctx, void *tag, const struct outcome *o, usec_t now)
 		return;
 	}
 	outcome_hide(t);
-	task_end(k, t, o->status);
+	task_end(k, t, is_nothing_left(t, o) ? REG_OK : o->status);
 }
 
 /* One keeper knows all there is. Several: this one may have missed the signer's membership. */
@@ -371,18 +391,33 @@ int task_operation(struct keeper_role *k, enum task_kind kind, const struct keep
 	return 0;
 }
 
-/* A change that this keeper derives by itself, or a READ of its own. */
-int task_internal(struct keeper_role *k, enum reg_verb verb, const struct reg_name *name,
-		  const struct node_id *revoked)
+int task_internal(struct keeper_role *k, const struct change *c)
 {
 	struct keeper_ask ask = { .from = k->cfg.self.pub, .request = k->next_request++ };
 	struct task *t = task_new(k, TASK_INTERNAL, &ask);
 
 	if (!t)
 		return -EBUSY;
-	t->next = (struct change){ .verb = (uint8_t)verb, .name = *name };
-	if (revoked)
-		t->next.revoked = *revoked;
+	t->next = *c;
+	task_start(k, t);
+	return 0;
+}
+
+/* A grant of an earlier era, verified: so that it stands in this one. */
+int task_restore(struct keeper_role *k, const uint8_t *grant, size_t len)
+{
+	struct keeper_ask ask = { .from = k->cfg.self.pub, .request = k->next_request++ };
+	struct task *t = task_new(k, TASK_INTERNAL, &ask);
+
+	if (!t)
+		return -EBUSY;
+	t->old = mem_copy(grant, len);
+	if (!grant_read(&t->shown, t->old, len)) {
+		map_take(&k->tasks, &t->key);
+		task_free(t);
+		return -EINVAL;
+	}
+	t->next = (struct change){ .verb = OP_RESTORE, .name = t->shown.name, .shown = &t->shown };
 	task_start(k, t);
 	return 0;
 }

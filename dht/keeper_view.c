@@ -7,6 +7,8 @@
 #include "base/mem.h"
 #include "dht/keeper_impl.h"
 
+#define GRANT_EPOCHS 16 /* after so many a grant is made anew: members keep the newest sets only */
+
 struct cell *keeper_cell(const struct keeper_role *k, const struct reg_name *name)
 {
 	return acceptor_cell(&k->acceptor, name);
@@ -49,6 +51,14 @@ static uint64_t grant_generation(const struct cell *c)
 	return c->grant_len && grant_read(&g, c->grant, c->grant_len) ? g.generation : 0;
 }
 
+static bool grant_is_old(const struct keeper_role *k, const struct cell *c)
+{
+	struct grant g;
+
+	return !c->grant_len || !grant_read(&g, c->grant, c->grant_len) ||
+	       g.ballot.era != k->acceptor.era || g.ballot.epoch + GRANT_EPOCHS < k->acceptor.epoch;
+}
+
 void keeper_keep_grant(struct keeper_role *k, const struct reg_name *name,
 		       const struct outcome *o)
 {
@@ -57,7 +67,7 @@ void keeper_keep_grant(struct keeper_role *k, const struct reg_name *name,
 
 	if (!c || !o->len || !is_governed(name))
 		return;
-	before = grant_generation(c);
+	before = grant_is_old(k, c) ? 0 : grant_generation(c);
 	free(c->grant);
 	c->grant = mem_copy(o->grant, o->len);
 	c->grant_len = o->len;
@@ -70,7 +80,7 @@ static void refresh(struct keeper_role *k, struct cell *c, enum reg_verb verb)
 	if (c->is_refreshing)
 		return;
 	c->is_refreshing = true;
-	if (task_internal(k, verb, &c->name, NULL) < 0)
+	if (task_internal(k, &(struct change){ .verb = (uint8_t)verb, .name = c->name }) < 0)
 		c->is_refreshing = false;
 }
 
@@ -81,7 +91,7 @@ static size_t grant_of_cell(struct keeper_role *k, struct cell *c, const uint8_t
 
 	if (!cell_value(c, &v) || !is_governed(&c->name))
 		return 0;
-	if (grant_generation(c) != v.generation)
+	if (grant_generation(c) != v.generation || grant_is_old(k, c))
 		refresh(k, c, OP_READ);
 	*grant = c->grant;
 	return c->grant_len;
@@ -108,18 +118,33 @@ static bool is_past_half(const struct keeper_role *k, const struct member_payloa
 	return !m->revoked && m->not_after < keeper_wall(k) + life / 2;
 }
 
-size_t keeper_member_grant(struct keeper_role *k, const struct pubkey *key, const uint8_t **grant,
-			   usec_t now)
+static bool is_of_old_epoch(const struct keeper_role *k, const struct cell *c)
+{
+	return c->accepted.era != k->acceptor.era ||
+	       c->accepted.epoch + GRANT_EPOCHS < k->acceptor.epoch;
+}
+
+void keeper_member_renew(struct keeper_role *k, const struct pubkey *key, usec_t now)
 {
 	struct reg_name name = reg_name_key(REG_MEMBER, key->b, KEY_LEN);
 	struct cell *c = keeper_cell(k, &name);
 	struct member_payload m;
 
-	if (c && keeper_enter(k, now)) {
-		if (keeper_member(k, key, &m) && is_past_half(k, &m))
-			refresh(k, c, OP_MEMBER_RENEW);
-		keeper_leave(k, now);
-	}
+	if (!c || !keeper_enter(k, now))
+		return;
+	if (keeper_member(k, key, &m) && is_past_half(k, &m))
+		refresh(k, c, OP_MEMBER_RENEW);
+	else if (c->value && is_of_old_epoch(k, c))
+		refresh(k, c, OP_READ);
+	keeper_leave(k, now);
+}
+
+size_t keeper_member_grant(struct keeper_role *k, const struct pubkey *key, const uint8_t **grant,
+			   usec_t now)
+{
+	struct reg_name name = reg_name_key(REG_MEMBER, key->b, KEY_LEN);
+
+	keeper_member_renew(k, key, now);
 	return keeper_grant(k, &name, grant, now);
 }
 
@@ -130,7 +155,7 @@ size_t keeper_revocation_grant(struct keeper_role *k, const uint8_t **grant, use
 	return keeper_grant(k, &name, grant, now);
 }
 
-static bool is_listed(const struct keeper_role *k, const struct reg_name *member)
+bool keeper_is_listed(const struct keeper_role *k, const struct reg_name *member)
 {
 	struct reg_name name = reg_name_key(REG_REVOCATION, NULL, 0);
 	struct revocation_payload p;
@@ -155,7 +180,7 @@ static bool is_keeper(const struct keeper_role *k, const struct reg_name *member
 static bool is_unlisted(const struct keeper_role *k, const struct reg_name *member,
 			const struct member_payload *m)
 {
-	return m->revoked && m->not_after > keeper_wall(k) && !is_listed(k, member);
+	return m->revoked && m->not_after > keeper_wall(k) && !keeper_is_listed(k, member);
 }
 
 static bool is_victim(const struct keeper_role *k, const struct reg_name *name,
@@ -180,11 +205,11 @@ bool keeper_find_victim(const struct keeper_role *k, const uint8_t token[32],
 
 void keeper_repair(struct keeper_role *k)
 {
-	struct reg_name list = reg_name_key(REG_REVOCATION, NULL, 0), name;
+	struct change c = { .verb = OP_REVOKE_ADD, .name = reg_name_key(REG_REVOCATION, NULL, 0) };
+	struct reg_name name;
 	struct member_payload m;
 	struct reg_value v;
 	struct pubkey key;
-	struct node_id who;
 	size_t at = 0;
 
 	while (keeper_next(k, &at, &name, &v)) {
@@ -193,9 +218,26 @@ void keeper_repair(struct keeper_role *k)
 		    !is_unlisted(k, &name, &m))
 			continue;
 		memcpy(key.b, name.b, KEY_LEN);
-		who = revoked_hash(&key);
-		task_internal(k, OP_REVOKE_ADD, &list, &who);
+		c.revoked = revoked_hash(&key);
+		task_internal(k, &c);
 		return; /* its end looks for the next */
+	}
+}
+
+void keeper_count_again(struct keeper_role *k)
+{
+	struct cell *c;
+	uint8_t seed[16];
+	size_t at = 0;
+
+	k->env.random(k->env.ctx, seed, sizeof(seed));
+	quota_fini(&k->quota);
+	quota_init(&k->quota, seed);
+	while ((c = map_next(&k->acceptor.cells, &at))) {
+		struct reg_value v;
+
+		if (cell_value(c, &v))
+			quota_valued(&k->quota, &c->name, NULL, &v);
 	}
 }
 

@@ -10,6 +10,7 @@ enum reg_kind {
 	REG_MEMBER = 4,
 	REG_START = 5,
 	REG_REVOCATION = 6,
+	REG_SUCCESSOR = 7, /* the keepers' own: which configuration follows */
 };
 
 enum reg_verb {
@@ -27,6 +28,8 @@ enum reg_verb {
 	OP_MEMBER_RENEW = 22,
 	OP_REVOKE_ADD = 23,
 	OP_START = 24,
+	OP_SUCCEED = 25,
+	OP_RESTORE = 26,
 };
 
 enum reg_state { REG_FREE = 0, REG_HELD = 1, REG_RELEASED = 2, REG_GOVERNED = 3 };

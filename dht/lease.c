@@ -17,7 +17,8 @@ const char *lease_state_text(enum lease_state s)
 		[LEASE_WAITING] = "waiting",   [LEASE_CLAIMING] = "claiming",
 		[LEASE_RENEW_FIRST] = "renewing before use",
 		[LEASE_HELD] = "held",	       [LEASE_RENEWING] = "renewing",
-		[LEASE_AT_RISK] = "at risk",   [LEASE_LOST] = "lost",
+		[LEASE_AT_RISK] = "at risk",   [LEASE_HANDING] = "being transferred",
+		[LEASE_LOST] = "lost",
 	};
 	_Static_assert(ARRAY_LEN(text) == LEASE_STATE_COUNT, "every state has a text");
 
@@ -81,6 +82,7 @@ static void forget(struct lease *e)
 	timer_cancel(&l->timers, &e->timer);
 	l->slot[e->place] = l->slot[--l->count];
 	l->slot[e->place]->place = e->place;
+	lease_transfer_drop(e);
 	free(e->grant);
 	free(e);
 }
@@ -105,7 +107,7 @@ void lease_tell(struct lease *e, enum lease_event_type type, enum reg_status sta
 {
 	struct leases *l = e->of;
 	struct lease_event ev = { .type = type, .name = e->name, .status = status,
-				  .more = e->role == ROLE_MORE_NAMES };
+				  .more = e->role >= WANTS };
 
 	if (holder)
 		ev.holder = *holder;
@@ -126,7 +128,7 @@ void leases_release(struct leases *l, const struct reg_name *name, usec_t now)
 	if (!e)
 		return;
 	role = e->role;
-	if (e == lease_current(l, role) || lease_is_asked_for(e))
+	if (role < WANTS && (e == lease_current(l, role) || lease_is_asked_for(e)))
 		l->want[role].active = false;
 	lease_give_back(e, now);
 	lease_retell(l, now);
@@ -134,7 +136,7 @@ void leases_release(struct leases *l, const struct reg_name *name, usec_t now)
 
 void leases_release_all(struct leases *l, usec_t now)
 {
-	for (size_t i = 0; i < ROLE_COUNT; i++) {
+	for (size_t i = 0; i < WANTS; i++) {
 		l->want[i].active = false;
 		timer_cancel(&l->timers, &l->want[i].timer);
 	}
@@ -204,7 +206,7 @@ struct leases *leases_new(const struct lease_config *cfg, const struct lease_env
 	l->cfg = *cfg;
 	l->env = *env;
 	timers_init(&l->timers);
-	for (size_t i = 0; i < ROLE_COUNT; i++) {
+	for (size_t i = 0; i < WANTS; i++) {
 		l->want[i].of = l;
 		l->want[i].role = (enum lease_role)i;
 		timer_init(&l->want[i].timer, lease_want_fire);
@@ -218,7 +220,7 @@ void leases_free(struct leases *l)
 		return;
 	while (l->count)
 		forget(l->slot[0]);
-	for (size_t i = 0; i < ROLE_COUNT; i++)
+	for (size_t i = 0; i < WANTS; i++)
 		timer_cancel(&l->timers, &l->want[i].timer);
 	timers_fini(&l->timers);
 	free(l->slot);

@@ -8,11 +8,10 @@
 #ifndef DHT_LEASE_H
 #define DHT_LEASE_H
 
-#include "dht/regs.h"
+#include "dht/transfer.h"
 
 #define LEASES_MAX 1024
-/* Set in every `op` this module hands to env.submit and env.persist, so that the owner of both can
- * tell its answers from those of others. */
+/* Set in every `op` of env.submit and env.persist: answers to it come here. */
 #define LEASE_OP ((uint64_t)1 << 62)
 #define LEASE_KEY 'l' /* first byte of every durable key */
 
@@ -25,6 +24,7 @@ enum lease_state {
 	LEASE_HELD,
 	LEASE_RENEWING, /* held, renewal under way */
 	LEASE_AT_RISK,	/* held, but keepers do not answer */
+	LEASE_HANDING, /* a transfer was signed: not used, not renewed */
 	LEASE_LOST,
 	LEASE_STATE_COUNT
 };
@@ -35,6 +35,7 @@ enum lease_event_type {
 	LEASE_RENEWED,	/* a newer grant for the same */
 	LEASE_GONE,	/* must not be used any more; holder = who owns it now, if known */
 	LEASE_REFUSED,	/* a wanted one is owned by `holder`; the next candidate is being tried */
+	LEASE_HANDED,	/* transferred: holder owns it now */
 	LEASE_FAILED,	/* no candidate left, no right, or no keeper answers (REG_NO_QUORUM: once, and what
 			 * is held stays so); status says why; tried again later */
 };
@@ -42,7 +43,7 @@ enum lease_event_type {
 struct lease_event {
 	enum lease_event_type type;
 	struct reg_name name;
-	bool more; /* of leases_add_name, not the node's own */
+	bool more; /* beside the node's own address and name */
 	enum reg_status status;
 	struct pubkey holder;
 	const uint8_t *grant; /* valid during the call */
@@ -56,6 +57,10 @@ struct lease_env {
 	void (*persist)(void *ctx, uint64_t op, const uint8_t *key, size_t key_len,
 			const uint8_t *value, size_t len);
 	void (*event)(void *ctx, const struct lease_event *e); /* copies, never calls back in */
+	/* regs_sign, regs_submit_signed, regs_hand */
+	int (*sign)(void *ctx, struct reg_op *req, uint8_t out[REG_OP_MAX], usec_t now);
+	int (*submit_signed)(void *ctx, uint64_t op, const uint8_t *bytes, size_t len, usec_t now);
+	void (*hand)(void *ctx, const struct pubkey *to, const struct handover *h);
 };
 
 struct lease_config {
@@ -81,8 +86,12 @@ void leases_want_name(struct leases *l, const char *host, usec_t now);
 /* One more name, exactly this one: GAINED, or REFUSED with its holder, or FAILED. -EINVAL when it
  * cannot be a host name of at most 54 characters, -EEXIST when it is held or asked for, -ENOSPC. */
 int leases_add_name(struct leases *l, const char *host, usec_t now);
+/* One more address, `ask` or any (NULL): as leases_add_name; of any the next candidates are tried. */
+int leases_add_address(struct leases *l, const struct ip *ask, usec_t now);
 /* What the payloads tell: the derived address, and set by itself the v4 and the host name. */
 void leases_set_v6(struct leases *l, const struct ip *v6, usec_t now);
+/* Renews it now rather than later, once it is held and nothing is under way for it. */
+void leases_renew(struct leases *l, const struct reg_name *name, usec_t now);
 void leases_release(struct leases *l, const struct reg_name *name, usec_t now);
 void leases_release_all(struct leases *l, usec_t now);
 /* Results of submitted operations (those whose op this module chose), and durable answers. */

@@ -8,11 +8,13 @@
 
 #include "base/timer.h"
 #include "dht/lease.h"
+#include "dht/pool.h"
 
 #define LEASE_HOST_MAX 54 /* characters: what fits into the payload of an address */
 
-/* Of addresses and host names one each counts; further names stand beside them, each for itself. */
-enum lease_role { ROLE_ADDRESS, ROLE_NAME, ROLE_MORE_NAMES, ROLE_COUNT };
+/* Of addresses and host names one each counts; further ones stand beside them, each for itself. */
+enum lease_role { ROLE_ADDRESS, ROLE_NAME, ROLE_MORE_NAMES, ROLE_MORE_ADDRESSES, ROLE_COUNT };
+#define WANTS (ROLE_NAME + 1) /* roles that look for candidates by themselves */
 enum lease_phase { PHASE_IDLE, PHASE_DISK, PHASE_ASKED };
 
 struct lease {
@@ -24,6 +26,10 @@ struct lease {
 	enum lease_phase phase;
 	bool releasing; /* being given back: never used again */
 	bool asked;	/* a claim may have reached a keeper */
+	bool any;	/* one more address, no matter which; `tried` candidates before it */
+	bool taken;	/* by a transfer that may have reached a keeper: ours or nothing */
+	uint16_t tried;
+	struct transfer *transfer; /* while one is under way; NULL = none */
 	uint64_t generation;
 	usec_t end; /* of validity, BOOTTIME */
 	uint8_t *grant; /* NULL = none */
@@ -37,6 +43,20 @@ struct lease {
 	enum reg_status told; /* the owner knows that keepers do not answer */
 	usec_t next; /* next step of the phase */
 	struct timer timer; /* the sooner of `next` and `end` */
+};
+
+#define TRANSFER_OP_MAX 512 /* bytes of a signed one */
+
+struct transfer {
+	bool incoming;	      /* we are the heir, and submit the operation */
+	bool over;	      /* outgoing: given up, a renewal is to void it */
+	struct pubkey peer;   /* the other side */
+	uint64_t number;      /* of the operation, for the two to match messages */
+	uint64_t deadline;    /* wall seconds */
+	unsigned tries;
+	usec_t sent;	      /* incoming: when it was first submitted */
+	size_t len;
+	uint8_t op[];	      /* signed */
 };
 
 struct lease_want {
@@ -56,8 +76,11 @@ struct leases {
 	struct timers timers;
 	struct lease **slot;
 	size_t count, places; /* at most LEASES_MAX */
-	struct lease_want want[ROLE_COUNT];
+	struct lease_want want[WANTS];
+	uint32_t more_attempt; /* of candidates for any more address */
 	struct ip v6;
+	uint32_t era; /* of the keepers */
+	bool settling;
 	uint64_t last_op;
 };
 
@@ -73,8 +96,10 @@ void lease_tell(struct lease *e, enum lease_event_type type, enum reg_status sta
 
 /* lease_want.c */
 void lease_want_fire(struct timer *t, usec_t now);
+bool lease_is_wanted(const struct leases *l, enum lease_role role); /* it seeks candidates */
 bool lease_is_asked_for(const struct lease *e);
 void lease_retell(struct leases *l, usec_t now); /* renews what no longer says the truth */
+void lease_retell_one(struct lease *e, usec_t now);
 void lease_gained(struct lease *e, usec_t now);	 /* others of the role make room */
 void lease_refused(struct lease *e, enum reg_status status, const struct pubkey *holder,
 		   usec_t now); /* drops it and tries the next candidate */
@@ -92,6 +117,23 @@ void lease_give_back(struct lease *e, usec_t now);
 void lease_resume(struct lease *e, usec_t now); /* after a restart */
 uint64_t lease_random(const struct leases *l, uint64_t below);
 
+/* lease_transfer.c */
+void lease_transfer_drop(struct lease *e);
+/* The transfer's step when nothing is under way; false: none of its business any more. */
+bool lease_transfer_step(struct lease *e, usec_t now);
+void lease_transfer_send(struct lease *e, usec_t now); /* its operation is durable here */
+int lease_transfer_submit(struct lease *e, usec_t now);
+/* A keeper's answer to what an heir submitted; also what became of our own. */
+void lease_transfer_taken(struct lease *e);
+void lease_transfer_refused(struct lease *e, enum reg_status status, usec_t now);
+void lease_transfer_unsure(struct lease *e); /* incoming: only a renewal can tell now */
+void lease_transfer_is_over(struct lease *e, const struct pubkey *holder, usec_t now);
+bool lease_is_outgoing(const struct lease *e);
+bool lease_is_incoming(const struct lease *e);
+usec_t lease_back_off(const struct lease *e);
+void lease_idle(struct lease *e, usec_t next);
+void lease_begin(struct lease *e, uint8_t verb, usec_t now);
+
 /* lease_store.c */
 uint64_t lease_store(struct lease *e);	/* the op of the write */
 void lease_erase(struct lease *e);
@@ -105,6 +147,7 @@ bool lease_usable(const struct leases *l, const struct ip *ip);
 uint32_t lease_usable_count(const struct prefix *p); /* addresses of a subnet that may be leased */
 bool lease_candidate(const struct leases *l, uint32_t attempt, struct reg_name *out);
 void lease_host_clean(char out[LEASE_HOST_MAX + 1], const char *host);
-bool lease_host_candidate(const char *host, uint32_t attempt, struct reg_name *out);
+/* In an era after the first every other one is a name of that era. */
+bool lease_host_candidate(const char *host, uint32_t era, uint32_t attempt, struct reg_name *out);
 
 #endif

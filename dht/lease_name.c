@@ -85,7 +85,7 @@ void lease_host_clean(char out[LEASE_HOST_MAX + 1], const char *host)
 		snprintf(out, LEASE_HOST_MAX + 1, "host");
 }
 
-bool lease_host_candidate(const char *host, uint32_t attempt, struct reg_name *out)
+static bool numbered(const char *host, uint32_t attempt, struct reg_name *out)
 {
 	char text[LEASE_HOST_MAX + 1];
 	size_t keep = LEASE_HOST_MAX - 2;
@@ -97,5 +97,17 @@ bool lease_host_candidate(const char *host, uint32_t attempt, struct reg_name *o
 	while (keep > 0 && strlen(host) >= keep && host[keep - 1] == '-')
 		keep--; /* no double hyphen where a long name is cut */
 	snprintf(text, sizeof(text), "%.*s-%u", (int)keep, host, (unsigned)attempt + 1);
+	return reg_name_host(out, text);
+}
+
+bool lease_host_candidate(const char *host, uint32_t era, uint32_t attempt, struct reg_name *out)
+{
+	char text[REG_NAME_MAX + 16];
+
+	if (!era || attempt % 2 == 0)
+		return numbered(host, era ? attempt / 2 : attempt, out);
+	if (!numbered(host, attempt / 2, out))
+		return false;
+	snprintf(text, sizeof(text), "%.*s-e%u", (int)out->len, (const char *)out->b, (unsigned)era);
 	return reg_name_host(out, text);
 }

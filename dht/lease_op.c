@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/list.h"
+#include "base/mutant.h"
 #include "base/mem.h"
 
 #define RENEW_GAP SEC(10)
@@ -19,6 +20,8 @@
 #define DISK_RETRY SEC(10)   /* a write that failed or was never answered */
 #define RETRY_FIRST MSEC(500)
 #define RETRY_MAX SEC(30)
+#define QUEUE_FULL MSEC(20) /* too many operations under way: those end soon */
+#define CLAIM_SECONDS 600 /* a claim counts for so long: more than clocks may differ */
 #define REFUSED_PAUSE SEC(30) /* after a refusal for what we are */
 #define RISK_GAP HOURS(1)     /* between tries of a held one, at most */
 #define DATE_GAP MINUTES(10)  /* before a grant that others will not believe is renewed */
@@ -49,7 +52,7 @@ void lease_arm(struct lease *e, usec_t next)
 }
 
 /* Doubling from RETRY_FIRST, between half and the whole of it. */
-static usec_t back_off(const struct lease *e)
+usec_t lease_back_off(const struct lease *e)
 {
 	usec_t wait = RETRY_FIRST << (e->tries < 6 ? e->tries : 6);
 
@@ -57,7 +60,7 @@ static usec_t back_off(const struct lease *e)
 	return wait / 2 + lease_random(e->of, wait / 2);
 }
 
-static void idle(struct lease *e, usec_t next)
+void lease_idle(struct lease *e, usec_t next)
 {
 	e->phase = PHASE_IDLE;
 	e->op = e->disk_op = 0;
@@ -65,7 +68,7 @@ static void idle(struct lease *e, usec_t next)
 }
 
 /* Makes the intent durable; the request follows in lease_written. */
-static void begin(struct lease *e, uint8_t verb, usec_t now)
+void lease_begin(struct lease *e, uint8_t verb, usec_t now)
 {
 	e->verb = verb;
 	if (verb == OP_RENEW && lease_holding(e))
@@ -76,7 +79,19 @@ static void begin(struct lease *e, uint8_t verb, usec_t now)
 	lease_arm(e, now + DISK_RETRY);
 }
 
-static void submit(struct lease *e, usec_t now)
+/* A claim takes what it finds, a release whatever is ours; a renewal means this ownership. So does a
+ * release of what a transfer brought and nothing has renewed yet. */
+static uint64_t generation_meant(const struct lease *e)
+{
+	struct grant g;
+
+	if (e->verb == OP_RELEASE && e->grant && grant_read(&g, e->grant, e->grant_len) &&
+	    g.number == 0)
+		return e->generation;
+	return e->verb == OP_RENEW ? e->generation : 0;
+}
+
+static int submit_own(struct lease *e, usec_t now)
 {
 	struct leases *l = e->of;
 	struct reg_op req = { .name = e->name, .verb = e->verb, .lease = l->cfg.lease };
@@ -85,18 +100,25 @@ static void submit(struct lease *e, usec_t now)
 		req.payload = e->payload;
 		req.payload_len = e->payload_len;
 	}
-	/* A claim takes what it finds, a release whatever is ours; a renewal means this ownership. */
-	req.generation = e->verb == OP_RENEW ? e->generation : 0;
-	e->op = LEASE_OP | ++l->last_op;
+	req.generation = generation_meant(e);
+	if (e->verb == OP_CLAIM) /* no copy of it may be granted long after we have given it up */
+		req.deadline = wall_seconds(l->cfg.wall, now) + CLAIM_SECONDS;
 	e->sent = now;
+	return l->env.submit(l->env.ctx, e->op, &req, now);
+}
+
+static void submit(struct lease *e, usec_t now)
+{
+	int r;
+
+	e->op = LEASE_OP | ++e->of->last_op;
 	e->asked = true;
 	e->phase = PHASE_ASKED;
-	if (l->env.submit(l->env.ctx, e->op, &req, now) == 0) {
+	r = e->verb == OP_TRANSFER ? lease_transfer_submit(e, now) : submit_own(e, now);
+	if (r == 0)
 		lease_arm(e, now + ANSWER_MAX);
-		return;
-	}
-	idle(e, now + back_off(e));
-	e->tries++;
+	else
+		lease_idle(e, now + QUEUE_FULL + lease_random(e->of, QUEUE_FULL));
 }
 
 void lease_written(struct lease *e, int result, usec_t now)
@@ -105,6 +127,8 @@ void lease_written(struct lease *e, int result, usec_t now)
 	e->disk_op = 0;
 	if (result < 0)
 		lease_arm(e, now + DISK_RETRY); /* and nothing leaves */
+	else if (e->verb == OP_TRANSFER && lease_is_outgoing(e))
+		lease_transfer_send(e, now);
 	else
 		submit(e, now);
 }
@@ -113,6 +137,8 @@ static uint8_t verb_now(const struct lease *e)
 {
 	if (e->releasing)
 		return OP_RELEASE;
+	if (e->transfer)
+		return e->transfer->over ? OP_RENEW : OP_TRANSFER;
 	return lease_holding(e) || e->state == LEASE_RENEW_FIRST ? OP_RENEW : OP_CLAIM;
 }
 
@@ -123,7 +149,7 @@ static void expire(struct lease *e, usec_t now)
 	if (e->phase == PHASE_ASKED)
 		return; /* its answer may still renew the ownership */
 	e->tries = 0;
-	idle(e, now);
+	lease_idle(e, now);
 }
 
 static void step(struct lease *e, usec_t now)
@@ -135,14 +161,16 @@ static void step(struct lease *e, usec_t now)
 		lease_answer(e, REG_NO_QUORUM, &nobody, NULL, 0, now);
 		break;
 	case PHASE_DISK:
-		begin(e, verb_now(e), now);
+		lease_begin(e, verb_now(e), now);
 		break;
 	case PHASE_IDLE:
+		if (lease_transfer_step(e, now))
+			break;
 		if (e->state == LEASE_LOST || (verb_now(e) == OP_CLAIM && !lease_may_start(e)))
 			break; /* woken by what it waits for */
 		if (e->state == LEASE_HELD)
 			e->state = LEASE_RENEWING;
-		begin(e, verb_now(e), now);
+		lease_begin(e, verb_now(e), now);
 		break;
 	}
 }
@@ -172,7 +200,7 @@ static bool grant_fits(const struct lease *e, const uint8_t *b, size_t len, stru
 /* Not settled: held leases go on until their end, others wait. */
 static void unsettled(struct lease *e, enum reg_status status, usec_t now)
 {
-	usec_t wait = back_off(e);
+	usec_t wait = lease_back_off(e);
 	bool no_keeper = status == REG_NO_QUORUM;
 
 	e->tries++;
@@ -181,14 +209,14 @@ static void unsettled(struct lease *e, enum reg_status status, usec_t now)
 		wait = usec_min(life(e) / 24, RISK_GAP);
 		if (wait < RENEW_GAP || status == REG_BUSY)
 			wait = RENEW_GAP;
-	} else if (!e->releasing && e->state != LEASE_RENEW_FIRST) {
+	} else if (!e->releasing && e->state != LEASE_RENEW_FIRST && !e->transfer) {
 		e->state = no_keeper ? LEASE_WAITING : LEASE_CLAIMING;
 	}
 	if (no_keeper && !e->releasing && e->told != REG_NO_QUORUM) {
 		e->told = REG_NO_QUORUM;
 		lease_tell(e, LEASE_FAILED, status, NULL);
 	}
-	idle(e, now + wait);
+	lease_idle(e, now + wait);
 }
 
 /* Around half of what was granted; of a grant that ends sooner by the wall clock, half of that. */
@@ -209,7 +237,11 @@ static void settled(struct lease *e, const struct grant *g, const uint8_t *b, si
 	bool was = lease_holding(e);
 	usec_t granted = usec_min(SEC(g->lease), life(e));
 
+	if (MUTANT(FROM_ANSWER))
+		e->sent = now;
 	if (now >= e->sent + granted) { /* the answer came after its own end */
+		if (lease_is_incoming(e))
+			lease_transfer_unsure(e);
 		unsettled(e, REG_BUSY, now);
 		return;
 	}
@@ -221,12 +253,16 @@ static void settled(struct lease *e, const struct grant *g, const uint8_t *b, si
 	e->state = LEASE_HELD;
 	e->tries = 0;
 	e->told = REG_OK;
-	idle(e, renewal_of(e, g, granted, now));
+	lease_transfer_taken(e);
+	lease_idle(e, renewal_of(e, g, granted, now));
 	lease_store(e);
 	lease_tell(e, was ? LEASE_RENEWED : LEASE_GAINED, REG_OK, NULL);
 	if (!was)
 		lease_gained(e, now);
-	lease_retell(e->of, now);
+	if (e->role < WANTS)
+		lease_retell(e->of, now); /* the others tell of this one */
+	else
+		lease_retell_one(e, now);
 }
 
 /* The keepers say that it is not ours (any more): a restart must not find the old validity. */
@@ -235,6 +271,14 @@ static void not_ours(struct lease *e, enum reg_status status, const struct pubke
 {
 	bool was = lease_holding(e);
 
+	if (lease_is_outgoing(e)) {
+		lease_transfer_is_over(e, holder, now);
+		return;
+	}
+	if (e->taken) {
+		lease_drop(e, now);
+		return;
+	}
 	if (was)
 		lease_tell(e, LEASE_GONE, status, holder);
 	lease_void(e);
@@ -245,7 +289,7 @@ static void not_ours(struct lease *e, enum reg_status status, const struct pubke
 	if (status == REG_OWNED || (status == REG_REFUSED && e->verb == OP_CLAIM))
 		lease_refused(e, status, holder, now);
 	else
-		idle(e, now); /* free again: claim the same */
+		lease_idle(e, now); /* free again: claim the same */
 }
 
 /* This node may own nothing any more. */
@@ -256,7 +300,7 @@ static void stopped(struct lease *e, enum reg_status status, usec_t now)
 	e->state = LEASE_LOST;
 	lease_tell(e, was ? LEASE_GONE : LEASE_FAILED, status, NULL);
 	e->end = 0;
-	idle(e, USEC_NEVER);
+	lease_idle(e, USEC_NEVER);
 	lease_store(e);
 	(void)now;
 }
@@ -269,9 +313,9 @@ static void failed(struct lease *e, enum reg_status status, usec_t now)
 	enum lease_role role = e->role;
 
 	lease_tell(e, LEASE_FAILED, status, NULL);
-	if (status != REG_REFUSED && l->want[role].active && lease_current(l, role) == e) {
+	if (status != REG_REFUSED && lease_is_wanted(l, role) && lease_current(l, role) == e) {
 		e->state = LEASE_CLAIMING;
-		idle(e, now + REFUSED_PAUSE + lease_random(l, REFUSED_PAUSE / 10));
+		lease_idle(e, now + REFUSED_PAUSE + lease_random(l, REFUSED_PAUSE / 10));
 		return;
 	}
 	lease_drop(e, now);
@@ -323,6 +367,8 @@ void lease_answer(struct lease *e, enum reg_status status, const struct pubkey *
 	assert(e->phase == PHASE_ASKED);
 	if (e->releasing && e->verb == OP_RELEASE) {
 		released(e, status, now);
+	} else if (lease_is_incoming(e) && !(status == REG_OK && grant_fits(e, grant, len, &g))) {
+		lease_transfer_refused(e, status, now);
 	} else if (status == REG_OK && grant_fits(e, grant, len, &g)) {
 		settled(e, &g, grant, len, now);
 	} else {
@@ -345,10 +391,36 @@ void lease_give_back(struct lease *e, usec_t now)
 		lease_tell(e, LEASE_GONE, REG_OK, NULL);
 	e->releasing = true;
 	e->tries = 0;
+	lease_transfer_drop(e); /* the release voids it */
 	if (!e->asked)
 		lease_drop(e, now);
 	else
-		begin(e, OP_RELEASE, now);
+		lease_begin(e, OP_RELEASE, now);
+}
+
+/* Nobody else would ever release it: it would be lost until its lease is over. */
+void leases_stray(struct leases *l, const uint8_t *grant, size_t len, usec_t now)
+{
+	struct lease *e;
+	struct grant g;
+
+	if (!grant_read(&g, grant, len) || !key_equal(&g.owner, &l->cfg.self) ||
+	    g.state != REG_HELD || lease_find(l, &g.name) ||
+	    (g.name.kind != REG_ADDRESS && g.name.kind != REG_HOST_NAME))
+		return;
+	e = lease_add(l, &g.name,
+		      g.name.kind == REG_ADDRESS ? ROLE_MORE_ADDRESSES : ROLE_MORE_NAMES);
+	if (!e)
+		return;
+	e->asked = true;
+	e->sent = now;
+	e->generation = g.generation;
+	e->grant = mem_copy(grant, len);
+	e->grant_len = len;
+	if (MUTANT(LATE_ANSWER)) /* what R7 forbids */
+		settled(e, &g, grant, len, now);
+	else
+		lease_give_back(e, now);
 }
 
 void lease_resume(struct lease *e, usec_t now)
@@ -357,18 +429,26 @@ void lease_resume(struct lease *e, usec_t now)
 	/* BOOTTIME stamps of another boot or machine say nothing; nor do stamps of the future. */
 	bool fresh = l->cfg.same_machine && e->end <= now + life(e);
 
+	if (MUTANT(EARLY_USE) && e->grant) {
+		fresh = true;
+		e->end = now + life(e);
+	}
 	if (e->releasing) {
 		if (!fresh)
 			e->end = now;
-		idle(e, now);
+		lease_idle(e, now);
+	} else if (e->transfer) {
+		e->state = LEASE_HANDING;
+		e->end = 0;
+		lease_idle(e, now + lease_random(l, SEC(1)));
 	} else if (e->grant && fresh && now < e->end) {
 		e->state = LEASE_HELD;
-		idle(e, now + lease_random(l, SEC(1)) +
+		lease_idle(e, now + lease_random(l, SEC(1)) +
 				(e->end - now > life(e) / 2 ? e->end - now - life(e) / 2 : 0));
 		lease_tell(e, LEASE_GAINED, REG_OK, NULL);
 	} else {
-		e->state = e->grant ? LEASE_RENEW_FIRST : LEASE_CLAIMING;
+		e->state = e->grant || e->taken ? LEASE_RENEW_FIRST : LEASE_CLAIMING;
 		e->end = 0;
-		idle(e, now + lease_random(e->of, SEC(1)));
+		lease_idle(e, now + lease_random(e->of, SEC(1)));
 	}
 }

@@ -1,7 +1,9 @@
 /* lease_store.c - a lease on disk, and what its register tells others.
  *
- * Key: 'l', the name. Value: version 1, role 1, flags 1 (1 = being given back), generation 8, end
- * of validity 8 (BOOTTIME microseconds), grant block. A record without a grant is a claim that may
+ * Key: 'l', the name. Value: version 1, role 1, flags 1 (1 = being given back, 2 = being transferred
+ * away, 4 = a transfer to us that may have been submitted, 8 = any address), generation 8, end of
+ * validity 8 (BOOTTIME microseconds), grant block; with flag 2 also over 1, heir 32, number 8,
+ * deadline 8 (wall seconds), block(512) operation. A record without a grant is a claim that may
  * have reached a keeper. The record is durable before a request leaves, with the validity that
  * the request leaves at worst, so a crash between the two never makes a lease longer. */
 #include "dht/lease_impl.h"
@@ -13,7 +15,11 @@
 
 #define RECORD_VERSION 1
 #define FLAG_RELEASING 1
-#define RECORD_MAX (32 + GRANT_MAX)
+#define FLAG_AWAY 2
+#define FLAG_TAKEN 4
+#define FLAG_ANY 8
+#define FLAGS_ALL 15
+#define RECORD_MAX (128 + GRANT_MAX + TRANSFER_OP_MAX)
 #define KEY_MAX (1 + 3 + REG_NAME_MAX)
 
 static size_t record_key(uint8_t key[KEY_MAX], const struct reg_name *name)
@@ -26,6 +32,41 @@ static size_t record_key(uint8_t key[KEY_MAX], const struct reg_name *name)
 	return wr_len(&w);
 }
 
+static uint8_t flags_of(const struct lease *e)
+{
+	return (uint8_t)((e->releasing ? FLAG_RELEASING : 0) |
+			 (lease_is_outgoing(e) ? FLAG_AWAY : 0) | (e->taken ? FLAG_TAKEN : 0) |
+			 (e->any ? FLAG_ANY : 0));
+}
+
+static void wr_transfer(struct wr *w, const struct transfer *t)
+{
+	wr_u8(w, t->over);
+	wr_copy(w, t->peer.b, KEY_LEN);
+	wr_u64(w, t->number);
+	wr_u64(w, t->deadline);
+	wr_block(w, t->op, t->len);
+}
+
+/* NULL: it does not read. */
+static struct transfer *rd_transfer(struct rd *r)
+{
+	struct transfer head = { .over = rd_u8(r) }, *t;
+	struct rd op;
+
+	rd_copy(r, head.peer.b, KEY_LEN);
+	head.number = rd_u64(r);
+	head.deadline = rd_u64(r);
+	op = rd_block(r, TRANSFER_OP_MAX);
+	if (!rd_ok(r))
+		return NULL;
+	head.len = rd_left(&op);
+	t = mem_new(sizeof(*t) + head.len);
+	*t = head;
+	memcpy(t->op, op.p, head.len);
+	return t;
+}
+
 uint64_t lease_store(struct lease *e)
 {
 	struct leases *l = e->of;
@@ -35,10 +76,12 @@ uint64_t lease_store(struct lease *e)
 
 	wr_u8(&w, RECORD_VERSION);
 	wr_u8(&w, (uint8_t)e->role);
-	wr_u8(&w, e->releasing ? FLAG_RELEASING : 0);
+	wr_u8(&w, flags_of(e));
 	wr_u64(&w, e->generation);
 	wr_u64(&w, e->end);
 	wr_block(&w, e->grant, e->grant_len);
+	if (lease_is_outgoing(e))
+		wr_transfer(&w, e->transfer);
 	assert(wr_ok(&w));
 	l->env.persist(l->env.ctx, op, key, record_key(key, &e->name), value, wr_len(&w));
 	return op;
@@ -81,34 +124,49 @@ static void take_grant(struct lease *e, const struct grant *g, const uint8_t *b,
 		memcpy(e->payload, g->payload, g->payload_len);
 }
 
+/* What a record says, as if it were in the table; its grant and transfer are the caller's. */
+static bool record_read(struct lease *e, struct rd *r, struct rd *grant)
+{
+	uint8_t version = rd_u8(r), role = rd_u8(r), flags = rd_u8(r);
+
+	e->generation = rd_u64(r);
+	e->end = rd_u64(r);
+	*grant = rd_block(r, GRANT_MAX);
+	if (!rd_ok(r) || version != RECORD_VERSION || role >= ROLE_COUNT || flags > FLAGS_ALL)
+		return false;
+	e->role = (enum lease_role)role;
+	e->releasing = flags & FLAG_RELEASING;
+	e->taken = flags & FLAG_TAKEN;
+	e->any = flags & FLAG_ANY;
+	if (flags & FLAG_AWAY)
+		e->transfer = rd_transfer(r);
+	return rd_done(r) && !(flags & FLAG_AWAY) == !e->transfer;
+}
+
 bool lease_load(struct leases *l, const uint8_t *key, size_t key_len, const uint8_t *value,
 		size_t len)
 {
 	struct rd r = rd_of(value, len), block;
-	uint8_t version = rd_u8(&r), role = rd_u8(&r), flags = rd_u8(&r);
-	uint64_t generation = rd_u64(&r), end = rd_u64(&r);
-	struct reg_name name;
-	struct lease probe = { .of = l }, *e;
+	struct lease probe = { .of = l }, *e = NULL;
 	struct grant g;
-	size_t n;
 
-	block = rd_block(&r, GRANT_MAX);
-	if (!rd_done(&r) || version != RECORD_VERSION || role >= ROLE_COUNT ||
-	    flags > FLAG_RELEASING || !key_read(key, key_len, &name) || lease_find(l, &name))
+	if (record_read(&probe, &r, &block) && key_read(key, key_len, &probe.name) &&
+	    !lease_find(l, &probe.name) &&
+	    (!rd_left(&block) || grant_is_ours(&probe, block.p, rd_left(&block), &g)))
+		e = lease_add(l, &probe.name, probe.role);
+	if (!e) {
+		lease_transfer_drop(&probe);
 		return false;
-	probe.name = name;
-	n = rd_left(&block);
-	if (n && !grant_is_ours(&probe, block.p, n, &g))
-		return false;
-	e = lease_add(l, &name, (enum lease_role)role);
-	if (!e)
-		return false;
-	e->generation = generation;
-	e->end = end;
-	e->releasing = flags & FLAG_RELEASING;
+	}
+	e->generation = probe.generation;
+	e->end = probe.end;
+	e->releasing = probe.releasing;
+	e->taken = probe.taken;
+	e->any = probe.any;
+	e->transfer = probe.transfer;
 	e->asked = true;
-	if (n)
-		take_grant(e, &g, block.p, n);
+	if (rd_left(&block))
+		take_grant(e, &g, block.p, rd_left(&block));
 	return true;
 }
 
@@ -130,17 +188,18 @@ static void name_text(const struct reg_name *n, char out[LEASE_HOST_MAX + 1])
 /* What the register should say now: an address names its host, a name its addresses. */
 bool lease_payload(const struct lease *e, uint8_t out[REG_PAYLOAD_OWNED_MAX], size_t *len)
 {
-	const struct lease *other = held(e->of, e->role == ROLE_ADDRESS ? ROLE_NAME : ROLE_ADDRESS);
+	bool address = e->name.kind == REG_ADDRESS;
+	const struct lease *other = held(e->of, address ? ROLE_NAME : ROLE_ADDRESS);
 	struct wr w = wr_of(out, REG_PAYLOAD_OWNED_MAX);
 	struct owned_payload p = { 0 };
 
-	if (e->role == ROLE_ADDRESS && other)
+	if (address && other)
 		name_text(&other->name, p.host);
-	if (e->role != ROLE_ADDRESS && other) {
+	if (!address && other) {
 		p.v4.len = 4;
 		memcpy(p.v4.b, other->name.b, 4);
 	}
-	if (e->role != ROLE_ADDRESS)
+	if (!address)
 		p.v6 = e->of->v6;
 	wr_owned_payload(&w, &p);
 	*len = wr_ok(&w) ? wr_len(&w) : 0;

@@ -12,17 +12,22 @@
 #include "base/list.h"
 
 #define TRIES_MAX 64
+#define SKIPS_MAX 1024 /* candidates in a row that are not this era's to give */
 #define PAUSE SEC(30)
 #define RETELL_SPREAD MSEC(200)
 
+bool lease_is_wanted(const struct leases *l, enum lease_role role)
+{
+	return role < WANTS && l->want[role].active;
+}
+
 bool lease_is_asked_for(const struct lease *e)
 {
-	const struct lease_want *w = &e->of->want[e->role];
 	struct reg_name name;
 
-	if (!w->active || w->ask.len == 0)
+	if (!lease_is_wanted(e->of, e->role) || e->of->want[e->role].ask.len == 0)
 		return false;
-	name = reg_name_address(&w->ask);
+	name = reg_name_address(&e->of->want[e->role].ask);
 	return reg_name_equal(&name, &e->name);
 }
 
@@ -31,19 +36,24 @@ bool lease_may_start(const struct lease *e)
 	const struct leases *l = e->of;
 	const struct lease *address = lease_current(l, ROLE_ADDRESS);
 
-	if (e->role == ROLE_ADDRESS)
+	if (e->role == ROLE_ADDRESS || e->role == ROLE_MORE_ADDRESSES)
 		return true;
 	return address ? lease_holding(address) : !l->want[ROLE_ADDRESS].active;
 }
 
-static void claim(struct leases *l, const struct reg_name *name, enum lease_role role, usec_t now)
+static struct lease *claim(struct leases *l, const struct reg_name *name, enum lease_role role,
+			   usec_t now)
 {
 	struct lease *e = lease_find(l, name);
 
 	if (!e)
 		e = lease_add(l, name, role);
 	if (!e)
-		return;
+		return NULL;
+	if (lease_is_outgoing(e)) {
+		leases_take_back(l, name, now);
+		return e;
+	}
 	if (e->releasing || e->state == LEASE_LOST) { /* wanted again: a newer operation */
 		lease_void(e);
 		e->releasing = false;
@@ -53,14 +63,53 @@ static void claim(struct leases *l, const struct reg_name *name, enum lease_role
 	}
 	if (e->phase == PHASE_IDLE && !lease_holding(e))
 		lease_arm(e, now);
+	return e;
+}
+
+/* False: keepers would say that it is not this era's to give. */
+static bool may_ask_for(const struct leases *l, const struct reg_name *name)
+{
+	struct pool p = { l->cfg.subnet, l->era, l->settling };
+
+	return pool_answer(&p, name) != REG_OWNED;
 }
 
 static bool candidate(struct lease_want *w, struct reg_name *name)
 {
+	const struct leases *l = w->of;
+	uint32_t most = lease_usable_count(&l->cfg.subnet);
+
 	if (w->role == ROLE_NAME)
-		return lease_host_candidate(w->host, w->attempt++, name);
-	return w->tried++ < usec_min(TRIES_MAX, lease_usable_count(&w->of->cfg.subnet)) &&
-	       lease_candidate(w->of, w->attempt++, name);
+		return lease_host_candidate(w->host, l->era, w->attempt++, name);
+	if (w->tried++ >= usec_min(TRIES_MAX, most))
+		return false;
+	for (uint32_t i = 0; i < usec_min(most, SKIPS_MAX); i++)
+		if (!lease_candidate(l, w->attempt++, name))
+			return false;
+		else if (may_ask_for(l, name))
+			return true;
+	return false;
+}
+
+/* Any address that is not in our table yet, as one more; false = all were tried. */
+static bool any_more(struct leases *l, uint16_t tried, usec_t now)
+{
+	uint32_t most = lease_usable_count(&l->cfg.subnet);
+	struct reg_name name;
+	struct lease *e;
+
+	for (uint32_t i = 0; tried < TRIES_MAX && i < usec_min(most, LEASES_MAX); i++) {
+		if (!lease_candidate(l, l->more_attempt++, &name) || lease_find(l, &name) ||
+		    !may_ask_for(l, &name))
+			continue;
+		e = claim(l, &name, ROLE_MORE_ADDRESSES, now);
+		if (!e)
+			return false;
+		e->any = true;
+		e->tried = (uint16_t)(tried + 1);
+		return true;
+	}
+	return false;
 }
 
 static void no_candidate(struct lease_want *w, usec_t now)
@@ -96,7 +145,7 @@ void lease_pause(struct leases *l, enum lease_role role, usec_t now)
 {
 	struct lease_want *w = &l->want[role];
 
-	if (!w->active)
+	if (!lease_is_wanted(l, role))
 		return;
 	w->tried = 0;
 	if (role == ROLE_NAME)
@@ -117,12 +166,12 @@ void lease_gained(struct lease *e, usec_t now)
 	struct leases *l = e->of;
 	enum lease_role role = e->role;
 
-	for (size_t i = l->count; i > 0; i--) {
+	for (size_t i = l->count; role < WANTS && i > 0; i--) {
 		struct lease *other = l->slot[i - 1];
 
-		if (other == e || other->releasing)
+		if (other == e || other->releasing || other->transfer)
 			continue;
-		if (other->role == role && role != ROLE_MORE_NAMES && !lease_is_asked_for(other))
+		if (other->role == role && !lease_is_asked_for(other))
 			lease_give_back(other, now);
 		else if (role == ROLE_ADDRESS && other->role != ROLE_ADDRESS &&
 			 other->phase == PHASE_IDLE && !lease_holding(other))
@@ -135,12 +184,19 @@ void lease_refused(struct lease *e, enum reg_status status, const struct pubkey 
 {
 	struct leases *l = e->of;
 	enum lease_role role = e->role;
+	struct lease_event ev = { .type = LEASE_FAILED, .more = true, .status = REG_FULL,
+				  .name = { .kind = REG_ADDRESS } };
+	bool any = e->any;
+	uint16_t tried = e->tried;
 
-	lease_tell(e, LEASE_REFUSED, status, holder);
+	if (!any)
+		lease_tell(e, LEASE_REFUSED, status, holder);
 	if (lease_is_asked_for(e))
 		l->want[role].ask.len = 0;
 	lease_drop(e, now);
-	if (l->want[role].active && !lease_current(l, role))
+	if (any && !any_more(l, tried, now))
+		l->env.event(l->env.ctx, &ev);
+	else if (lease_is_wanted(l, role) && !lease_current(l, role))
 		want_next(&l->want[role], now);
 }
 
@@ -169,15 +225,23 @@ void leases_want_address(struct leases *l, const struct ip *ask, usec_t now)
 		want_next(w, now);
 }
 
-/* Is this the wanted name or one of its numbered forms? */
+/* Is this the wanted name or one of its numbered forms, of whatever era? */
 static bool answers(const char *host, const struct lease *e)
 {
 	struct reg_name name;
+	uint32_t era;
 
-	for (uint32_t i = 0; lease_host_candidate(host, i, &name); i++)
+	pool_name_stem(&e->name, &era);
+	for (uint32_t i = 0; lease_host_candidate(host, era, i, &name); i++)
 		if (reg_name_equal(&name, &e->name))
 			return true;
 	return false;
+}
+
+void leases_set_era(struct leases *l, uint32_t era, bool settling)
+{
+	l->era = era;
+	l->settling = settling;
 }
 
 void leases_want_name(struct leases *l, const char *host, usec_t now)
@@ -209,6 +273,25 @@ int leases_add_name(struct leases *l, const char *host, usec_t now)
 	return 0;
 }
 
+int leases_add_address(struct leases *l, const struct ip *ask, usec_t now)
+{
+	struct reg_name name;
+	const struct lease *e;
+
+	if (l->count == LEASES_MAX)
+		return -ENOSPC;
+	if (!ask)
+		return any_more(l, 0, now) ? 0 : -ENOSPC;
+	if (!lease_usable(l, ask))
+		return -EINVAL;
+	name = reg_name_address(ask);
+	e = lease_find(l, &name);
+	if (e && !e->releasing)
+		return -EEXIST;
+	claim(l, &name, ROLE_MORE_ADDRESSES, now);
+	return 0;
+}
+
 void leases_set_v6(struct leases *l, const struct ip *v6, usec_t now)
 {
 	assert(v6->len == 16 || v6->len == 0);
@@ -217,17 +300,28 @@ void leases_set_v6(struct leases *l, const struct ip *v6, usec_t now)
 }
 
 /* Renews at once whose payload differs from what was last sent. */
+void lease_retell_one(struct lease *e, usec_t now)
+{
+	uint8_t payload[REG_PAYLOAD_OWNED_MAX];
+	size_t len;
+
+	if (e->state != LEASE_HELD || e->releasing || e->phase != PHASE_IDLE ||
+	    !lease_payload(e, payload, &len))
+		return;
+	if (len != e->payload_len || memcmp(payload, e->payload, len) != 0)
+		lease_arm(e, usec_min(e->next, now + lease_random(e->of, RETELL_SPREAD)));
+}
+
+void leases_renew(struct leases *l, const struct reg_name *name, usec_t now)
+{
+	struct lease *e = lease_find(l, name);
+
+	if (e && lease_holding(e) && !e->releasing && e->phase == PHASE_IDLE)
+		lease_arm(e, usec_min(e->next, now + lease_random(l, RETELL_SPREAD)));
+}
+
 void lease_retell(struct leases *l, usec_t now)
 {
-	for (size_t i = 0; i < l->count; i++) {
-		struct lease *e = l->slot[i];
-		uint8_t payload[REG_PAYLOAD_OWNED_MAX];
-		size_t len;
-
-		if (e->state != LEASE_HELD || e->releasing || e->phase != PHASE_IDLE ||
-		    !lease_payload(e, payload, &len))
-			continue;
-		if (len != e->payload_len || memcmp(payload, e->payload, len) != 0)
-			lease_arm(e, usec_min(e->next, now + lease_random(l, RETELL_SPREAD)));
-	}
+	for (size_t i = 0; i < l->count; i++)
+		lease_retell_one(l->slot[i], now);
 }

@@ -228,6 +228,8 @@ static void send_sync(struct regs *r, const struct pubkey *to, uint64_t request)
 	uint8_t msg[128];
 	size_t n;
 
+	if (restore_is_due(r))
+		restore_show(r, to);
 	memcpy(m.nsid, r->nsid, NSID_LEN);
 	n = membermsg_write(msg, sizeof(msg), &m);
 	assert(n);
@@ -280,6 +282,15 @@ static void sync_fire(struct timer *t, usec_t now)
 					 regs_jitter(r, SYNC_RETRY));
 }
 
+/* Until the keepers of a new era have registered us it is never long. */
+static usec_t sync_pause(const struct regs *r)
+{
+	unsigned tries = r->sync.tries < SYNC_TRIES ? r->sync.tries : SYNC_TRIES;
+
+	return restore_is_due(r) ? SYNC_RETRY << tries :
+				   SYNC_PERIOD / 2 + regs_jitter(r, SYNC_PERIOD / 2);
+}
+
 void member_update(struct regs *r, const struct pubkey *from, const struct membermsg *m,
 		   usec_t now)
 {
@@ -297,9 +308,8 @@ void member_update(struct regs *r, const struct pubkey *from, const struct membe
 	r->updated |= any;
 	if (asked) {
 		s->request = 0;
-		s->tries = 0;
-		timer_set(&r->timers, &s->timer, now + SYNC_PERIOD / 2 +
-							 regs_jitter(r, SYNC_PERIOD / 2));
+		s->tries = restore_is_due(r) ? s->tries : 0;
+		timer_set(&r->timers, &s->timer, now + sync_pause(r));
 	} else {
 		send_sync(r, from, 0); /* says that it arrived */
 	}

@@ -134,6 +134,24 @@ static void chain_read(struct rd *r, struct membermsg *m)
 		m->shown[i] = read_block(r, CONFIG_MAX);
 }
 
+static void show_write(struct wr *w, const struct membermsg *m)
+{
+	wr_u8(w, m->shown_count);
+	for (size_t i = 0; i < m->shown_count; i++)
+		write_block(w, &m->shown[i]);
+}
+
+static void show_read(struct rd *r, struct membermsg *m)
+{
+	m->shown_count = rd_u8(r);
+	if (m->shown_count > GRANTS_SHOWN) {
+		r->bad = true;
+		return;
+	}
+	for (size_t i = 0; i < m->shown_count; i++)
+		m->shown[i] = read_block(r, GRANT_MAX);
+}
+
 static const struct {
 	void (*write)(struct wr *w, const struct membermsg *m);
 	void (*read)(struct rd *r, struct membermsg *m);
@@ -144,6 +162,7 @@ static const struct {
 	[MEMBERMSG_UPDATE] = { state_write, state_read },
 	[MEMBERMSG_CHAIN_WANT] = { want_write, want_read },
 	[MEMBERMSG_CHAIN] = { chain_write, chain_read },
+	[MEMBERMSG_SHOW] = { show_write, show_read },
 };
 _Static_assert(ARRAY_LEN(rows) == MEMBERMSG_TYPE_COUNT, "every message type has a row");
 

@@ -5,9 +5,10 @@
 #include "dht/grant.h"
 #include "dht/regs.h"
 
-#define MEMBERMSG_MAX 16384 /* the longest: ENROLLED with everything */
+#define MEMBERMSG_MAX 16640 /* the longest: a CHAIN of eight */
 #define MEMBER_HOST_MAX 63
 #define CHAIN_SHOWN 8 /* configurations in one message */
+#define GRANTS_SHOWN 3
 
 enum membermsg_type {
 	MEMBERMSG_ENROL = 1,
@@ -16,6 +17,7 @@ enum membermsg_type {
 	MEMBERMSG_UPDATE = 4,
 	MEMBERMSG_CHAIN_WANT = 5,
 	MEMBERMSG_CHAIN = 6,
+	MEMBERMSG_SHOW = 7,
 	MEMBERMSG_TYPE_COUNT
 };
 
@@ -48,7 +50,7 @@ struct membermsg {
 	struct regs_secret secrets[2];
 	bool below;	     /* CHAIN_WANT, CHAIN: configurations before, else after */
 	uint32_t era, epoch; /* CHAIN_WANT: this one; CHAIN: the newest that the sender holds */
-	uint8_t shown_count; /* CHAIN; rising, falling when below */
+	uint8_t shown_count; /* CHAIN: rising, falling when below; SHOW: grants */
 	struct membermsg_block shown[CHAIN_SHOWN];
 };
 

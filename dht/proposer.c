@@ -19,6 +19,7 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/mutant.h"
 
 enum phase { WAITING, PREPARING, ACCEPTING, BACKING_OFF };
 
@@ -42,16 +43,19 @@ struct proposal {
 	uint8_t yes, no; /* members that agreed, refused in this phase: bits */
 	struct ballot ballot;
 	uint64_t seen; /* highest counter that stood in the way */
-	struct ballot best;	/* the highest accepted ballot promised */
-	uint8_t best_count;	/* promises that reported it */
-	uint64_t age, beacon;	/* of `value` */
-	uint8_t *value;		/* of `best`, then the one to accept; encoded */
+	struct judge_panel panel; /* what the promises reported */
+	struct ballot proven;	  /* of the value built upon, when enough members reported it */
+	uint64_t age, beacon;	  /* of `value` */
+	uint8_t *value;		  /* the one to accept; encoded */
 	size_t value_len;
+	bool is_new; /* the change made it */
+	bool is_hardened;
 	struct outcome outcome;
 	uint8_t sigs[KEEPERS_MAX][SIG_LEN];
 };
 
 static void proposal_fire(struct timer *t, usec_t now);
+static void phase_end(struct proposal *q, const struct config *cf, usec_t now);
 
 void proposer_init(struct proposer *p, const struct proposer_env *env, const struct pubkey *self)
 {
@@ -69,6 +73,13 @@ void proposer_init(struct proposer *p, const struct proposer_env *env, const str
 	env->random(env->ctx, &p->next_id, sizeof(p->next_id));
 }
 
+static void proposal_free(struct proposal *q)
+{
+	judge_panel_clear(&q->panel);
+	free(q->value);
+	free(q);
+}
+
 void proposer_fini(struct proposer *p)
 {
 	struct proposal *q;
@@ -78,8 +89,7 @@ void proposer_fini(struct proposer *p)
 	timers_fini(&p->timers); /* touches the proposals' timers */
 	while ((q = map_next(&p->proposals, &at))) {
 		map_take_at(&p->proposals, &at);
-		free(q->value);
-		free(q);
+		proposal_free(q);
 	}
 	for (at = 0; (l = map_next(&p->lanes, &at));) {
 		map_take_at(&p->lanes, &at);
@@ -102,6 +112,12 @@ static struct regmsg message(const struct proposal *q, uint8_t type)
 		m.beacon = q->beacon;
 		m.bytes = q->value;
 		m.len = q->value_len;
+		m.proven = q->proven;
+	}
+	if (type == REGMSG_ACCEPT && q->is_hardened && q->is_new &&
+	    q->change.proof_len <= REGMSG_WHY_MAX) {
+		m.why = q->change.proof;
+		m.why_len = q->change.proof_len;
 	}
 	return m;
 }
@@ -141,8 +157,7 @@ static void proposal_finish(struct proposal *q, usec_t now)
 	if (was_in_flight)
 		lane_next(p, l, now);
 	p->env.done(p->env.ctx, q->tag, &q->outcome, now);
-	free(q->value);
-	free(q);
+	proposal_free(q);
 }
 
 static void proposal_fail(struct proposal *q, enum reg_status status, usec_t now)
@@ -164,8 +179,10 @@ static void round_begin(struct proposal *q, usec_t now)
 	}
 	q->ballot = (struct ballot){ cf->era, cf->epoch,
 				     1 + (counter > q->seen ? counter : q->seen), (uint8_t)self };
-	q->best = (struct ballot){ 0 };
-	q->best_count = 0;
+	q->is_hardened = judge_is_hardened(cf);
+	q->is_new = false;
+	q->proven = (struct ballot){ 0 };
+	judge_panel_clear(&q->panel);
 	free(q->value);
 	q->value = NULL;
 	q->value_len = 0;
@@ -256,29 +273,10 @@ static void proposal_fire(struct timer *t, usec_t now)
 		proposal_fail(q, REG_NO_QUORUM, now);
 	else if (!cf || q->phase == BACKING_OFF)
 		round_begin(q, now);
+	else if (MUTANT(VIEW_QUORUM) && bits(q->yes) > bits(q->no))
+		phase_end(q, cf, now); /* who has not answered by now is taken for dead */
 	else
 		phase_send(q, cf, now);
-}
-
-/* Keeps the value of the highest ballot; of equal ones the smallest age. */
-static void promise_take(struct proposal *q, const struct regmsg *m)
-{
-	int order = ballot_compare(&m->accepted, &q->best);
-
-	if (!m->len || order < 0)
-		return;
-	if (order == 0) {
-		q->best_count++;
-		q->age = m->age < q->age ? m->age : q->age;
-		return;
-	}
-	free(q->value);
-	q->value = mem_copy(m->bytes, m->len);
-	q->value_len = m->len;
-	q->best = m->accepted;
-	q->best_count = 1;
-	q->age = m->age;
-	q->beacon = m->beacon;
 }
 
 static bool is_well_formed(const struct regmsg *m)
@@ -308,6 +306,33 @@ static void value_replace(struct proposal *q, const struct reg_value *v, uint64_
 	q->value_len = wr_len(&w);
 	q->age = 0;
 	q->beacon = wall;
+	q->is_new = true;
+}
+
+static bool is_legal(void *ctx, const struct judge_report *base, const struct judge_report *value)
+{
+	struct proposal *q = ctx;
+
+	return q->owner->env.legal(q->owner->env.ctx, &q->change.name, base, value);
+}
+
+/* The value to build upon becomes that of the proposal. True: all promises told the same. */
+static bool value_choose(struct proposal *q, const struct config *cf)
+{
+	struct judge_choice c = judge_pick(&q->panel, cf, is_legal, q);
+	int liar = judge_equivocator(&q->panel, cf);
+
+	if (liar >= 0)
+		q->owner->env.caught(q->owner->env.ctx, (uint8_t)liar, &q->change.name, c.report);
+	if (!c.report)
+		return c.unanimous;
+	q->value = mem_copy(c.report->value, c.report->len);
+	q->value_len = c.report->len;
+	q->age = c.age;
+	q->beacon = c.report->beacon;
+	if (c.count >= judge_enough(cf))
+		q->proven = c.report->accepted;
+	return c.unanimous;
 }
 
 /* A quorum has promised: what becomes of the value? */
@@ -317,7 +342,7 @@ static void proposal_decide(struct proposal *q, const struct config *cf, usec_t 
 	struct change_world world;
 	struct change_result r;
 	struct reg_value old;
-	bool had = value_of(q, &old);
+	bool agreed = value_choose(q, cf), had = value_of(q, &old);
 
 	p->env.world(p->env.ctx, &world, now);
 	memset(&r, 0, offsetof(struct change_result, payload));
@@ -330,30 +355,48 @@ static void proposal_decide(struct proposal *q, const struct config *cf, usec_t 
 	q->outcome.detail = r.detail;
 	if (r.status == REG_OK && !r.same)
 		value_replace(q, &r.value, world.wall);
-	else if (r.status != REG_OK && (!had || q->best_count == bits(q->yes))) {
+	else if (r.status != REG_OK && (!had || agreed)) {
 		proposal_finish(q, now);
 		return;
 	}
 	phase_begin(q, ACCEPTING, cf, now);
 }
 
+/* What the signatures of the quorum prove: a grant, or which configuration follows. */
+static size_t proof_write(uint8_t *out, size_t size, const struct proposal *q,
+			  const struct reg_value *v)
+{
+	const uint8_t(*sigs)[SIG_LEN] = (const uint8_t(*)[SIG_LEN])q->sigs;
+	struct config_choice choice = { v->payload, v->payload_len, q->ballot };
+	struct grant g = grant_of(q->owner->nsid, &q->change.name, v);
+
+	if (q->change.name.kind == REG_SUCCESSOR)
+		return config_assemble(out, size, &choice, q->yes, sigs);
+	g.ballot = q->ballot;
+	g.beacon = q->beacon;
+	return grant_write(out, size, &g, q->yes, sigs);
+}
+
 static void proposal_grant(struct proposal *q, usec_t now)
 {
 	uint8_t buf[GRANT_MAX];
 	struct reg_value v;
-	struct grant g;
 
 	if (!value_of(q, &v)) {
 		proposal_fail(q, REG_MALFORMED, now);
 		return;
 	}
-	g = grant_of(q->owner->nsid, &q->change.name, &v);
-	g.ballot = q->ballot;
-	g.beacon = q->beacon;
-	q->outcome.len = grant_write(buf, sizeof(buf), &g, q->yes,
-				     (const uint8_t(*)[SIG_LEN])q->sigs);
+	q->outcome.len = proof_write(buf, sizeof(buf), q, &v);
 	q->outcome.grant = q->outcome.len ? buf : NULL;
 	proposal_finish(q, now);
+}
+
+static void phase_end(struct proposal *q, const struct config *cf, usec_t now)
+{
+	if (q->phase == PREPARING)
+		proposal_decide(q, cf, now);
+	else
+		proposal_grant(q, now);
 }
 
 static void refusal_take(struct proposal *q, uint8_t member, const struct regmsg *m, usec_t now)
@@ -363,7 +406,7 @@ static void refusal_take(struct proposal *q, uint8_t member, const struct regmsg
 	if (m->status == REG_BUSY && ballot_compare(&m->ballot, &q->ballot) < 0)
 		return; /* of an earlier round */
 	q->no |= (uint8_t)(1u << member);
-	if (m->ballot.counter > q->seen)
+	if (m->ballot.counter > q->seen && judge_counter_fits(m->ballot.counter, q->ballot.counter))
 		q->seen = m->ballot.counter;
 	if (!cf || bits(q->no) <= (size_t)(cf->count - cf->quorum))
 		return;
@@ -371,6 +414,45 @@ static void refusal_take(struct proposal *q, uint8_t member, const struct regmsg
 		back_off(q, now);
 	else
 		proposal_fail(q, m->status, now);
+}
+
+/* One bad signature would spoil the whole grant. Our own is not in doubt. */
+static bool is_signed(const struct proposal *q, const struct config *cf, uint8_t member,
+		      const struct regmsg *m)
+{
+	const struct pubkey *key = &cf->members[member].epoch_key;
+	uint8_t body[GRANT_MAX];
+	struct wr w = wr_of(body, sizeof(body));
+	struct config_choice choice;
+	struct reg_value v;
+	struct grant g;
+
+	if (m->type != REGMSG_ACCEPTED || key_equal(&cf->members[member].node, &q->owner->self))
+		return true;
+	if (!value_of(q, &v))
+		return false;
+	choice = (struct config_choice){ v.payload, v.payload_len, q->ballot };
+	if (q->change.name.kind == REG_SUCCESSOR)
+		return config_signed(m->sig, &choice, key, q->owner->crypto);
+	g = grant_of(q->owner->nsid, &q->change.name, &v);
+	g.ballot = q->ballot;
+	g.beacon = q->beacon;
+	wr_grant_body(&w, &g);
+	return wr_ok(&w) &&
+	       q->owner->crypto->verify(m->sig, key, GRANT_LABEL, body, wr_len(&w));
+}
+
+static void answer_keep(struct proposal *q, uint8_t member, const struct regmsg *m)
+{
+	struct judge_report r = { .accepted = m->accepted, .age = m->age, .beacon = m->beacon,
+				  .len = m->len };
+
+	if (m->type == REGMSG_ACCEPTED) {
+		memcpy(q->sigs[member], m->sig, SIG_LEN);
+		return;
+	}
+	r.value = (uint8_t *)(uintptr_t)m->bytes;
+	judge_panel_add(&q->panel, member, &r);
 }
 
 void proposer_input(struct proposer *p, uint8_t member, const struct regmsg *m, usec_t now)
@@ -386,19 +468,25 @@ void proposer_input(struct proposer *p, uint8_t member, const struct regmsg *m, 
 		refusal_take(q, member, m, now);
 		return;
 	}
-	if (ballot_compare(&m->ballot, &q->ballot) != 0 || !is_well_formed(m))
+	if (ballot_compare(&m->ballot, &q->ballot) != 0 || !is_well_formed(m) ||
+	    !is_signed(q, cf, member, m))
 		return;
 	q->yes |= bit;
-	if (m->type == REGMSG_PROMISE)
-		promise_take(q, m);
-	else
-		memcpy(q->sigs[member], m->sig, SIG_LEN);
-	if (bits(q->yes) < cf->quorum)
-		return;
-	if (m->type == REGMSG_PROMISE)
-		proposal_decide(q, cf, now);
-	else
-		proposal_grant(q, now);
+	answer_keep(q, member, m);
+	if (bits(q->yes) >= (MUTANT(SINGLE_PHASE) && q->phase == PREPARING ? 1 : cf->quorum))
+		phase_end(q, cf, now);
+}
+
+/* Every end may start the next in its lane, or a new one, which then ends as well. */
+void proposer_abort(struct proposer *p, enum reg_status status, usec_t now)
+{
+	struct proposal *q;
+	size_t at = 0;
+
+	while ((q = map_next(&p->proposals, &at))) {
+		proposal_fail(q, status, now);
+		at = 0;
+	}
 }
 
 void proposer_tick(struct proposer *p, usec_t now) { timers_run(&p->timers, now); }

@@ -19,6 +19,7 @@ static const struct {
 	[REG_MEMBER] = { 32, 32, REG_PAYLOAD_MAX },
 	[REG_START] = { 32, 32, REG_PAYLOAD_OWNED_MAX },
 	[REG_REVOCATION] = { 0, 0, REG_PAYLOAD_MAX },
+	[REG_SUCCESSOR] = { 8, 8, REG_PAYLOAD_MAX },
 };
 
 static const char *const status_texts[] = {

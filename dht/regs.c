@@ -95,6 +95,18 @@ static void keeper_chosen(void *ctx, const uint8_t *config, size_t len)
 
 static bool keeper_config_durable(void *ctx) { return facts_config_durable(ctx); }
 
+static void keeper_lead(void *ctx, const struct pubkey *peer, uint32_t era, uint32_t epoch)
+{
+	seek_tell(ctx, peer, era, epoch);
+}
+
+static void keeper_installed(void *ctx)
+{
+	struct regs *r = ctx;
+
+	r->updated = r->push_all = true;
+}
+
 static void keeper_result(void *ctx, uint64_t request, const struct keeper_answer *a)
 {
 	struct regs *r = ctx;
@@ -113,6 +125,8 @@ static void keeper_changed(void *ctx, const struct reg_name *name, const uint8_t
 	serve_changed(ctx, name, grant, len);
 }
 
+static void keeper_caught(void *ctx, const struct evidence *e) { regs_report(ctx, e); }
+
 struct keeper_role *regs_keeper(struct regs *r)
 {
 	struct keeper_config cfg = { .self = r->cfg.self, .root = r->cfg.root,
@@ -122,8 +136,10 @@ struct keeper_role *regs_keeper(struct regs *r)
 				  .persist = keeper_persist, .settings = keeper_settings,
 				  .config = keeper_config, .result = keeper_result,
 				  .enrolled = keeper_enrolled, .changed = keeper_changed,
+				  .caught = keeper_caught,
 				  .config_of = keeper_config_of, .chosen = keeper_chosen,
-				  .config_durable = keeper_config_durable };
+				  .config_durable = keeper_config_durable,
+				  .lead = keeper_lead, .installed = keeper_installed };
 
 	if (r->keeper)
 		return r->keeper;
@@ -145,6 +161,8 @@ void regs_settle(struct regs *r, usec_t now)
 
 	if (r->updated) {
 		r->updated = false;
+		if (r->keeper)
+			keeper_turned(r->keeper, now);
 		serve_secrets(r, now);
 		r->push_all |= regs_judges(r);
 		r->updated = false;
@@ -176,17 +194,27 @@ static void not_here(struct regs *r, const struct pubkey *to, uint64_t request)
 		regs_send(r, to, msg, n);
 }
 
+/* The role is made for those whom a keeper wants as one. */
+static bool is_asked_to_stand(const struct regs *r, const struct pubkey *from,
+			      const struct regmsg *m)
+{
+	return m->type == REGMSG_STAND && r->facts.config &&
+	       config_member(r->facts.config, from) >= 0;
+}
+
 static void register_part(struct regs *r, const struct pubkey *from, const uint8_t *msg,
 			  size_t len, usec_t now)
 {
 	struct regmsg m;
 
+	if (handover_input(r, from, msg, len, now))
+		return;
 	if (!regmsg_read(&m, msg, len) || memcmp(m.nsid, r->nsid, NSID_LEN) != 0)
 		drop_add(&r->drops, DROP_MALFORMED);
 	else if (m.type == REGMSG_RESULT)
 		client_result(r, from, &m, now);
-	else if (r->keeper)
-		keeper_input(r->keeper, from, msg, len, now);
+	else if (r->keeper || is_asked_to_stand(r, from, &m))
+		keeper_input(regs_keeper(r), from, msg, len, now);
 	else if (m.type == REGMSG_OPERATION && r->facts.config &&
 		 limit_take(&r->sync_limit, now))
 		not_here(r, from, m.request); /* the asker's keeper set is old */
@@ -224,6 +252,7 @@ static void (*const member_rows[])(struct regs *r, const struct pubkey *from,
 	[MEMBERMSG_UPDATE] = member_update,
 	[MEMBERMSG_CHAIN_WANT] = seek_serve,
 	[MEMBERMSG_CHAIN] = seek_chain,
+	[MEMBERMSG_SHOW] = restore_shown,
 };
 _Static_assert(ARRAY_LEN(member_rows) == MEMBERMSG_TYPE_COUNT, "every message type has a row");
 

@@ -27,6 +27,7 @@ enum regs_event_type {
 	REGS_UPDATED,  /* settings, secrets, config, revocations or own membership changed */
 	REGS_REVOKED_SELF, /* our own membership was revoked */
 	REGS_HANDOVER, /* dht/handover.h: regs_handover */
+	REGS_STRAY, /* grant of ours: an answer to an operation that was given up */
 	REGS_FORKED,	   /* two proven successors of one keeper set, of epoch `detail` */
 	REGS_DISPUTED, /* grant: another owner was shown for its generation; look for both again */
 };

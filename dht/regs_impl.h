@@ -91,6 +91,7 @@ struct client {
 	uint8_t silent;	   /* keepers that did not, by index: bits, until ... */
 	usec_t silent_until;
 	usec_t usual; /* time of an answer */
+	struct marks *marks; /* how far keepers' logs had come */
 };
 
 struct enrol {
@@ -220,6 +221,15 @@ void seek_serve(struct regs *r, const struct pubkey *from, const struct memberms
 void seek_tell(struct regs *r, const struct pubkey *to, uint32_t era, uint32_t epoch);
 void seek_fini(struct regs *r);
 
+/* restore.c: from one era to the next */
+void restore_shown(struct regs *r, const struct pubkey *from, const struct membermsg *m, usec_t now);
+/* Before a SYNC with a keeper of an era in which we are not registered yet: shows what we have. */
+void restore_show(struct regs *r, const struct pubkey *to);
+/* A member knows a later secret than the backup that this era began with. */
+void restore_secret(struct regs *r, const struct pubkey *from, uint32_t number, usec_t now);
+/* Our membership is of an older era than the keepers. */
+bool restore_is_due(const struct regs *r);
+
 /* client.c */
 void client_init(struct regs *r);
 void client_fini(struct regs *r);
@@ -243,8 +253,8 @@ const struct pubkey *client_keeper(const struct regs *r, unsigned try);
 
 /* handover.c */
 enum { REGMSG_HANDOVER = 14, REGMSG_HANDED = 15 }; /* never inside regmsg_read */
-void handover_input(struct regs *r, const struct pubkey *from, const uint8_t *msg, size_t len,
-		    usec_t now);
+bool handover_input(struct regs *r, const struct pubkey *from, const uint8_t *msg, size_t len,
+		    usec_t now); /* false = not one of these messages */
 
 /* member.c */
 void member_init(struct regs *r);
@@ -284,6 +294,7 @@ void seats_heard(struct regs *r, const struct pubkey *from, usec_t now);
 bool seats_is_candidate(const struct regs *r); /* we may become a keeper */
 
 /* create.c */
+void create_begin(struct regs *r, const struct key_pair *root, const char *host, usec_t now);
 void create_settle(struct regs *r, usec_t now);
 void create_result(struct regs *r, enum reg_status status, const uint8_t *grant, size_t len,
 		   usec_t now);

@@ -65,7 +65,8 @@ static void alarm(struct regs *r, const uint8_t *b, size_t len)
 
 bool regs_believe(struct regs *r, const struct grant *g, const uint8_t *b, size_t len)
 {
-	struct witness_view v = { g, b, len, r->facts.config };
+	struct witness_view v = { g, b, len,
+				  facts_config_of(r, g->ballot.era, g->ballot.epoch) };
 	enum witness_word word;
 
 	if (!v.config)

@@ -132,7 +132,7 @@ static void sort_seat(struct draft *d, const struct roster_seat *seat)
 	} else if (seat->lost && e->present) {
 		d->unfit++;
 		pick_add(&d->spares, e); /* with its new incarnation */
-	} else if (!seat->lost && away < ROSTER_AWAY) {
+	} else if (!seat->lost && away < ROSTER_AWAY && (e->present || !d->hurry)) {
 		pick_add(&d->stays, e);
 	} else if (away < LATE_MAX) {
 		pick_add(&d->late, e);

@@ -14,11 +14,13 @@ static const char *const reserved_names[] = { "dns",	"localhost", "wpad",	      
 
 enum reg_status rules_member(const struct keeper_role *k, const struct pubkey *key)
 {
+	struct reg_name name = reg_name_key(REG_MEMBER, key->b, KEY_LEN);
 	struct member_payload m;
 
 	if (!keeper_member(k, key, &m))
 		return REG_REFUSED;
-	if (m.revoked)
+	/* In a new era the list may have been shown by others than the member itself. */
+	if (m.revoked || (k->acceptor.era && keeper_is_listed(k, &name)))
 		return REG_REVOKED;
 	return m.not_after > keeper_wall(k) ? REG_OK : REG_EXPIRED;
 }

@@ -55,7 +55,7 @@ static bool is_held(const struct regs *r, const struct seek_want *want)
 
 	if (!cf || want->other_genesis)
 		return false; /* ends when all were asked */
-	if (want->below)
+	if (want->below || want->era < cf->era)
 		return facts_config_of(r, want->era, want->epoch) != NULL;
 	return cf->era != want->era ? cf->era > want->era : cf->epoch >= want->epoch;
 }
@@ -66,7 +66,8 @@ static void ask(struct regs *r, const struct pubkey *to)
 	const struct seek_want *want = &s->want;
 	struct membermsg m = { .type = MEMBERMSG_CHAIN_WANT, .below = want->below };
 	struct chain_view v = facts_chain(r);
-	const struct config *at = want->below ? chain_after(&v, want->era, want->epoch) : v.newest;
+	const struct config *at = want->below ? chain_after(&v, want->era, want->epoch) :
+						chain_before(&v, want->era, want->epoch);
 
 	if (at) {
 		m.era = at->era;
@@ -93,11 +94,17 @@ static void seek_end(struct regs *r)
 	free(s);
 }
 
+/* Who showed it, by turns with a keeper; a keeper asks the others. */
 static const struct pubkey *whom(const struct regs *r, const struct seek *s)
 {
-	if (s->asked_count && s->tries % 2 == 0)
+	const struct config *cf = r->facts.config;
+	const struct pubkey *keeper = client_keeper(r, s->tries / 2);
+
+	if (keeper && key_equal(keeper, &r->cfg.self.pub))
+		keeper = cf->count > 1 ? &cf->members[s->tries / 2 % cf->count].node : NULL;
+	if (s->asked_count && (s->tries % 2 == 0 || !keeper))
 		return &s->asked[s->tries / 2 % s->asked_count];
-	return client_keeper(r, s->tries / 2);
+	return keeper;
 }
 
 static void fire(struct timer *t, usec_t now)
@@ -111,8 +118,6 @@ static void fire(struct timer *t, usec_t now)
 		seek_end(r);
 		return;
 	}
-	if (!to && s->asked_count)
-		to = &s->asked[0];
 	if (to && !key_equal(to, &r->cfg.self.pub))
 		ask(r, to);
 	timer_set(&r->timers, t, now + (RETRY << s->tries));
@@ -203,7 +208,8 @@ void seek_tell(struct regs *r, const struct pubkey *to, uint32_t era, uint32_t e
 	if (!r->facts.config)
 		return;
 	show(r, &m);
-	send(r, to, &m);
+	if (m.shown_count)
+		send(r, to, &m);
 }
 
 void seek_serve(struct regs *r, const struct pubkey *from, const struct membermsg *m, usec_t now)

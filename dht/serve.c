@@ -137,10 +137,10 @@ static bool update(struct regs *r, const struct pubkey *to, const struct member_
 		any = regs_revocation_number(r) > held->revocations;
 	} else {
 		any = fill(r, &m, held);
-		/* Asked for even when nothing is newer: that is how memberships get renewed. */
-		m.membership.len = keeper_member_grant(r->keeper, to, &m.membership.p, now);
-		if (p.serial <= held->serial)
-			m.membership.len = 0;
+		if (p.serial > held->serial)
+			m.membership.len = keeper_member_grant(r->keeper, to, &m.membership.p, now);
+		else
+			keeper_member_renew(r->keeper, to, now);
 		any |= m.membership.len > 0;
 	}
 	if (any || request)
@@ -153,13 +153,18 @@ void serve_sync(struct regs *r, const struct pubkey *from, const struct memberms
 {
 	struct peer *p = serve_peer(r, from);
 
-	if (!regs_judges(r) || !limit_take(&r->sync_limit, now)) {
+	if (!limit_take(&r->sync_limit, now)) {
 		drop_add(&r->drops, DROP_RATE);
+		return;
+	}
+	if (!regs_judges(r)) { /* the asker's keeper set may be old */
+		seek_tell(r, from, m->held.era, m->held.epoch);
 		return;
 	}
 	seats_heard(r, from, now);
 	if (p)
 		p->held = m->held;
+	restore_secret(r, from, m->held.secret, now);
 	if (!m->request)
 		return; /* confirms a push; if it still lacks something, the next push says so */
 	if (p)

@@ -81,6 +81,7 @@ size_t settings_write(uint8_t *out, size_t size, const struct settings *s, const
 	wr_u16(&w, s->mtu);
 	wr_u32(&w, (s->open ? FLAG_OPEN : 0) | (s->hardened ? FLAG_HARDENED : 0));
 	wr_u8(&w, s->keepers);
+	wr_u64(&w, s->era_began);
 	wr_u8(&w, s->admin_count);
 	for (size_t i = 0; i < s->admin_count; i++)
 		wr_copy(&w, s->admins[i].b, KEY_LEN);
@@ -118,6 +119,7 @@ static void rd_settings(struct rd *r, struct settings *s)
 	s->open = flags & FLAG_OPEN;
 	s->hardened = flags & FLAG_HARDENED;
 	s->keepers = rd_u8(r);
+	s->era_began = rd_u64(r);
 	s->admin_count = rd_u8(r);
 	if ((flags & ~(FLAG_OPEN | FLAG_HARDENED)) || s->admin_count > ADMINS_MAX)
 		r->bad = true;

@@ -43,11 +43,12 @@ struct journal {
 	struct batch filling;
 	struct journal_answer *answers;
 	size_t answer_count, answer_room, answer_at;
-	bool stop;
+	bool stop, due; /* `filling` is to be written */
 	/* The worker's: */
 	struct batch writing;
 	bool failing; /* the last commit failed: said once */
-	bool put_before;
+	bool put_before; /* the owner's, as is: */
+	bool unflushed;
 };
 
 static void batch_reset(struct batch *b)
@@ -137,8 +138,9 @@ static void *work(void *arg)
 
 	pthread_mutex_lock(&j->mutex);
 	for (;;) {
-		while (!j->filling.count && !j->stop)
+		while (!(j->due && j->filling.count) && !j->stop)
 			pthread_cond_wait(&j->more, &j->mutex);
+		j->due = false;
 		if (!j->filling.count)
 			break;
 		empty = j->writing;
@@ -284,8 +286,19 @@ void journal_put(struct journal *j, uint64_t op, const struct journal_pair *p)
 	} else {
 		store_record(batch_room(&j->filling, len), p->key, p->key_len, p->value, p->len);
 		batch_op(&j->filling, op);
-		pthread_cond_signal(&j->more);
+		j->unflushed = true;
 	}
+	pthread_mutex_unlock(&j->mutex);
+}
+
+void journal_flush(struct journal *j)
+{
+	if (!j->unflushed)
+		return;
+	j->unflushed = false;
+	pthread_mutex_lock(&j->mutex);
+	j->due = true;
+	pthread_cond_signal(&j->more);
 	pthread_mutex_unlock(&j->mutex);
 }
 

@@ -39,8 +39,10 @@ int journal_each(struct journal *j, const char *order, void *ctx,
 		 int (*each)(void *ctx, const struct journal_pair *p));
 size_t journal_count(struct journal *j); /* pairs stored; only before the first put */
 
-/* Copies its bytes. An empty value deletes. Every put gets one answer, refusals too. */
+/* Copies its bytes. An empty value deletes. Every put gets one answer, refusals too; the rest waits
+ * for journal_flush, so that all puts of one turn of the owner's loop are one commit. */
 void journal_put(struct journal *j, uint64_t op, const struct journal_pair *p);
+void journal_flush(struct journal *j); /* before the owner sleeps; nothing if nothing was put */
 int journal_fd(const struct journal *j); /* readable when there are answers */
 size_t journal_answers(struct journal *j, struct journal_answer out[], size_t max);
 

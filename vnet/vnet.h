@@ -92,9 +92,8 @@ void vnet_peer_up(struct vnet *v, const struct pubkey *peer, uint32_t session, u
 		  usec_t now);
 void vnet_peer_down(struct vnet *v, const struct pubkey *peer, usec_t now);
 void vnet_peer_forget(struct vnet *v, const struct pubkey *peer, usec_t now); /* and its bindings */
-/* May be used from now on; false when there are VNET_OWN_MAX. Must not be any more; true if it was. */
-bool vnet_own(struct vnet *v, const struct ip *ip, usec_t now);
-bool vnet_disown(struct vnet *v, const struct ip *ip, usec_t now);
+bool vnet_own(struct vnet *v, const struct ip *ip, usec_t now); /* it may be used; false = full */
+bool vnet_disown(struct vnet *v, const struct ip *ip, usec_t now); /* not any more; true = it was */
 void vnet_set_host(struct vnet *v, const char *host);
 struct vnet_name { /* answer to a name; len 0 = none */
 	struct ip v4, v6;

@@ -30,6 +30,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	    (cf.len != len || cf.count > KEEPERS_MAX || cf.quorum > cf.count ||
 	     config_member(&cf, &cf.members[cf.count - 1].node) != cf.count - 1))
 		__builtin_trap();
+	if (config_read_unproven(&cf, data, len, &root, &dummy) &&
+	    (cf.body >= len || config_peek(data, len).epoch != cf.epoch ||
+	     config_body_write(cf.room, sizeof(cf.room), &cf) != cf.body ||
+	     memcmp(cf.room, data, cf.body) != 0))
+		__builtin_trap();
 	if (settings_read(&s, data, len, &root, &dummy) &&
 	    (s.admin_count > ADMINS_MAX || !s.name[0] || !settings_is_admin(&s, &root)))
 		__builtin_trap();

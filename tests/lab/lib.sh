@@ -11,7 +11,7 @@
 export PYTHONDONTWRITEBYTECODE=1 # helpers import each other; the source tree stays clean
 
 lab_begin() {
-	LAB=$1
+	LAB=$1${LAB_SUFFIX-} # two of one lab at a time: with another suffix
 	LAB_DIR=$(mktemp -d "/tmp/$LAB.XXXXXX")
 	LAB_PIDS=
 	LAB_HOSTS=
@@ -57,6 +57,7 @@ at() {
 
 lab_host() {
 	LAB_HOSTS="$LAB_HOSTS $1"
+	eval "LAB_NUMBER_$1=$2"
 	mkdir -p "$LAB_DIR/$1" "/etc/netns/$LAB-$1"
 	: >"/etc/netns/$LAB-$1/resolv.conf"
 	ip netns add "$LAB-$1"
@@ -66,6 +67,27 @@ lab_host() {
 	ip -n "$LAB-$1" addr add "9.9.0.$2/16" dev eth0
 	ip -n "$LAB-$1" addr add "fd99::$2/64" dev eth0 nodad
 	ip -n "$LAB-$1" link set eth0 up
+}
+
+# lab_part HOST...: these are cut off from the others, together. lab_heal: there is one network again.
+lab_part() {
+	[ -e "$LAB_DIR/br1" ] || at net ip link add br1 type bridge
+	: >"$LAB_DIR/br1"
+	at net ip link set br1 up
+	for lab_host in "$@"; do
+		at net ip link set "p$(lab_number "$lab_host")" master br1
+	done
+}
+
+lab_heal() {
+	for lab_host in $LAB_HOSTS; do
+		at net ip link set "p$(lab_number "$lab_host")" master br0
+	done
+}
+
+# The last octet of a host.
+lab_number() {
+	eval "echo \$LAB_NUMBER_$1"
 }
 
 # Runs a command in the background in a host; its pid is in $LAB_PID.
@@ -84,12 +106,14 @@ lab_small_disk() {
 	LAB_MOUNTS="$LAB_MOUNTS $LAB_DIR/$1/state"
 }
 
-# vpnd in a host: options and words follow. Its pid is kept for vpnd_stop.
+# vpnd in a host: options and words follow. Its pid is kept for vpnd_stop. With LAB_AUDIT set it tells
+# what happens to owners, for lab_audit.
 vpnd_start() {
 	lab_name=$1
 	shift
 	lab_spawn "$lab_name" "$LAB_DIR/$lab_name/vpnd" "$VPND" --state "$LAB_DIR/$lab_name/state" \
-		--socket "$LAB_DIR/$lab_name/sock" --hostname "$lab_name" "$@"
+		--socket "$LAB_DIR/$lab_name/sock" --hostname "$lab_name" \
+		${LAB_AUDIT:+--audit "$LAB_DIR/$lab_name.audit"} "$@"
 	eval "VPND_PID_$lab_name=$LAB_PID"
 	wait_for 5 test -S "$LAB_DIR/$lab_name/sock"
 }
@@ -103,6 +127,7 @@ vpnd_stop() {
 	lab_pid=$(vpnd_pid "$1")
 	kill "-${2:-TERM}" "$lab_pid"
 	wait "$lab_pid" 2>/dev/null || :
+	LAB_PIDS=$(echo "$LAB_PIDS " | sed "s/ $lab_pid / /; s/ $//") # the number may be another's soon
 	[ "${2:-TERM}" = KILL ] && rm -f "$LAB_DIR/$1/sock" || :
 }
 
@@ -159,11 +184,13 @@ token() {
 }
 
 # The first host creates namespace NS with 10.77.0.0/16, the others join it: lab_namespace NS HOSTS...
+# It stays the only keeper, unless LAB_KEEPERS says otherwise: a lab is to test one thing.
 lab_namespace() {
 	lab_ns_name=$1 lab_creator=$2
 	shift 2
 	vpnd_start "$lab_creator"
-	ctl "$lab_creator" create "$lab_ns_name" --subnet 10.77.0.0/16 >/dev/null
+	ctl "$lab_creator" create "$lab_ns_name" --subnet 10.77.0.0/16 \
+		--keepers "${LAB_KEEPERS:-manual}" >/dev/null
 	ctl "$lab_creator" wait --timeout 10s >/dev/null
 	[ $# -eq 0 ] && return
 	ctl "$lab_creator" invite "$lab_ns_name" --uses $# >"$LAB_DIR/token" 2>/dev/null
@@ -219,6 +246,20 @@ mark() {
 
 logged() {
 	tail -n "+$((${3:-0} + 1))" "$LAB_DIR/$1/vpnd.log" | grep -q -e "$2"
+}
+
+# Nothing was owned twice, as far as the daemons tell.
+lab_audit() {
+	for lab_file in "$LAB_DIR"/*.audit; do
+		grep -q ' hold ' "$lab_file" || { echo "$lab_file tells nothing" && return 1; }
+	done
+	"$VPNSIM" --audit "$LAB_DIR"/*.audit
+}
+
+# keepers_are HOST NUMBER: so many judge, and all of them work, as HOST sees it.
+keepers_are() {
+	[ "$(field "$1" '[.keepers[] | select(.state == "works")] | length' keepers)" = "$2" ] &&
+		[ "$(field "$1" '.keepers | length' keepers)" = "$2" ]
 }
 
 # --- TAP ---

@@ -127,10 +127,14 @@ byte answered; /* highest generation that anybody was told */
 #define QUORUM(b) Q
 #endif
 /* Keepers that nothing has reached yet are all alike: the first to be reached is 0, then 1. */
-#if CHANGES > 0 || RESTARTS > 0 || LOSSES > 0 || defined(RESET)
+#if CHANGES > 1 || RESTARTS > 0 || LOSSES > 0 || defined(RESET)
 #define FIRST(k) true
 #else
+#if CHANGES > 0
+#define FIRST(k) (k != 1 || promised[0] != 0 || sealed[0])
+#else
 #define FIRST(k) (k < 2 || promised[1] != 0) && (k != 1 || promised[0] != 0)
+#endif
 #endif
 #define COUNT(m) (((m) & 1) + ((m) >> 1 & 1) + ((m) >> 2 & 1) + ((m) >> 3 & 1))
 
@@ -330,7 +334,7 @@ over:
 	}
 #define WANT(k)                                                                                    \
 	d_step {                                                                                   \
-		!lost[k] && c >= agreed[k] && (yes >> k & 1) == 0 ->                               \
+		!lost[k] && c >= agreed[k] && (yes >> k & 1) == 0 && FIRST(k) ->                   \
 			agreed[k] = c;                                                             \
 		yes = yes | 1 << k;                                                                \
 		wanted[k] = c;                                                                     \
@@ -353,6 +357,9 @@ proctype change(byte c; byte place)
 {
 	byte yes, best;
 
+#if CHANGES == 1 /* nobody else proposes: promises would only be in the way */
+	plan[c] = place + 1;
+#else
 	do
 	:: AGREE(0)
 	:: AGREE(1)
@@ -367,6 +374,7 @@ proctype change(byte c; byte place)
 		best = 0
 	}; break
 	od;
+#endif
 	do
 	:: WANT(0)
 	:: WANT(1)
@@ -374,32 +382,40 @@ proctype change(byte c; byte place)
 	od
 }
 
-/* Keeper k of the new set takes the cells of keeper `from` of the old one, which may be itself:
- * the highest ballot, of equal ones the smallest age. */
+/* Keeper k of the new set takes the cells of keeper `from` of the old one, which is sealed by what
+ * k shows it if it was not before: the highest ballot, of equal ones the smallest age. Its own
+ * cells count too when it was sealed. */
 #ifdef ONE_SNAPSHOT
 #define ENOUGH 1
 #else
 #define ENOUGH Q
 #endif
 #ifdef PULL_UNSEALED
-#define SOURCE(from) true
+#define SEAL(from) skip
 #else
-#define SOURCE(from) (sealed[from])
+#define SEAL(from) sealed[from] = 1
+#endif
+#ifdef COPY_EXPIRED
+#define COPIED(a) OLDEST
+#else
+#define COPIED(a) a
 #endif
 #define PULL(k, from)                                                                              \
 	d_step {                                                                                   \
 		successor != 0 && MEMBER(k, successor) && !installed[k] && !lost[k] &&             \
-			!lost[from] && SOURCE(from) && (pulled[k] >> from & 1) == 0 ->             \
-			pulled[k] = pulled[k] | 1 << from;                                         \
+			!lost[from] && (pulled[k] >> from & 1) == 0 ->                             \
+			SEAL(from);                                                                \
+		sealed[k] = 1;                                                                     \
+		pulled[k] = pulled[k] | 1 << from | (k == 3 -> 0 : 1 << k);                        \
 		if                                                                                 \
 		:: accepted[from] > accepted[k] ->                                                 \
 			accepted[k] = accepted[from];                                              \
-			age[k] = age[from]                                                         \
+			age[k] = COPIED(age[from])                                                 \
 		:: accepted[from] == accepted[k] && age[from] < age[k] -> age[k] = age[from]       \
 		:: else                                                                            \
 		fi;                                                                                \
 		if                                                                                 \
-		:: COUNT(pulled[k]) >= ENOUGH -> installed[k] = 1; sealed[k] = 1; pulled[k] = 0    \
+		:: COUNT(pulled[k]) >= ENOUGH -> installed[k] = 1; pulled[k] = 0                   \
 		:: else                                                                            \
 		fi                                                                                 \
 	}
@@ -452,19 +468,16 @@ proctype keepers()
 	:: d_step { losses > 0 -> losses--; lose(3) }
 #endif
 #if NEW > 0 && CHANGES > 0
-	/* What a proven successor is shown to seals too. */
-	:: d_step { successor != 0 && !sealed[0] -> sealed[0] = 1 }
-	:: d_step { successor != 0 && !sealed[1] -> sealed[1] = 1 }
-	:: d_step { successor != 0 && !sealed[2] -> sealed[2] = 1 }
+#ifdef ONE_SNAPSHOT
 	:: PULL(0, 0)
+	:: PULL(1, 1)
+#endif
 	:: PULL(0, 1)
 	:: PULL(0, 2)
 	:: PULL(1, 0)
-	:: PULL(1, 1)
 	:: PULL(1, 2)
 	:: PULL(2, 0)
 	:: PULL(2, 1)
-	:: PULL(2, 2)
 	:: PULL(3, 0)
 	:: PULL(3, 1)
 	:: PULL(3, 2)
@@ -475,9 +488,10 @@ proctype keepers()
 		reset = 1;
 		lost[0] = 1; lost[1] = 1; lost[2] = 1;
 		installed[3] = 1;
-		wait = OLDEST
 #ifdef NO_WAIT
-		- OLDEST
+		wait = 0
+#else
+		wait = OLDEST
 #endif
 	}
 #endif
@@ -649,6 +663,10 @@ init
 #endif
 #ifdef THINGS_HAPPEN
 		run keepers();
+#endif
+#ifdef AT_ONCE /* both clients have sent their claims */
+		ops = 2; kind[1] = CLAIM; kind[2] = CLAIM; client[2] = 1;
+		sent[1] = 1; sent[2] = 1; current[0] = 1; current[1] = 2;
 #endif
 		run user(0);
 		run user(1);

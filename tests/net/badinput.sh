@@ -29,7 +29,7 @@ for h in alpha beta h3 h4 h5 late; do
 	lab_host $h $((n += 1))
 done
 vpnd_start alpha
-ctl alpha create tiny --subnet 10.77.0.0/29 >/dev/null
+ctl alpha create tiny --subnet 10.77.0.0/29 --keepers manual >/dev/null
 ctl alpha wait >/dev/null
 token=$(token alpha tiny --uses 5)
 vpnd_start beta join --token-file "$token"

@@ -35,6 +35,8 @@ t "a wrong command names the nearest" says 2 "did you mean 'peers'" "$VPNCTL" pe
 t "also of two words" says 2 "member (list|set|revoke)" "$VPNCTL" member lst
 t "a wrong option names the nearest" says 2 "did you mean '(--)?subnet'" "$VPNCTL" create x --subnt 10.0.0.0/16
 t "a wrong value says what is right" says 2 "duration like" "$VPNCTL" invite x --expires soon
+t "a wrong word behind a command too" says 2 "did you mean 'keepers grow'" "$VPNCTL" keepers grw
+t "and one behind a command that takes none" says 2 "unknown command 'status now'" "$VPNCTL" status now
 t "vpnctl without words shows them" says 2 "usage: vpnctl" "$VPNCTL"
 t "vpnctl --help does, and that is no error" says 0 "usage: vpnctl" "$VPNCTL" --help
 t "a command has its help" says 0 "--uses" "$VPNCTL" invite --help
@@ -59,6 +61,7 @@ t "nothing was made by that" [ ! -e "$LAB_DIR/alpha/state" ]
 vpnd_start alpha
 t "status before there is a namespace" says 0 "0 peers" ctl alpha status
 t "and invite what to do" says 1 "create" ctl alpha invite
+t "a number of keepers that cannot be is refused" says 1 "1, 3, 5 or 7" ctl alpha create demo --keepers 2
 t "create" ctl alpha create demo --subnet 10.77.0.0/16
 t "a namespace twice is refused" says 1 "here already" ctl alpha create demo
 t "a subnet that is none is refused" says 1 "10.20.0.0/16" ctl alpha create other --subnet 10.1.1.0/33
@@ -95,6 +98,14 @@ done <<-END
 	addresses
 	flows
 	keepers
+	keepers grow
+	keepers add beta
+	keepers remove beta
+	keepers replace nobody beta
+	keepers max 3
+	keepers max manual --hardened
+	keepers reset
+	lease list
 	member list
 	member set beta --right relay
 	member revoke nobody
@@ -126,6 +137,15 @@ t "resolve" says 0 "$address" ctl alpha resolve beta
 t "resolve of nobody is a no" says 1 "no host" ctl alpha resolve nobody
 t "human status names the namespace" says 0 "demo" ctl alpha status
 t "and says that one keeper is fragile" says 0 "1 keeper: fragile" ctl alpha status
+t "and where people choose keepers, how" says 0 "keepers add NAME NAME" ctl alpha status
+t "two keepers are refused" says 1 "there are 1, 3, 5 or 7" ctl alpha keepers add beta
+t "one that is none is not removed" says 1 "beta is no keeper" ctl alpha keepers remove beta
+t "keepers are for people again, in vain with two members" says 1 "nobody can be taken in" \
+	sh -c "'$VPNCTL' --socket '$LAB_DIR/alpha/sock' keepers max 5 >/dev/null &&
+		'$VPNCTL' --socket '$LAB_DIR/alpha/sock' keepers grow"
+t "keepers names the set and who may come to it" says 0 "beta .*waits for one more" ctl alpha keepers
+t "a new era is not begun without --yes" says 1 "--yes" ctl alpha keepers reset
+t "every lease says what it is" says 0 "held .*in use" ctl alpha lease list
 t "peers names the peer and its path" says 0 "beta.*direct" ctl alpha peers
 t "the old log level is back" ctl alpha log-level info
 secrets() { ! grep -qE 'vpnd1:|vpnd-root1:' "$LAB_DIR"/*/vpnd.log; }

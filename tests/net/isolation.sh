@@ -92,13 +92,13 @@ for h in alpha beta; do
 		ip netns add "$LAB-$h-$ns"
 	done
 done
-ctl alpha create red --subnet 10.77.0.0/24 --ifname vpnr >/dev/null
+ctl alpha create red --subnet 10.77.0.0/24 --ifname vpnr --keepers manual >/dev/null
 ctl alpha -n red wait >/dev/null
 a=$(of alpha red ipv4)
 b=$a
 while [ "$b" = "$a" ]; do # crosswise they are equal only where they are not so already
 	[ -z "$(of beta blue name)" ] || ctl beta delete blue >/dev/null
-	ctl beta create blue --subnet 10.77.0.0/24 --ifname vpnb >/dev/null
+	ctl beta create blue --subnet 10.77.0.0/24 --ifname vpnb --keepers manual >/dev/null
 	ctl beta -n blue wait >/dev/null
 	b=$(of beta blue ipv4)
 done
@@ -112,7 +112,7 @@ isolated "two overlays"
 t "blue is left" ctl alpha leave blue
 t "and deleted" ctl beta delete blue
 t "and made again on red's overlay" \
-	ctl alpha create blue --subnet 10.77.0.0/24 --overlay red --ifname vpnb
+	ctl alpha create blue --subnet 10.77.0.0/24 --overlay red --ifname vpnb --keepers manual
 ctl alpha -n blue wait >/dev/null
 t "and joined" join_beside alpha blue beta vpnb 10.77.0.99
 t "both have one overlay" [ "$(of alpha red overlay)" = "$(of alpha blue overlay)" ]

@@ -18,7 +18,7 @@ ip -n "$LAB-alpha" addr add 9.9.0.11/16 dev eth0
 ip -n "$LAB-beta" addr add 9.9.0.12/16 dev eth0
 
 vpnd_start alpha
-ctl alpha create roam --subnet 10.77.0.0/16 >/dev/null
+ctl alpha create roam --subnet 10.77.0.0/16 --keepers manual >/dev/null
 ctl alpha invite >"$LAB_DIR/token" 2>/dev/null
 
 # move HOST FROM TO: like a laptop that changes networks: the old address is gone at once.

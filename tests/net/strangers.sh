@@ -46,7 +46,7 @@ capture alpha eth0 "$LAB_DIR/joining" "udp and src host 9.9.0.2"
 lab_namespace red alpha beta
 capture_end
 vpnd_start blue
-ctl blue create blue >/dev/null
+ctl blue create blue --keepers manual >/dev/null
 ctl blue wait --timeout 10s >/dev/null
 alpha=$(lab_address alpha)
 

@@ -13,7 +13,7 @@ lab_host beta 12
 lab_host copy 13
 
 vpnd_start alpha
-ctl alpha create twin --subnet 10.77.0.0/16 >/dev/null
+ctl alpha create twin --subnet 10.77.0.0/16 --keepers manual >/dev/null
 ctl alpha invite >"$LAB_DIR/token" 2>/dev/null
 vpnd_start beta join --token-file "$LAB_DIR/token"
 ctl beta wait --timeout 20 >/dev/null

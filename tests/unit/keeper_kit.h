@@ -56,7 +56,11 @@ struct kit_keeper {
 	struct kit_write writes[KIT_WRITES];
 	size_t write_count;
 	bool disk_fails, is_cut_off;
-	size_t changed;
+	/* A lying keeper: changes what it says to another; false: says nothing. */
+	bool (*lie)(struct kit_keeper *kk, const struct pubkey *to, struct regmsg *m);
+	void (*wrote)(struct kit_keeper *kk); /* something is durable */
+	void (*hear)(struct kit_keeper *kk, const struct pubkey *from, const struct regmsg *m);
+	size_t changed, caught[EVIDENCE_KINDS];
 };
 
 struct kit {
@@ -68,13 +72,14 @@ struct kit {
 	struct settings settings;
 	struct config config;
 	bool has_config;
-	struct kit_keeper keepers[3];
+	struct kit_keeper keepers[KEEPERS_MAX];
 	size_t count;
 	struct kit_message messages[KIT_MESSAGES];
 	size_t message_count;
 	struct kit_answer answers[KIT_ANSWERS]; /* RESULT, local results and enrolments alike */
 	size_t answer_count;
 	uint64_t request, number;
+	struct mark shown[KEEPERS_MAX]; /* by each keeper to clients, the last */
 };
 
 static inline uint32_t kit_draw(struct kit *t)
@@ -133,6 +138,28 @@ static inline bool kit_is_keeper(struct kit *t, const struct pubkey *key)
 	return false;
 }
 
+/* On its way to another keeper. */
+static inline void kit_post(struct kit_keeper *kk, const struct pubkey *to, const uint8_t *msg,
+			    size_t len)
+{
+	struct kit *t = kk->kit;
+
+	if (kk->is_cut_off || kit_draw(t) % 100 < t->loss || t->message_count >= KIT_MESSAGES)
+		return;
+	t->messages[t->message_count++] =
+		(struct kit_message){ kk->key.pub, *to, t->now + MSEC(1 + kit_draw(t) % 30),
+				      mem_copy(msg, len), len };
+}
+
+static inline void kit_say(struct kit_keeper *kk, const struct pubkey *to, const struct regmsg *m)
+{
+	uint8_t msg[REGMSG_MAX];
+	size_t len = regmsg_write(msg, sizeof(msg), m);
+
+	CHECK(len > 0);
+	kit_post(kk, to, msg, len);
+}
+
 static inline void kit_send(void *ctx, const struct pubkey *to, uint8_t service, const uint8_t *msg,
 			    size_t len)
 {
@@ -143,14 +170,15 @@ static inline void kit_send(void *ctx, const struct pubkey *to, uint8_t service,
 	CHECK_EQ_INT(service, 4);
 	if (kit_is_keeper(t, to)) {
 		CHECK(!key_equal(to, &kk->key.pub));
-		if (kk->is_cut_off || kit_draw(t) % 100 < t->loss || t->message_count >= KIT_MESSAGES)
-			return;
-		t->messages[t->message_count++] =
-			(struct kit_message){ kk->key.pub, *to, t->now + MSEC(1 + kit_draw(t) % 30),
-					      mem_copy(msg, len), len };
+		if (!kk->lie)
+			kit_post(kk, to, msg, len);
+		else if (regmsg_read(&m, msg, len) && kk->lie(kk, to, &m))
+			kit_say(kk, to, &m);
 		return;
 	}
 	CHECK(regmsg_read(&m, msg, len) && m.type == REGMSG_RESULT);
+	if (m.mark.starts)
+		t->shown[kk - t->keepers] = m.mark;
 	kit_answer(t, m.request, to,
 		   &(struct keeper_answer){ .status = (enum reg_status)m.status, .holder = m.holder,
 					    .grant = m.bytes, .len = m.len });
@@ -166,7 +194,7 @@ static inline void kit_persist(void *ctx, uint64_t op, const uint8_t *key, size_
 	CHECK(kk->write_count <= KIT_WRITES && key_len <= sizeof(w->r.key));
 	w->op = op;
 	w->r = (struct kit_record){ .key_len = key_len, .len = len,
-				    .value = mem_copy(value, len ? len : 1) };
+				    .value = len ? mem_copy(value, len) : NULL };
 	memcpy(w->r.key, key, key_len);
 }
 
@@ -183,6 +211,36 @@ static inline const struct config *kit_config(void *ctx)
 
 	return kk->kit->has_config ? &kk->kit->config : NULL;
 }
+
+static inline const struct config *kit_config_of(void *ctx, uint32_t era, uint32_t epoch)
+{
+	const struct config *cf = kit_config(ctx);
+
+	return cf && cf->era == era && cf->epoch == epoch ? cf : NULL;
+}
+
+static inline bool kit_config_durable(void *ctx)
+{
+	(void)ctx;
+	return true;
+}
+
+static inline void kit_chosen(void *ctx, const uint8_t *config, size_t len)
+{
+	(void)ctx;
+	(void)config;
+	(void)len;
+}
+
+static inline void kit_lead(void *ctx, const struct pubkey *peer, uint32_t era, uint32_t epoch)
+{
+	(void)ctx;
+	(void)peer;
+	(void)era;
+	(void)epoch;
+}
+
+static inline void kit_installed(void *ctx) { (void)ctx; }
 
 static inline void kit_result(void *ctx, uint64_t request, const struct keeper_answer *a)
 {
@@ -210,14 +268,25 @@ static inline void kit_changed(void *ctx, const struct reg_name *name, const uin
 	kk->changed++;
 }
 
+static inline void kit_caught(void *ctx, const struct evidence *e)
+{
+	struct kit_keeper *kk = ctx;
+
+	kk->caught[e->kind]++;
+}
+
 static inline void kit_keeper_new(struct kit_keeper *kk)
 {
 	struct keeper_config cfg = { .self = kk->key, .root = kk->kit->root.pub,
 				     .crypto = &crypto_real, .wall = &kk->kit->wall };
 	struct keeper_env env = { .ctx = kk, .random = kit_random, .send = kit_send,
 				  .persist = kit_persist, .settings = kit_settings,
-				  .config = kit_config, .result = kit_result,
-				  .enrolled = kit_enrolled, .changed = kit_changed };
+				  .config = kit_config, .config_of = kit_config_of,
+				  .config_durable = kit_config_durable, .chosen = kit_chosen,
+				  .lead = kit_lead, .installed = kit_installed,
+				  .result = kit_result,
+				  .enrolled = kit_enrolled, .changed = kit_changed,
+				  .caught = kit_caught };
 
 	kk->k = keeper_new(&cfg, &env, kk->kit->now);
 }
@@ -230,9 +299,11 @@ static inline void kit_record_put(struct kit_keeper *kk, struct kit_record *r)
 		if (old->key_len != r->key_len || memcmp(old->key, r->key, r->key_len) != 0)
 			continue;
 		free(old->value);
-		*old = *r;
+		*old = r->len ? *r : kk->records[--kk->record_count];
 		return;
 	}
+	if (!r->len)
+		return;
 	CHECK(kk->record_count < KIT_RECORDS);
 	kk->records[kk->record_count++] = *r;
 }
@@ -250,6 +321,8 @@ static inline bool kit_write_one(struct kit_keeper *kk)
 		free(w.r.value);
 	else
 		kit_record_put(kk, &w.r);
+	if (kk->wrote && !kk->disk_fails)
+		kk->wrote(kk);
 	keeper_persisted(kk->k, w.op, kk->disk_fails ? -ENOSPC : 0, kk->kit->now);
 	return true;
 }
@@ -268,6 +341,15 @@ static inline void kit_crash(struct kit_keeper *kk)
 	keeper_started(kk->k, kk->kit->now);
 }
 
+static inline void kit_hear(struct kit_keeper *kk, const struct kit_message *m)
+{
+	struct regmsg heard;
+
+	if (kk->hear && regmsg_read(&heard, m->bytes, m->len))
+		kk->hear(kk, &m->from, &heard);
+	keeper_input(kk->k, &m->from, m->bytes, m->len, kk->kit->now);
+}
+
 static inline void kit_deliver(struct kit *t)
 {
 	for (size_t i = 0; i < t->message_count;) {
@@ -281,7 +363,7 @@ static inline void kit_deliver(struct kit *t)
 			(--t->message_count - i) * sizeof(m));
 		for (size_t j = 0; j < t->count; j++)
 			if (key_equal(&m.to, &t->keepers[j].key.pub) && !t->keepers[j].is_cut_off)
-				keeper_input(t->keepers[j].k, &m.from, m.bytes, m.len, t->now);
+				kit_hear(&t->keepers[j], &m);
 		free(m.bytes);
 	}
 }
@@ -330,15 +412,15 @@ static inline void kit_record_add(struct kit_keeper *kk, const char *key, const 
 	kit_record_put(kk, &r);
 }
 
-/* Three keepers from the start: growth is later, so their records are written by hand. */
-static inline void kit_make_three(struct kit *t)
+/* Several keepers from the start: their records are written by hand. */
+static inline void kit_make_set(struct kit *t, uint8_t quorum)
 {
 	t->config.era = 0;
 	t->config.epoch = 1;
 	t->config.root = t->root.pub;
-	t->config.count = 3;
-	t->config.quorum = 2;
-	for (size_t i = 0; i < 3; i++) {
+	t->config.count = (uint8_t)t->count;
+	t->config.quorum = quorum;
+	for (size_t i = 0; i < t->count; i++) {
 		struct kit_keeper *kk = &t->keepers[i];
 		struct keeper *m = &t->config.members[i];
 		uint8_t buf[64], seed[SEED_LEN] = { 99, (uint8_t)i };
@@ -350,11 +432,19 @@ static inline void kit_make_three(struct kit *t)
 				      .epoch_key = kk->epoch_key.pub };
 		keeper_certify(m, &t->config, &kk->key, &crypto_real);
 		w = wr_of(buf, sizeof(buf));
+		wr_u8(&w, 2);
 		wr_u8(&w, 1);
 		wr_u32(&w, 0);
 		wr_u32(&w, 1);
 		wr_copy(&w, seed, SEED_LEN);
 		kit_record_add(kk, "e", &w);
+		w = wr_of(buf, sizeof(buf));
+		wr_u8(&w, 1);
+		wr_u32(&w, 0);
+		wr_u32(&w, 1);
+		wr_u8(&w, 0);
+		wr_u64(&w, 0);
+		kit_record_add(kk, "i", &w);
 		w = wr_of(buf, sizeof(buf));
 		wr_u8(&w, 1);
 		wr_u64(&w, i + 1);
@@ -364,7 +454,7 @@ static inline void kit_make_three(struct kit *t)
 	CHECK(config_genesis(&t->config, &t->root, &crypto_real));
 }
 
-static inline struct kit *kit_new(size_t keepers)
+static inline struct kit *kit_new_set(size_t keepers, uint8_t quorum)
 {
 	struct kit *t = mem_new(sizeof(*t));
 
@@ -382,11 +472,16 @@ static inline struct kit *kit_new(size_t keepers)
 	if (keepers == 1)
 		keeper_genesis(t->keepers[0].k, &t->root, 0, &t->config, t->now);
 	else
-		kit_make_three(t);
+		kit_make_set(t, quorum);
 	t->has_config = true;
 	for (size_t i = 0; keepers > 1 && i < keepers; i++)
 		kit_crash(&t->keepers[i]);
 	return t;
+}
+
+static inline struct kit *kit_new(size_t keepers)
+{
+	return kit_new_set(keepers, (uint8_t)(keepers / 2 + 1));
 }
 
 static inline void kit_free(struct kit *t)

@@ -20,7 +20,7 @@ static inline uint64_t kit_ask_bytes(struct kit *t, size_t keeper, const struct 
 {
 	uint8_t msg[REGMSG_MAX];
 	struct regmsg m = { .type = REGMSG_OPERATION, .request = ++t->request, .bytes = op,
-			    .len = len };
+			    .len = len, .echo = t->shown[keeper] };
 
 	nsid_of(m.nsid, &t->root.pub);
 	keeper_input(t->keepers[keeper].k, from, msg, regmsg_write(msg, sizeof(msg), &m), t->now);

@@ -241,7 +241,7 @@ static inline void kit_start(struct kit *k, size_t i)
 	struct kit_node *h = &k->node[i];
 	struct node_env env = { h, kit_send, kit_random, kit_persist, kit_port_open, kit_port_close,
 				kit_port_address, kit_port_dns, kit_to_port, kit_notice,
-				kit_prefix_taken, kit_stop };
+				kit_prefix_taken, kit_stop, NULL };
 	struct node_config cfg = { .self = h->key, .crypto = &crypto_real, .log = &k->log,
 				   .same_machine = true, .leaf = h->leaf, .version = "kit" };
 

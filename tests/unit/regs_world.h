@@ -6,252 +6,21 @@
 #ifndef TESTS_UNIT_REGS_WORLD_H
 #define TESTS_UNIT_REGS_WORLD_H
 
-#include <errno.h>
-#include <stdlib.h>
-
-#include "base/mem.h"
-#include "dht/bundle.h"
-#include "dht/keeper.h"
-#include "dht/lease.h"
-#include "dht/membermsg.h"
-#include "dht/regmsg.h"
-#include "dht/regs.h"
-#include "dht/token.h"
-#include "tests/check.h"
-
-#define NODES_MAX 12
-#define FLIGHT_MAX 2048
-#define STORED_MAX 512
-#define RW_EVENTS_MAX 512
-
-struct rw_message {
-	size_t from, to;
-	uint8_t service;
-	uint8_t *b;
-	size_t len;
-	usec_t at;
-};
-
-struct rw_stored {
-	uint64_t op;
-	uint8_t key[96];
-	size_t key_len, len;
-	uint8_t *value;
-	usec_t at; /* when the disk answers */
-};
-
-struct rw_event {
-	struct regs_event e;
-	uint8_t grant[GRANT_MAX];
-};
-
-struct rw_node {
-	struct rw_world *w;
-	size_t index;
-	struct key_pair key;
-	struct regs *regs;
-	struct leases *leases;
-	bool same_machine, cut, disk_broken, disk_silent;
-	bool attached[NODES_MAX];
-	struct rw_stored disk[STORED_MAX], writes[STORED_MAX];
-	size_t disk_count, write_count;
-	size_t writes_left; /* the process dies at this write; SIZE_MAX = never */
-	size_t fails_in;    /* the write after so many fails; 0 = none */
-	bool dead;
-	struct rw_event *events; /* of regs */
-	size_t event_count;
-	struct lease_event lease_events[RW_EVENTS_MAX];
-	size_t lease_event_count;
-	uint64_t highest_number; /* seen in operations it sent */
-};
-
-struct rw_world {
-	usec_t now;
-	struct wall wall;
-	uint64_t dice;
-	unsigned loss, doubled; /* percent */
-	usec_t delay, jitter, disk_delay;
-	struct key_pair root;
-	struct settings settings;
-	struct rw_node node[NODES_MAX];
-	size_t count;
-	struct rw_message flight[FLIGHT_MAX];
-	size_t flight_count;
-	/* May change or swallow (false) a message on its way. */
-	bool (*hook)(struct rw_world *w, struct rw_message *m);
-	size_t updates; /* UPDATE messages sent */
-};
-
-static inline uint32_t rw_dice(struct rw_world *w)
-{
-	w->dice = w->dice * 6364136223846793005u + 1442695040888963407u;
-	return (uint32_t)(w->dice >> 33);
-}
-
-static inline void rw_random(void *ctx, void *out, size_t len)
-{
-	struct rw_node *n = ctx;
-
-	for (size_t i = 0; i < len; i++)
-		((uint8_t *)out)[i] = (uint8_t)rw_dice(n->w);
-}
-
-static inline size_t rw_index(const struct rw_world *w, const struct pubkey *key)
-{
-	for (size_t i = 0; i < w->count; i++)
-		if (key_equal(&w->node[i].key.pub, key))
-			return i;
-	return NODES_MAX;
-}
-
-static inline void rw_post(struct rw_world *w, size_t from, size_t to, uint8_t service,
-			   const uint8_t *msg, size_t len)
-{
-	struct rw_message m = { from, to, service, NULL, len, 0 };
-
-	if (to >= w->count || w->flight_count == FLIGHT_MAX || rw_dice(w) % 100 < w->loss)
-		return;
-	m.b = mem_copy(msg, len);
-	m.at = w->now + w->delay + (w->jitter ? rw_dice(w) % w->jitter : 0);
-	w->flight[w->flight_count++] = m;
-}
-
-/* Who looks at messages on their way sees those of a bundle one by one. */
-static inline void rw_post_any(struct rw_world *w, size_t from, size_t to, uint8_t service,
-			       const uint8_t *msg, size_t len)
-{
-	uint8_t nsid[NSID_LEN];
-	struct bundle b;
-
-	nsid_of(nsid, &w->root.pub);
-	if (!w->hook || service != REGS_SERVICE_REGISTER || !bundle_open(&b, msg, len, nsid)) {
-		rw_post(w, from, to, service, msg, len);
-		return;
-	}
-	while (bundle_next(&b, &msg, &len))
-		rw_post(w, from, to, service, msg, len);
-}
-
-static inline void rw_send(void *ctx, const struct pubkey *to, uint8_t service, const uint8_t *msg,
-			   size_t len)
-{
-	struct rw_node *n = ctx;
-	struct rw_world *w = n->w;
-
-	if (n->dead)
-		return;
-	CHECK(len <= 65536);
-	if (service == REGS_SERVICE_MEMBER && msg[0] == MEMBERMSG_UPDATE)
-		w->updates++;
-	rw_post_any(w, n->index, rw_index(w, to), service, msg, len);
-	if (rw_dice(w) % 100 < w->doubled)
-		rw_post_any(w, n->index, rw_index(w, to), service, msg, len);
-}
-
-static inline void rw_persist(void *ctx, uint64_t op, const uint8_t *key, size_t key_len,
-			      const uint8_t *value, size_t len)
-{
-	struct rw_node *n = ctx;
-	struct rw_stored *s = &n->writes[n->write_count];
-
-	if (n->dead || n->writes_left == 0) {
-		n->dead = true;
-		return;
-	}
-	n->writes_left -= n->writes_left != SIZE_MAX;
-	CHECK(n->write_count < STORED_MAX && key_len <= sizeof(s->key));
-	n->write_count++;
-	*s = (struct rw_stored){ .op = op, .key_len = key_len, .len = len,
-				 .at = n->w->now + n->w->disk_delay };
-	memcpy(s->key, key, key_len);
-	s->value = len ? mem_copy(value, len) : NULL;
-}
-
-static inline void rw_event(void *ctx, const struct regs_event *e)
-{
-	struct rw_node *n = ctx;
-	struct rw_event *to = &n->events[n->event_count];
-
-	if (n->dead || n->event_count == RW_EVENTS_MAX)
-		return;
-	n->event_count++;
-	to->e = *e;
-	CHECK(e->len <= GRANT_MAX);
-	if (e->len)
-		memcpy(to->grant, e->grant, e->len);
-	to->e.grant = to->grant;
-}
-
-static inline int rw_submit(void *ctx, uint64_t op, const struct reg_op *req, usec_t now)
-{
-	struct rw_node *n = ctx;
-
-	return regs_submit(n->regs, op, req, NULL, now);
-}
-
-static inline void rw_lease_event(void *ctx, const struct lease_event *e)
-{
-	struct rw_node *n = ctx;
-
-	if (!n->dead && n->lease_event_count < RW_EVENTS_MAX)
-		n->lease_events[n->lease_event_count++] = *e;
-}
-
-/* --- disk --- */
-
-static inline void rw_to_disk(struct rw_node *n, struct rw_stored *s)
-{
-	size_t i = 0;
-
-	while (i < n->disk_count && (n->disk[i].key_len != s->key_len ||
-				     memcmp(n->disk[i].key, s->key, s->key_len) != 0))
-		i++;
-	if (i == n->disk_count && s->len) {
-		CHECK(n->disk_count < STORED_MAX);
-		n->disk[n->disk_count++] = (struct rw_stored){ 0 };
-	}
-	if (i < n->disk_count) {
-		free(n->disk[i].value);
-		n->disk[i] = s->len ? *s : n->disk[--n->disk_count];
-	}
-	s->value = NULL;
-}
-
-static inline bool rw_disk_answers(struct rw_node *n)
-{
-	struct rw_stored s;
-	bool fails;
-
-	if (n->write_count == 0 || n->writes[0].at > n->w->now)
-		return false;
-	s = n->writes[0];
-	memmove(n->writes, n->writes + 1, --n->write_count * sizeof(s));
-	fails = n->disk_broken || n->fails_in == 1;
-	n->fails_in -= n->fails_in != 0;
-	if (!fails)
-		rw_to_disk(n, &s);
-	free(s.value);
-	if (n->dead || n->disk_silent)
-		return true;
-	if ((s.op & LEASE_OP) && !(s.op & KEEPER_OP))
-		leases_persisted(n->leases, s.op, fails ? -EIO : 0, n->w->now);
-	else
-		regs_persisted(n->regs, s.op, fails ? -EIO : 0, n->w->now);
-	return true;
-}
+#include "tests/unit/regs_node.h"
 
 /* --- life --- */
 
 static inline void rw_start(struct rw_node *n)
 {
 	struct rw_world *w = n->w;
-	struct regs_config cfg = { .self = n->key, .root = w->root.pub, .crypto = &crypto_real,
+	struct regs_config cfg = { .self = n->key, .root = w->root.pub, .crypto = w->crypto,
 				   .wall = &w->wall, .same_machine = n->same_machine };
 	struct regs_env env = { n, rw_random, rw_send, rw_persist, rw_event };
 	struct lease_config lc = { .self = n->key.pub, .subnet = w->settings.subnet,
 				   .lease = w->settings.lease, .same_machine = n->same_machine,
 				   .wall = &w->wall };
-	struct lease_env le = { n, rw_random, rw_submit, rw_persist, rw_lease_event };
+	struct lease_env le = { n, rw_random, rw_submit, rw_persist, rw_lease_event,
+				rw_sign, rw_submit_signed, rw_hand };
 
 	nsid_of(lc.nsid, &w->root.pub);
 	n->dead = false;
@@ -322,21 +91,34 @@ static inline void rw_restart(struct rw_node *n, bool flushed)
 		}
 }
 
+static inline void rw_to_leases(struct rw_node *n, const struct regs_event *e)
+{
+	struct handover h = regs_handover(e);
+
+	if (e->type == REGS_STRAY)
+		leases_stray(n->leases, e->grant, e->len, n->w->now);
+	else if (e->type == REGS_HANDOVER)
+		leases_handover(n->leases, &h, n->w->now);
+	else
+		leases_result(n->leases, e->op, e->status, &e->holder, e->grant, e->len,
+			      n->w->now);
+}
+
 static inline void rw_hand_over(struct rw_node *n)
 {
 	static struct rw_event batch[RW_EVENTS_MAX];
 
 	for (size_t i = 0; i < n->event_count && n->regs; i++) {
 		batch[0] = n->events[i];
-		if (batch[0].e.type == REGS_RESULT && (batch[0].e.op & LEASE_OP)) {
+		batch[0].e.grant = batch[0].grant;
+		if (batch[0].e.type == REGS_HANDOVER || batch[0].e.type == REGS_STRAY ||
+		    (batch[0].e.type == REGS_RESULT && (batch[0].e.op & LEASE_OP))) {
 			memmove(&n->events[i], &n->events[i + 1],
 				(--n->event_count - i) * sizeof(n->events[0]));
 			for (size_t k = i; k < n->event_count; k++)
 				n->events[k].e.grant = n->events[k].grant;
 			i--;
-			leases_result(n->leases, batch[0].e.op, batch[0].e.status,
-				      &batch[0].e.holder, batch[0].grant, batch[0].e.len,
-				      n->w->now);
+			rw_to_leases(n, &batch[0].e);
 		}
 	}
 }
@@ -364,16 +146,21 @@ static inline bool rw_step(struct rw_world *w)
 
 	for (size_t i = 0; i < w->flight_count; i++)
 		if (w->flight[i].at <= now) {
-			rw_deliver(w, i);
+			rw_deliver(w, i--);
 			any = true;
-			break;
+			if (!w->turns)
+				break;
 		}
 	for (size_t i = 0; i < w->count; i++) {
 		struct rw_node *n = &w->node[i];
 
 		if (!n->regs)
 			continue;
-		any |= rw_disk_answers(n);
+		while (rw_disk_answers(n)) {
+			any = true;
+			if (!w->turns)
+				break;
+		}
 		if (n->dead)
 			continue;
 		if (regs_deadline(n->regs) <= now)
@@ -431,6 +218,7 @@ static inline struct rw_world *rw_new(uint64_t seed)
 	uint8_t root_seed[SEED_LEN] = { 1 };
 
 	w->dice = seed;
+	w->crypto = &crypto_real;
 	w->now = SEC(1000);
 	w->wall = (struct wall){ 1800000000, 0 };
 	w->delay = MSEC(5);

@@ -40,9 +40,16 @@ static void bench_valued(void *ctx, struct cell *c, const struct reg_value *old,
 	b->valued++;
 }
 
+static bool bench_follows(void *ctx, const uint8_t *body, size_t len)
+{
+	(void)ctx;
+	return len == 4 && memcmp(body, "next", 4) == 0;
+}
+
 static void bench_begin(struct bench *b)
 {
-	struct acceptor_env env = { b, bench_random, bench_persist, bench_valued };
+	struct acceptor_env env = { b, bench_random, bench_persist, bench_valued, bench_follows,
+				    NULL };
 	struct reg_value v = { .state = REG_HELD, .generation = 1, .lease = 60 };
 	struct wr w;
 
@@ -137,11 +144,13 @@ static void test_acceptor_promises_an_equal_ballot_to_the_same_request_only(void
 
 static void test_acceptor_refuses_other_epochs(void)
 {
-	static const struct ballot others[] = { { 0, 2, 9, 0 }, { 0, 0, 9, 0 }, { 1, 1, 9, 0 },
-						{ 0, 1, 0, 0 }, { 0, 1, 9, KEEPERS_MAX } };
+	static const struct ballot others[] = { { 1, 1, 9, 0 }, { 0, 9, 9, 0 }, { 1, 2, 0, 0 },
+						{ 1, 2, 9, KEEPERS_MAX } };
 	struct bench b;
 
 	bench_begin(&b);
+	b.a.era = 1;
+	b.a.epoch = 2;
 	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
 		struct regmsg m = message(&b, REGMSG_PREPARE, 9, 1);
 
@@ -150,6 +159,23 @@ static void test_acceptor_refuses_other_epochs(void)
 		CHECK_EQ_INT(b.reply.msg.status, REG_OTHER_EPOCH);
 		CHECK(acceptor_accept(&b.a, &b.from, &m, &b.reply, SEC(100)));
 		CHECK_EQ_INT(b.reply.msg.status, REG_OTHER_EPOCH);
+	}
+	CHECK_EQ_INT(b.writes, 0);
+	acceptor_fini(&b.a);
+}
+
+static void test_acceptor_says_nothing_in_an_epoch_to_come(void)
+{
+	static const struct ballot others[] = { { 0, 2, 9, 0 }, { 1, 1, 9, 0 } };
+	struct bench b;
+
+	bench_begin(&b);
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		struct regmsg m = message(&b, REGMSG_PREPARE, 9, 1);
+
+		m.ballot = others[i];
+		CHECK(!acceptor_prepare(&b.a, &b.from, &m, &b.reply, SEC(100)));
+		CHECK(!acceptor_accept(&b.a, &b.from, &m, &b.reply, SEC(100)));
 	}
 	CHECK_EQ_INT(b.writes, 0);
 	acceptor_fini(&b.a);
@@ -188,6 +214,12 @@ static void test_acceptor_copy_keeps_the_age_it_came_with(void)
 	m.age = UINT64_MAX;
 	CHECK(!acceptor_accept(&b.a, &b.from, &m, &b.reply, SEC(100)));
 	prepare(&b, 8, 2);
+	CHECK_EQ_INT(persisted(&b, SEC(101)), REG_OK);
+	CHECK_EQ_INT(b.reply.msg.age, 41); /* our own count goes on */
+	m.ballot.counter = 9;
+	m.beacon++;
+	CHECK(!acceptor_accept(&b.a, &b.from, &m, &b.reply, SEC(100)));
+	prepare(&b, 10, 2);
 	CHECK_EQ_INT(persisted(&b, SEC(101)), REG_OK);
 	CHECK_EQ_INT(b.reply.msg.age, 101);
 	acceptor_fini(&b.a);
@@ -287,6 +319,7 @@ static const struct test tests[] = {
 	TEST(test_acceptor_refuses_lower_ballots_and_says_what_it_promised),
 	TEST(test_acceptor_promises_an_equal_ballot_to_the_same_request_only),
 	TEST(test_acceptor_refuses_other_epochs),
+	TEST(test_acceptor_says_nothing_in_an_epoch_to_come),
 	TEST(test_acceptor_reports_what_it_accepted_with_its_age),
 	TEST(test_acceptor_copy_keeps_the_age_it_came_with),
 	TEST(test_acceptor_signature_is_good_for_the_grant),

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "host/files.h"
+#include "host/store_format.h"
 #include "tests/check.h"
 
 #define HEAD 56
@@ -52,6 +53,7 @@ static int answer(struct journal *j, uint64_t op)
 	struct pollfd p = { journal_fd(j), POLLIN, 0 };
 	struct journal_answer a = { 0 };
 
+	journal_flush(j);
 	CHECK_EQ_INT(poll(&p, 1, 10000), 1);
 	CHECK_EQ_INT(journal_answers(j, &a, 1), 1);
 	CHECK_EQ_INT(a.op, op);
@@ -171,6 +173,29 @@ static void test_journal_answers_in_the_order_of_the_puts(void)
 		put(j, i, "k", "v");
 	for (uint64_t i = 0; i < 500; i++)
 		CHECK_EQ_INT(answer(j, i), 0);
+	journal_close(j);
+}
+
+/* Each unit has a head: the file tells how many there were. */
+static void test_journal_puts_of_one_turn_are_one_commit(void)
+{
+	const size_t record = STORE_RECORD_HEAD + 4 + 1, turns = 3, puts = 100;
+	struct stat st;
+	struct journal *j;
+	char key[8];
+
+	fresh();
+	j = opened();
+	for (uint64_t t = 0; t < turns; t++) {
+		for (uint64_t i = 0; i < puts; i++) {
+			snprintf(key, sizeof(key), "k%u%02u", (unsigned)t, (unsigned)i);
+			put(j, i, key, "v");
+		}
+		for (uint64_t i = 0; i < puts; i++)
+			CHECK_EQ_INT(answer(j, i), 0);
+	}
+	CHECK_EQ_INT(stat(path_of("state"), &st), 0);
+	CHECK_EQ_INT(st.st_size, STORE_HEAD_LEN + turns * (STORE_UNIT_HEAD + puts * record));
 	journal_close(j);
 }
 
@@ -414,6 +439,7 @@ int main(void)
 		TEST(test_journal_gives_pairs_by_the_order_of_kinds_then_by_key),
 		TEST(test_journal_writes_on_close_what_was_put_without_waiting),
 		TEST(test_journal_answers_in_the_order_of_the_puts),
+		TEST(test_journal_puts_of_one_turn_are_one_commit),
 		TEST(test_journal_cut_off_anywhere_keeps_everything_acknowledged_before),
 		TEST(test_journal_goes_on_after_a_torn_end_was_cut_off),
 		TEST(test_journal_damaged_before_its_end_is_refused_and_left_alone),

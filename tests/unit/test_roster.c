@@ -294,6 +294,8 @@ static void test_roster_a_person_need_not_wait(void)
 		{ "A B C D+1 E+1", "ABC", 5, "ABCDE3", .change = ROSTER_GROW, .self = 'C', .hurry = true },
 		{ "A B-1 C", "A", 5, "", .change = ROSTER_STAY, .hurry = true },
 		{ "A B C D+1", "ABC", 5, "", .change = ROSTER_STAY, .hurry = true },
+		{ "A B C-1 D+1", "ABC", 5, "ABD2", .change = ROSTER_REPLACE, .hurry = true },
+		{ "A B C-1", "ABC", 5, "", .change = ROSTER_STAY, .hurry = true },
 	};
 
 	RUN(t);

@@ -296,6 +296,30 @@ static void test_seek_grant_of_another_epochs_keys_is_refused(void)
 	rw_free(w);
 }
 
+static void test_seek_who_becomes_a_keeper_gets_the_whole_era(void)
+{
+	struct config *made[LAST + 1], *with_us, cf;
+	struct rw_world *w = world();
+	struct rw_node *n = rw_add(w);
+
+	chain_make(made, 0, LAST);
+	chain_members(&cf, 0, LAST + 1);
+	memcpy(cf.previous, made[LAST]->hash, sizeof(cf.previous));
+	cf.members[2].node = n->key.pub;
+	keeper_certify(&cf.members[2], &cf, &n->key, &crypto_real);
+	with_us = chain_prove(made[LAST], &cf);
+	knows(&w->node[0], made, 1, LAST);
+	knows(n, made, LAST, LAST);
+	shows(n, &w->node[0].key.pub, &with_us, 1);
+	rw_run(w, SEC(3));
+	CHECK_EQ_INT(epoch_of(n), LAST + 1);
+	for (uint32_t e = 1; e <= LAST; e++)
+		CHECK(regs_config_of(n->regs, 0, e));
+	free(with_us);
+	chain_free(made, LAST);
+	rw_free(w);
+}
+
 /* --- forks --- */
 
 static void test_seek_fork_stops_the_era_is_told_once_and_outlasts_a_restart(void)
@@ -450,6 +474,7 @@ static const struct test tests[] = {
 	TEST(test_seek_claims_of_sets_that_are_not_there_cost_few_questions),
 	TEST(test_seek_grant_of_an_older_epoch_is_judged_by_its_own_keepers),
 	TEST(test_seek_grant_of_another_epochs_keys_is_refused),
+	TEST(test_seek_who_becomes_a_keeper_gets_the_whole_era),
 	TEST(test_seek_fork_stops_the_era_is_told_once_and_outlasts_a_restart),
 	TEST(test_seek_damaged_records_are_fetched_again),
 	TEST(test_seek_record_with_damaged_proofs_is_kept_but_not_told),

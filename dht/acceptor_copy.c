@@ -1,0 +1,148 @@
+/* acceptor_copy.c - cells as they go from one keeper to another (rule R11).
+ *
+ * An entry: name, accepted ballot 17, age seconds 8, beacon 8, block(4800) value. What is not durable
+ * here yet is not shown, and nothing after it either, so that the positions shown rise without a gap.
+ * Registers of successors stay at home.
+ *
+ * Of two copies the one with the higher ballot stands; of equal ones, which are the same value, the
+ * smaller age, as every age is a lower bound. This is right whoever the copy comes from: a value that
+ * was offered for acceptance in a ballot is one that Paxos allows there, chosen or not, and whatever
+ * was chosen is among the copies of any quorum. Where this acceptor still votes in the epoch, a copy
+ * is an ACCEPT that comes late, and is taken under the same condition: not below what was promised.
+ * Otherwise it is put aside until there are no votes any more: the source will not send it again, and
+ * counts as copied. */
+#include "dht/acceptor.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+#define USEC_A_SECOND 1000000
+#define LATE_MAX (1024 * 1024) /* bytes put aside */
+
+static size_t entry_write(uint8_t *out, size_t size, const struct cell *c, usec_t now)
+{
+	struct wr w = wr_of(out, size);
+
+	wr_reg_name(&w, &c->name);
+	wr_ballot(&w, &c->accepted);
+	wr_u64(&w, (now - c->since) / USEC_A_SECOND);
+	wr_u64(&w, c->beacon);
+	wr_block(&w, c->value, c->value_len);
+	return wr_ok(&w) ? wr_len(&w) : 0;
+}
+
+static struct list *first_above(const struct acceptor *a, uint64_t position)
+{
+	struct list *l = a->order.prev;
+
+	/* Mostly little is new, so it is looked for from the end ... */
+	if (position == 0)
+		return a->order.next;
+	while (l != &a->order && container_of(l, struct cell, in_order)->position > position)
+		l = l->prev;
+	return l->next;
+}
+
+size_t acceptor_give(const struct acceptor *a, uint64_t *position, uint8_t *out, size_t size,
+		     usec_t now)
+{
+	struct list *l = first_above(a, *position);
+	size_t len = 0;
+
+	for (; l != &a->order; l = l->next) {
+		const struct cell *c = container_of(l, struct cell, in_order);
+		bool goes = c->value && c->name.kind != REG_SUCCESSOR;
+		size_t n = goes ? entry_write(out + len, size - len, c, now) : 0;
+
+		if (c->stored != c->position || (goes && !n))
+			return len;
+		*position = c->position;
+		len += n;
+	}
+	*position = a->position;
+	return len;
+}
+
+struct entry {
+	const uint8_t *start; /* of its bytes */
+	struct reg_name name;
+	struct ballot accepted;
+	uint64_t age, beacon;
+	struct rd value;
+};
+
+static bool rd_entry(struct rd *r, struct entry *e)
+{
+	e->start = r->p;
+	e->name = rd_reg_name(r);
+	e->accepted = rd_ballot(r);
+	e->age = rd_u64(r);
+	e->beacon = rd_u64(r);
+	e->value = rd_block(r, REG_VALUE_MAX);
+	return rd_ok(r) && e->name.kind != REG_SUCCESSOR && e->accepted.counter > 0 &&
+	       cell_value_fits(&e->name, e->value.p, rd_left(&e->value));
+}
+
+static bool put_aside(struct acceptor *a, const uint8_t *b, size_t len)
+{
+	if (a->late_len + len > LATE_MAX)
+		return false;
+	a->late = mem_resize(a->late, a->late_len + len);
+	memcpy(a->late + a->late_len, b, len);
+	a->late_len += len;
+	return true;
+}
+
+static bool votes(const struct acceptor *a) { return a->epoch && !a->sealed; }
+
+static bool entry_take(struct acceptor *a, const struct entry *e, usec_t now)
+{
+	usec_t age = e->age < now / USEC_A_SECOND ? e->age * USEC_A_SECOND : now;
+	struct cell *c = acceptor_cell(a, &e->name);
+	int order = c ? ballot_compare(&e->accepted, &c->accepted) : 1;
+
+	if (order == 0 && now - age > c->since)
+		c->since = now - age;
+	if (order <= 0 || (c && c->value && a->env.doubts && a->env.doubts(a->env.ctx, c, e->value)))
+		return true;
+	if (votes(a) && c && ballot_compare(&e->accepted, &c->promised) < 0)
+		return put_aside(a, e->start, (size_t)(e->value.end - e->start));
+	c = a->writes.count < ACCEPTOR_WRITES_MAX ? cell_make(a, &e->name) : NULL;
+	if (!c)
+		return false;
+	c->accepted = e->accepted;
+	if (ballot_compare(&c->promised, &c->accepted) < 0)
+		c->promised = c->accepted;
+	c->beacon = e->beacon;
+	c->since = now - age;
+	cell_set(a, c, e->value.p, rd_left(&e->value));
+	cell_rewrite(a, c);
+	return true;
+}
+
+bool acceptor_take(struct acceptor *a, struct rd *entries, usec_t now)
+{
+	struct rd check = *entries;
+	struct entry e;
+
+	while (rd_left(&check))
+		if (!rd_entry(&check, &e))
+			return false;
+	while (rd_left(entries) && rd_entry(entries, &e))
+		if (!entry_take(a, &e, now))
+			return false;
+	return true;
+}
+
+bool acceptor_take_late(struct acceptor *a, usec_t now)
+{
+	struct rd late = rd_of(a->late, a->late_len);
+
+	if (a->late_len && !acceptor_take(a, &late, now))
+		return false;
+	free(a->late);
+	a->late = NULL;
+	a->late_len = 0;
+	return true;
+}

@@ -1,0 +1,265 @@
+/* keeper_judge.c - what this keeper lets its acceptor take, and from whom how much.
+ *
+ * Bounds hold in every set (judge.h): ballots' counters rise by steps, beacons are not of the
+ * future, and one keeper's messages have a rate, so that none starves the others. In a hardened set
+ * nobody is believed: a value is taken when it is the one we have, when a right operation makes it
+ * of ours, or when we have seen ourselves that enough members have it (judge.c). Refusals say "busy"
+ * under the proposer's own ballot: an honest one tries again, and we have read meanwhile what we
+ * were missing: registers that an operation depends on, or this one, in which we may lag behind. */
+#include <stdlib.h>
+
+#include "dht/keeper_impl.h"
+
+#define MESSAGES_A_SECOND 5000 /* PREPARE and ACCEPT of one member; twice as many at once */
+#define FRESH_A_SECOND 100     /* of them about registers that are new here; forty times at once */
+#define READS_A_SECOND 50      /* of what we are missing; as many at once */
+#define USEC_A_SECOND 1000000
+
+void judge_init(struct keeper_role *k)
+{
+	for (size_t i = 0; i < KEEPERS_MAX; i++) {
+		limit_init(&k->judge.said[i], MESSAGES_A_SECOND, 2 * MESSAGES_A_SECOND);
+		limit_init(&k->judge.fresh[i], FRESH_A_SECOND, 40 * FRESH_A_SECOND);
+	}
+	limit_init(&k->judge.reads, READS_A_SECOND, READS_A_SECOND);
+}
+
+static enum reg_status allowed(void *ctx, const struct change *c) { return rules_allowed(ctx, c); }
+
+static void world(void *ctx, struct change_world *w) { keeper_world(ctx, w); }
+
+static bool value(void *ctx, const struct reg_name *name, struct reg_value *v)
+{
+	return cell_value(keeper_cell(ctx, name), v);
+}
+
+static bool member(void *ctx, size_t *at, struct pubkey *key, struct member_payload *m)
+{
+	struct reg_name name;
+	struct reg_value v;
+
+	while (keeper_next(ctx, at, &name, &v))
+		if (name.kind == REG_MEMBER && member_payload_read(m, v.payload, v.payload_len)) {
+			memcpy(key->b, name.b, KEY_LEN);
+			return true;
+		}
+	return false;
+}
+
+static struct judge_env env_of(struct keeper_role *k)
+{
+	struct judge_env e = { .ctx = k, .crypto = k->cfg.crypto, .allowed = allowed,
+			       .world = world, .value = value, .member = member };
+
+	memcpy(e.nsid, k->nsid, NSID_LEN);
+	return e;
+}
+
+/* A bounded list; the reads begin when the call under way is over. */
+static void want(struct keeper_role *k, const struct reg_name *name)
+{
+	struct judge_wants *w = &k->judge;
+
+	for (size_t i = 0; i < w->count; i++)
+		if (reg_name_equal(&w->want[i], name))
+			return;
+	if (w->count < JUDGE_WANTS_MAX)
+		w->want[w->count++] = *name;
+}
+
+void judge_read_wanted(struct keeper_role *k)
+{
+	struct judge_wants *w = &k->judge;
+
+	while (w->count) {
+		const struct reg_name name = w->want[--w->count];
+
+		if (!proposer_is_busy(&k->proposer, &name) && limit_take(&w->reads, k->now))
+			task_internal(k, &(struct change){ .verb = OP_READ, .name = name });
+	}
+}
+
+/* What made the value, when the proposer does not say: the proof inside, if that is new to us. */
+static void why_of(struct judge_offer *o)
+{
+	if (o->why_len || !o->new->proof_len ||
+	    (o->old && o->old->proof_len == o->new->proof_len &&
+	     memcmp(o->old->proof, o->new->proof, o->new->proof_len) == 0))
+		return;
+	o->why = o->new->proof;
+	o->why_len = o->new->proof_len;
+}
+
+static bool value_read(struct reg_value *v, const uint8_t *b, size_t len)
+{
+	struct rd r = rd_of(b, len);
+
+	return rd_reg_value(&r, v) && rd_done(&r);
+}
+
+bool judge_legal(void *ctx, const struct reg_name *name, const struct judge_report *base,
+		 const struct judge_report *report)
+{
+	struct keeper_role *k = ctx;
+	struct judge_env env = env_of(k);
+	struct reg_value old, new;
+	struct reg_name need;
+	struct judge_offer o = { .name = name, .new = &new };
+
+	if (base && !value_read(&old, base->value, base->len))
+		return false;
+	o.old = base ? &old : NULL;
+	o.age = base ? base->age : 0;
+	if (!value_read(&new, report->value, report->len))
+		return false;
+	why_of(&o);
+	return judge_value(&env, &o, &need) == JUDGE_TAKE;
+}
+
+/* The same bytes again: a copy under a new ballot, or made anew by the same operation. Our own count
+ * of its age goes on, unless its beacon has moved. */
+static bool same_again(const struct keeper_role *k, const struct cell *c, struct regmsg *m)
+{
+	if (!c || !c->value || c->value_len != m->len || memcmp(c->value, m->bytes, m->len) != 0)
+		return false;
+	m->age = m->beacon > c->beacon ? 0 : (k->now - c->since) / USEC_A_SECOND;
+	return true;
+}
+
+/* Enough members have it under a ballot above the one that we accepted last. */
+static bool is_proven(const struct cell *c, const struct regmsg *m)
+{
+	return m->proven.counter && (!c || ballot_compare(&m->proven, &c->accepted) > 0);
+}
+
+/* Whose form and members the acceptor judges. Here: one for ever, and no weaker against liars while
+ * the settings want such a set. */
+static bool successor_is_right(const struct keeper_role *k, const struct cell *c,
+			       const struct reg_value *v)
+{
+	const struct settings *s = k->env.settings(k->env.ctx);
+	struct config cf;
+
+	if (c && c->value)
+		return false;
+	if (!config_body_read(&cf, v->payload, v->payload_len, epoch_config(k), k->cfg.crypto))
+		return false;
+	return judge_is_hardened(&cf) || !s || !s->hardened;
+}
+
+static bool is_right(struct keeper_role *k, const struct cell *c, struct regmsg *m)
+{
+	struct judge_env env = env_of(k);
+	struct reg_value old, new;
+	struct reg_name need = m->name;
+	struct judge_offer o = { .name = &m->name, .new = &new, .beacon = m->beacon,
+				 .why = m->why, .why_len = m->why_len };
+	enum judge_word word;
+
+	if (same_again(k, c, m))
+		return true;
+	m->age = 0;
+	if (!value_read(&new, m->bytes, m->len))
+		return false;
+	if (is_proven(c, m))
+		return true;
+	if (m->name.kind == REG_SUCCESSOR)
+		return successor_is_right(k, c, &new);
+	o.old = cell_value(c, &old) ? &old : NULL;
+	o.age = o.old ? (k->now - c->since) / USEC_A_SECOND : 0;
+	why_of(&o);
+	word = judge_value(&env, &o, &need);
+	if (word == JUDGE_TAKE)
+		return true;
+	want(k, &need); /* of JUDGE_REFUSE: the register itself */
+	return false;
+}
+
+static bool accept_passes(struct keeper_role *k, struct regmsg *m)
+{
+	const struct config *cf = epoch_config(k);
+	const struct cell *c = keeper_cell(k, &m->name);
+
+	if (!judge_beacon_fits(m->beacon, keeper_wall(k)))
+		return false;
+	if (!cf || !judge_is_hardened(cf) || (c && ballot_compare(&m->ballot, &c->promised) < 0) ||
+	    (c && ballot_compare(&m->ballot, &c->accepted) == 0))
+		return true; /* the acceptor's own answer */
+	return is_right(k, c, m);
+}
+
+static bool in_time(struct keeper_role *k, const struct pubkey *from, bool fresh)
+{
+	const struct config *cf = epoch_config(k);
+	int at = cf ? config_member(cf, from) : -1;
+
+	if (at < 0 || key_equal(from, &k->cfg.self.pub))
+		return true;
+	if (limit_take(&k->judge.said[at], k->now) &&
+	    (!fresh || limit_take(&k->judge.fresh[at], k->now)))
+		return true;
+	drop_add(&k->drops, DROP_RATE);
+	return false;
+}
+
+static void refuse(struct acceptor_reply *reply, const struct pubkey *to, const struct regmsg *m)
+{
+	*reply = (struct acceptor_reply){ .to = *to };
+	reply->msg = (struct regmsg){ .request = m->request, .status = REG_BUSY,
+				      .ballot = m->ballot };
+	reply->msg.type = m->type == REGMSG_PREPARE ? REGMSG_PROMISE : REGMSG_ACCEPTED;
+	memcpy(reply->msg.nsid, m->nsid, NSID_LEN);
+}
+
+bool judge_ask(struct keeper_role *k, const struct pubkey *from, const struct regmsg *msg,
+	       struct acceptor_reply *reply)
+{
+	const struct cell *c = keeper_cell(k, &msg->name);
+	struct regmsg m = *msg;
+
+	if (!in_time(k, from, !c))
+		return false;
+	if (!judge_counter_fits(m.ballot.counter, c ? c->promised.counter : 0) ||
+	    (m.type == REGMSG_ACCEPT && !accept_passes(k, &m))) {
+		refuse(reply, from, &m);
+		return true;
+	}
+	return m.type == REGMSG_PREPARE ?
+		       acceptor_prepare(&k->acceptor, from, &m, reply, k->now) :
+		       acceptor_accept(&k->acceptor, from, &m, reply, k->now);
+}
+
+/* At a change of the set: what we have came by legal steps, and so must what replaces it. A newcomer
+ * has nothing yet, and takes the highest ballots of a quorum. */
+bool judge_doubts(void *ctx, const struct cell *c, struct rd value)
+{
+	struct keeper_role *k = ctx;
+	const struct config *served =
+		k->env.config_of(k->env.ctx, k->acceptor.era, k->acceptor.epoch);
+	struct judge_report old = { .age = (k->now - c->since) / USEC_A_SECOND,
+				    .value = c->value, .len = c->value_len };
+	struct judge_report new = { .value = (uint8_t *)(uintptr_t)value.p,
+				    .len = rd_left(&value) };
+
+	if (!served || !judge_is_hardened(served))
+		return false;
+	return (old.len != new.len || memcmp(old.value, new.value, new.len) != 0) &&
+	       !judge_legal(k, &c->name, &old, &new);
+}
+
+/* Told to the owner, who keeps it. */
+void judge_caught(void *ctx, uint8_t member, const struct reg_name *name,
+		  const struct judge_report *value)
+{
+	struct keeper_role *k = ctx;
+	const struct config *cf = epoch_config(k);
+	struct evidence e = { .kind = EVIDENCE_PROPOSAL, .name = *name, .liars = 1 };
+	struct reg_value v;
+
+	if (!cf || member >= cf->count)
+		return;
+	if (value && value_read(&v, value->value, value->len))
+		e.generation = v.generation;
+	e.liar[0] = cf->members[member].node;
+	k->env.caught(k->env.ctx, &e);
+}
