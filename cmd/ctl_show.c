@@ -310,6 +310,7 @@ static void add_token(json_t *o, const struct reg_value *v)
 	json_set_number(o, "used", tp.used);
 	json_set_number(o, "expires_unix_s", tp.expires);
 	json_object_set_new(o, "rights", rights_json(tp.rights));
+	json_set_number(o, "keepers", tp.keepers);
 	json_set_flag(o, "revoked", tp.revoked);
 }
 

@@ -84,7 +84,7 @@ static bool word(char out[AUDIT_WORD], const char **line)
 		return false;
 	memcpy(out, *line, len);
 	out[len] = 0;
-	*line += len + ((*line)[len] == ' ');
+	*line += len + ((*line)[len] == ' ' && (*line)[len + 1]);
 	return true;
 }
 

@@ -2,7 +2,7 @@
  *
  * A backup is one line: BACKUP_PREFIX, a token (dht/token.h) whose secret is the root key's seed and
  * which brings the overlay key, the rendezvous secret and contacts, a dot, and in base64url the
- * settings, the newest keeper set and the namespace secrets. With it a new machine needs nothing of
+ * settings, the newest keeper set, the namespace secrets and a checksum. With it a new machine needs nothing of
  * the old one. On a member it only brings the root key; elsewhere it begins a new era, so a person
  * has to say that the keepers are gone for good. Lines of earlier versions hold the root key alone.
  *
@@ -21,6 +21,7 @@
 #define TOKEN_PREFIX "vpnd1:"
 #define BACKUP_TEXT_MAX 8192
 #define ESTATE_MAX 3072
+#define CHECKSUM_LEN 4
 #define VARIANT sodium_base64_VARIANT_URLSAFE_NO_PADDING
 #define SHOW_EVERY SEC(5)
 #define LOOK_EVERY SEC(10)
@@ -28,12 +29,21 @@
 
 /* --- backup --- */
 
+static void checksum(uint8_t out[CHECKSUM_LEN], const uint8_t *b, size_t len)
+{
+	uint8_t full[16];
+
+	hash_of(full, sizeof(full), "vpnd backup text", b, len);
+	memcpy(out, full, CHECKSUM_LEN);
+}
+
 static size_t estate_write(struct ns *s, uint8_t out[ESTATE_MAX])
 {
 	const struct config *cf = regs_keepers(s->regs);
 	struct wr w = wr_of(out, ESTATE_MAX);
 	struct regs_secret secrets[2];
 	size_t count = regs_secrets(s->regs, secrets);
+	uint8_t sum[CHECKSUM_LEN];
 	const uint8_t *settings;
 	size_t len = regs_settings_bytes(s->regs, &settings);
 
@@ -44,6 +54,8 @@ static size_t estate_write(struct ns *s, uint8_t out[ESTATE_MAX])
 		wr_u32(&w, secrets[i].number);
 		wr_copy(&w, secrets[i].b, sizeof(secrets[i].b));
 	}
+	checksum(sum, w.start, wr_len(&w));
+	wr_copy(&w, sum, sizeof(sum));
 	sodium_memzero(secrets, sizeof(secrets));
 	return wr_ok(&w) && len && count ? wr_len(&w) : 0;
 }
@@ -120,10 +132,15 @@ static bool key_only(struct backup *b, const char *text)
 static bool estate_read(struct backup *b, const char *text)
 {
 	struct rd settings, config, r;
+	uint8_t sum[CHECKSUM_LEN];
 	size_t len = 0;
 
 	if (sodium_base642bin(b->bytes, sizeof(b->bytes), text, strlen(text), " \n", &len, NULL,
-			      VARIANT) != 0)
+			      VARIANT) != 0 || len < CHECKSUM_LEN)
+		return false;
+	len -= CHECKSUM_LEN;
+	checksum(sum, b->bytes, len);
+	if (memcmp(sum, b->bytes + len, CHECKSUM_LEN) != 0)
 		return false;
 	r = rd_of(b->bytes, len);
 	settings = rd_block(&r, SETTINGS_MAX);

@@ -1,9 +1,60 @@
-/* sim_audit_file.c - histories in files: lines of node_audit.h in, lines or EDN out. */
+/* sim_audit_file.c - histories: words, facts, and files of them: lines of node_audit.h in, lines or
+ * EDN out. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "cmd/sim_audit.h"
+
+void sim_audit_clear(struct sim_audit *a)
+{
+	a->count = 0;
+	a->full = false;
+}
+
+uint16_t sim_audit_word(struct sim_audit *a, const char *word)
+{
+	size_t i, before = strcspn(word, ".");
+	struct audit_word *w;
+
+	for (i = 0; i < a->words; i++)
+		if (strcmp(a->word[i].text, word) == 0)
+			return (uint16_t)i;
+	if (a->words == AUDIT_WORDS_MAX)
+		return AUDIT_NOBODY;
+	if (a->words == a->words_size) {
+		a->words_size = a->words_size ? 2 * a->words_size : 64;
+		a->word = mem_resize(a->word, a->words_size * sizeof(*a->word));
+	}
+	w = &a->word[a->words++];
+	*w = (struct audit_word){ .owner = (uint16_t)i };
+	snprintf(w->text, sizeof(w->text), "%s", word);
+	if (before == 8 && word[before] == '.' && strspn(word, "0123456789abcdef") == 8) {
+		char owner[9];
+		uint16_t o;
+
+		snprintf(owner, sizeof(owner), "%.8s", word);
+		o = sim_audit_word(a, owner); /* may move the table */
+		a->word[i].owner = o;
+	}
+	return (uint16_t)i;
+}
+
+void sim_audit_add(struct sim_audit *a, const struct audit_fact *f)
+{
+	if (a->count == AUDIT_FACTS_MAX) {
+		a->full = true;
+		return;
+	}
+	if (a->count == a->size) {
+		a->size = a->size ? 2 * a->size : 1024;
+		a->fact = mem_resize(a->fact, a->size * sizeof(*a->fact));
+	}
+	a->fact[a->count++] = *f;
+}
+
+/* --- files --- */
 
 static uint8_t verb_of(const char *text)
 {

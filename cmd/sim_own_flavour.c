@@ -163,8 +163,11 @@ static void stale_source(struct ow_world *w, usec_t t)
 /* ... and to 1 and 2 when 1 has lost its disk and 0 is cut off. */
 static void lost_disk(struct ow_world *w, usec_t t)
 {
+	usec_t when = t - SEC(1) + ow_draw(w, SEC(2));
+	usec_t span = MSEC(100) + ow_draw(w, SEC(2));
+
 	at(w, OW_PARTITION, t - SEC(20), FAR(2, 2), NO_END);
-	at(w, OW_DISK_LOST, t - SEC(1) + ow_draw(w, SEC(2)), 1, MSEC(100) + ow_draw(w, SEC(2)));
+	at(w, OW_DISK_LOST, when, 1, span);
 	at(w, OW_PARTITION, t, FAR(0, 0), NO_END);
 }
 
@@ -181,6 +184,7 @@ static void quorums(struct ow_world *w)
 {
 	static void (*const scripts[])(struct ow_world *w, usec_t t) = { half_changed, stale_source,
 									lost_disk, lost_writes };
+	void (*script)(struct ow_world *w, usec_t t);
 	struct ow_rules *r = &w->rules;
 
 	r->keepers = 3;
@@ -190,7 +194,8 @@ static void quorums(struct ow_world *w)
 	r->releases = r->transfers = r->on_send = 0;
 	r->moves = 500;
 	r->net = (struct ow_net){ .delay = MSEC(5), .jitter = MSEC(40), .loss = r->net.loss / 5 };
-	scripts[ow_draw(w, ARRAY_LEN(scripts))](w, SEC(25) + ow_draw(w, SEC(40)));
+	script = scripts[ow_draw(w, ARRAY_LEN(scripts))];
+	script(w, SEC(25) + ow_draw(w, SEC(40)));
 }
 
 #define ROW_ANY \
@@ -286,10 +291,11 @@ void ow_plan_draw(struct ow_world *w)
 	n = ow_draw(w, flavours[flavour].faults + 1u);
 	flavours[flavour].adjust(w);
 	for (size_t i = 0; i < n; i++) {
-		struct ow_plan f = { .at = w->begin + ow_draw(w, w->rules.span),
-				     .fault = draw_fault(w, flavours[flavour].weight),
-				     .span = ow_span_draw(w) };
+		struct ow_plan f = { .at = w->begin + ow_draw(w, w->rules.span) };
 
+		/* One draw a statement: C leaves the order within one open. */
+		f.fault = draw_fault(w, flavours[flavour].weight);
+		f.span = ow_span_draw(w);
 		f.who = (uint8_t)ow_draw(w, w->rules.people);
 		f.mask = (uint16_t)sim_rng_next(&w->rng);
 		plan(w, &f);

@@ -26,6 +26,7 @@
 
 #include "base/mem.h"
 #include "base/mutant.h"
+#include "dht/acceptor_impl.h"
 #include "dht/regs.h"
 
 #define USEC_A_SECOND 1000000

@@ -104,19 +104,4 @@ bool acceptor_take(struct acceptor *a, struct rd *entries, usec_t now);
 /* No vote is given any more: what came too late for that counts again. False: no room yet. */
 bool acceptor_take_late(struct acceptor *a, usec_t now);
 
-/* For the three files. */
-struct write {
-	uint64_t op;
-	struct cell *cell;
-	struct pubkey to;
-	uint64_t request, position;
-	struct ballot ballot;
-	uint8_t type; /* of the answer: REGMSG_PROMISE, REGMSG_ACCEPTED, or 0 = none */
-};
-struct cell *cell_make(struct acceptor *a, const struct reg_name *name);
-bool cell_value_fits(const struct reg_name *name, const uint8_t *b, size_t len);
-void cell_set(struct acceptor *a, struct cell *c, const uint8_t *value, size_t len);
-void cell_persist(struct acceptor *a, struct write *wait);
-void cell_rewrite(struct acceptor *a, struct cell *c); /* nobody waits for an answer */
-
 #endif

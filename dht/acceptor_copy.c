@@ -11,7 +11,7 @@
  * is an ACCEPT that comes late, and is taken under the same condition: not below what was promised.
  * Otherwise it is put aside until there are no votes any more: the source will not send it again, and
  * counts as copied. */
-#include "dht/acceptor.h"
+#include "dht/acceptor_impl.h"
 
 #include <stdlib.h>
 

@@ -12,7 +12,7 @@
 
 #include "base/mem.h"
 #include "base/mutant.h"
-#include "dht/acceptor.h"
+#include "dht/acceptor_impl.h"
 #include "dht/change.h"
 
 #define RECORD_VERSION 2

@@ -69,6 +69,14 @@ static void restore_list(struct turn *t, const struct grant *g)
 	t->r->status = wr_ok(&w) ? REG_OK : REG_FULL;
 }
 
+/* A survivor of the old keepers may have the very value that is shown, not yet in this era. */
+static bool stands(const struct turn *t, uint64_t generation)
+{
+	uint64_t here = in_era(t, t->old->generation);
+
+	return generation < here || (generation == here && t->old->generation == here);
+}
+
 /* What stands in this era stands, unless what is shown is later by the owners' own count. */
 void change_restore(struct turn *t)
 {
@@ -80,7 +88,7 @@ void change_restore(struct turn *t)
 		turn_status(t, REG_EXPIRED);
 	else if (t->old && t->c->name.kind == REG_REVOCATION)
 		restore_list(t, g);
-	else if (t->old && generation <= in_era(t, t->old->generation))
+	else if (t->old && stands(t, generation))
 		turn_same(t);
 	else
 		restore(t, g, generation);

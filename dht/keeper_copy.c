@@ -10,7 +10,7 @@
 #include "dht/keeper_impl.h"
 
 #define CLEAR_BATCH 512 /* cells a step */
-#define COPY_WRITES_MAX (ACCEPTOR_WRITES_MAX / 2)
+#define COPY_WRITES_MAX 4096 /* under way; with what is on its way then, less than an owner takes */
 
 static void copy_send(void *ctx, const struct pubkey *to, const struct regmsg *m, usec_t now)
 {

@@ -7,7 +7,7 @@
  * one that comes and goes is soon left alone. While nobody else at all is there it is probably we
  * who are cut off: then nothing is counted against anybody. Bounded: ROSTER_MAX entries; a member
  * too many takes the place of the worst that is not there, or is not watched. */
-#include "dht/roster_impl.h"
+#include "dht/roster.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -15,6 +15,7 @@
 
 #include "base/mem.h"
 #include "base/wire.h"
+#include "dht/roster_impl.h"
 
 #define ROSTER_VERSION 1
 #define ROSTER_FULL (UINT32_C(1) << 30)

@@ -10,6 +10,8 @@
  * (seats_tell), so that each keeper knows all candidates, not only those attached to it.
  *
  * Durable: key 'w', value: version 1, count 1, count x (node key, score 4, falls 1); hourly. */
+#include "dht/seats.h"
+
 #include <errno.h>
 #include <stdlib.h>
 

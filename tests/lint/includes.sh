@@ -32,7 +32,7 @@ for folder in p2p dht vnet nat host; do
 		"$(printf '%s\n' "$project" | grep "^$folder/" | grep -v -E ":(base|$folder)/" || :)"
 done
 
-faces='p2p/(p2p|packet|status|aead|ring)|dht/(dht|regs|lease|grant|token)|vnet/(vnet|offload)|nat/nat'
+faces='p2p/(p2p|packet|status|aead|ring)|dht/(dht|regs|keepers|seats|eras|evidence|lease|grant|token)|vnet/(vnet|offload)|nat/nat'
 verdict 'cmd includes only public faces' \
 	"$(printf '%s\n' "$project" | grep '^cmd/' |
 		grep -v -E '^cmd/portmap[^:]*:[0-9]+:nat/(upnp|natpmp)\.h$' |

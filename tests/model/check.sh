@@ -19,6 +19,7 @@ bounds() {
 	leases) echo -DOLD=3 -DOPS=2 -DKINDS=6 ;;
 	releases) echo -DOLD=3 -DOPS=3 -DKINDS=10 -DTIMELESS ;;
 	transfers) echo -DOLD=3 -DOPS=3 -DKINDS=22 -DTIMELESS ;;
+	returns) echo -DOLD=4 -DOPS=4 -DKINDS=18 -DRETURNS -DTIMELESS ;;
 	reads) echo -DOLD=3 -DOPS=1 -DREADS -DTIMELESS ;;
 	twins) echo -DOLD=3 -DOPS=2 -DTWINS -DTIMELESS ;;
 	restarts) echo -DOLD=2 -DOPS=2 -DRESTARTS=1 ;;
@@ -35,7 +36,7 @@ bounds() {
 	late-transfers) echo -DOLD=3 -DOPS=3 -DKINDS=22 ;;
 	esac
 }
-scenes='leases releases transfers reads twins restarts crashes losses successors handover old-leases
+scenes='leases releases transfers returns reads twins restarts crashes losses successors handover old-leases
 	lost-in-change reset long-reset'
 [ -z "${FULL-}" ] || scenes="$scenes two-changes long-leases late-transfers"
 
@@ -45,6 +46,7 @@ leases ANSWER_CLOCK an owner counts from the answer (R8)
 leases NO_MARGIN keepers leave no margin for clocks (R9)
 releases LATE_ANSWER a late answer is taken (R7)
 transfers OLD_NUMBER an older operation number is taken (R6)
+returns ANY_GENERATION what the heir asked for when he owned it before is taken
 reads NO_REPEAT a reader is told what only some keepers have (R10)
 twins SAME_BALLOT one ballot is promised to two proposers (R3)
 restarts RESTART_EXPIRED a restarted keeper takes leases for expired (R9)

@@ -242,5 +242,7 @@ for pair in 'm1 m2' 'm3 k4' 'k5 m6' 'm7 m15'; do
 	set -- $pair
 	t "$1 reaches $2" wait_for 20 answered "$1" "$(lab_address "$2")"
 done
+told() { [ "$(cat "$LAB_DIR"/*.audit | grep -c ' die$')" -ge $kills ]; }
+t "the audit tells of every kill" told
 t "nothing was owned twice" lab_audit
 t_done

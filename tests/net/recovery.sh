@@ -30,6 +30,10 @@ vpnd_start delta
 restore() { ctl delta root restore "$@" <"$LAB_DIR/backup"; }
 no_era() { ! restore; }
 t "a new era is begun only when a person says so" no_era
+damaged() { ! sed 's/......$/AAAAAA/' "$LAB_DIR/backup" | ctl delta root restore --new-era; }
+t "a damaged backup is refused" damaged
+nothing() { [ "$(field delta '.namespaces | length' namespaces)" = 0 ]; }
+t "and leaves nothing behind" nothing
 began=$(lab_now)
 t "the backup begins again on a new machine" restore --new-era
 

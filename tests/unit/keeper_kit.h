@@ -99,17 +99,6 @@ static inline struct key_pair kit_key(uint32_t n)
 	return k;
 }
 
-/* Only the public key, good until the eighth call from now. */
-static inline const struct pubkey *kit_pub(uint32_t n)
-{
-	static struct pubkey kept[8];
-	static size_t next;
-
-	next = (next + 1) % ARRAY_LEN(kept);
-	kept[next] = kit_key(n).pub;
-	return &kept[next];
-}
-
 static inline void kit_random(void *ctx, void *out, size_t len)
 {
 	struct kit_keeper *kk = ctx;

@@ -5,6 +5,17 @@
 
 #include "tests/unit/keeper_kit.h"
 
+/* Only the public key, good until the eighth call from now. */
+static inline const struct pubkey *kit_pub(uint32_t n)
+{
+	static struct pubkey kept[8];
+	static size_t next;
+
+	next = (next + 1) % ARRAY_LEN(kept);
+	kept[next] = kit_key(n).pub;
+	return &kept[next];
+}
+
 /* An operation as a client would make it; number 0 = the next. */
 static inline size_t kit_op(struct kit *t, uint8_t out[REG_OP_MAX], struct reg_op *op,
 			    const struct key_pair *signer, const struct key_pair *second)

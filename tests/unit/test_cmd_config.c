@@ -56,6 +56,16 @@ static void check_error(const char *want)
 	options_free(&o);
 }
 
+static void test_config_audit_names_a_file_and_is_not_for_the_configuration_file(void)
+{
+	CHECK_EQ_INT(READ("--audit", "/tmp/owners"), 0);
+	CHECK(o.audit && strcmp(o.audit, "/tmp/owners") == 0);
+	options_free(&o);
+	CHECK_EQ_INT(READ("--audit", ""), -EINVAL);
+	check_error("a file");
+	check_file_error("audit = /tmp/owners\n", "unknown option");
+}
+
 static void test_config_without_anything_has_the_documented_defaults(void)
 {
 	CHECK_EQ_INT(READ("--check-config"), 0);
@@ -227,6 +237,7 @@ int main(void)
 {
 	static const struct test tests[] = {
 		TEST(test_config_without_anything_has_the_documented_defaults),
+		TEST(test_config_audit_names_a_file_and_is_not_for_the_configuration_file),
 		TEST(test_config_takes_values_with_and_without_an_equals_sign),
 		TEST(test_config_lan_beacons_are_wanted_unless_told),
 	TEST(test_config_ring_is_full_or_leaf_by_word_or_flag),

@@ -1,25 +1,15 @@
-/* test_roster.c - who should be keeper: a table of situations, and what must hold in every world. */
+/* test_roster.c - who should be keeper: a table of situations. */
 #include "dht/roster.h"
 
 #include <stdlib.h>
 
-#include "base/mem.h"
-#include "tests/check.h"
-
-static struct pubkey key(char letter)
-{
-	struct pubkey k = { { 0 } };
-
-	k.b[0] = (uint8_t)letter;
-	return k;
-}
+#include "tests/unit/roster_kit.h"
 
 /* --- situations ---
  * Members are letters, A the best among equals. "A" is there for a day, "A+5" for 5 minutes only,
  * "A-12" has been away for 12; "A!" has lost its incarnation, "A~" its right. */
 
 #define START DAYS(2)
-#define SET_TEXT (KEEPERS_MAX + 4)
 
 struct situation {
 	const char *members, *keepers;
@@ -89,17 +79,6 @@ static struct scene scene_of(const struct situation *t)
 	s.v.quorum = roster_quorum(s.v.count, t->hardened);
 	place_all(&s, t->members);
 	return s;
-}
-
-static void text_of(const struct keeper_set *w, char out[SET_TEXT])
-{
-	char set[KEEPERS_MAX + 1] = "";
-
-	for (char c = 'A'; c <= 'Z'; c++)
-		for (size_t i = 0; i < w->count; i++)
-			if (w->node[i].b[0] == (uint8_t)c)
-				set[strlen(set)] = c;
-	snprintf(out, SET_TEXT, "%s%u", set, w->quorum);
 }
 
 static void run(const struct situation *t, size_t n)
@@ -335,80 +314,6 @@ static void test_roster_who_does_not_stand_waits_longer_and_others_come_first(vo
 	roster_free(s.r);
 }
 
-static void test_roster_the_most_reliable_are_taken(void)
-{
-	struct roster *r = roster_new(0);
-	struct roster_view v = { .count = 1, .quorum = 1, .most = 3, .settled = true };
-	struct keeper_set want;
-	struct pubkey k;
-	usec_t now = 0;
-	char text[SET_TEXT];
-
-	v.seat[0] = (struct roster_seat){ .node = key('A'), .reachable = true };
-	for (char c = 'A'; c <= 'D'; c++) {
-		k = key(c);
-		CHECK(roster_admit(r, &k, now));
-	}
-	for (unsigned minute = 0; minute < 3 * 1440; minute++, now += MINUTES(1)) {
-		for (char c = 'A'; c <= 'D'; c++) { /* B is there half, C 90 % of the time */
-			k = key(c);
-			roster_see(r, &k, true, minute % 40 >= (c == 'B' ? 20 : c == 'C' ? 4 : 0), now);
-		}
-		roster_tick(r, now);
-	}
-	now += HOURS(10); /* to have been there long enough: its falls double B's wait */
-	CHECK_EQ_INT(roster_decide(r, &v, false, &want, now), ROSTER_GROW);
-	text_of(&want, text);
-	CHECK(strcmp(text, "ACD2") == 0);
-	roster_free(r);
-}
-
-static void test_roster_who_comes_and_goes_has_to_prove_itself_longer(void)
-{
-	struct roster *r = roster_new(0);
-	struct roster_view v = { .count = 1, .quorum = 1, .most = 3, .settled = true };
-	struct keeper_set want;
-	struct pubkey a = key('A'), b = key('B'), c = key('C');
-	usec_t now = SEC(1);
-
-	v.seat[0] = (struct roster_seat){ .node = a, .reachable = true };
-	roster_admit(r, &a, now);
-	roster_admit(r, &b, now);
-	roster_admit(r, &c, now);
-	for (unsigned i = 0; i < 3; i++, now += MINUTES(12)) { /* three long absences of C */
-		roster_see(r, &a, true, true, now);
-		roster_see(r, &b, true, true, now);
-		roster_see(r, &c, true, true, now);
-		roster_tick(r, now);
-		roster_see(r, &c, true, false, now);
-		roster_tick(r, now + MINUTES(11));
-	}
-	roster_see(r, &c, true, true, now);
-	CHECK_EQ_INT(roster_decide(r, &v, false, &want, now + MINUTES(8) - 1), ROSTER_STAY);
-	CHECK_EQ_INT(roster_decide(r, &v, false, &want, now + MINUTES(8)), ROSTER_GROW);
-	roster_free(r);
-}
-
-static void test_roster_while_nobody_is_there_nothing_counts_against_anybody(void)
-{
-	struct roster *r = roster_new(0);
-	struct roster_view v = { .count = 1, .quorum = 1, .most = 3, .settled = true };
-	struct keeper_set want;
-	struct pubkey a = key('A'), b = key('B'), c = key('C');
-
-	v.seat[0] = (struct roster_seat){ .node = a, .reachable = true };
-	roster_admit(r, &a, 0);
-	roster_admit(r, &b, 0);
-	roster_admit(r, &c, 0);
-	roster_see(r, &a, true, true, SEC(1));
-	for (unsigned i = 1; i < 600; i++)
-		roster_tick(r, MINUTES(i));
-	roster_see(r, &b, true, true, MINUTES(600));
-	roster_see(r, &c, true, true, MINUTES(600));
-	CHECK_EQ_INT(roster_decide(r, &v, false, &want, MINUTES(601)), ROSTER_GROW);
-	roster_free(r);
-}
-
 static void test_roster_candidates_are_told_why_they_wait(void)
 {
 	static const struct {
@@ -440,266 +345,6 @@ static void test_roster_candidates_are_told_why_they_wait(void)
 	}
 }
 
-static void test_roster_survives_a_restart_and_refuses_damaged_bytes(void)
-{
-	struct roster *r = roster_new(0), *again = roster_new(HOURS(3)), *bad = roster_new(0);
-	uint8_t bytes[ROSTER_BYTES_MAX + 1];
-	struct roster_view v = { .count = 1, .quorum = 1, .most = 3, .settled = true };
-	struct candidate was, is;
-	struct pubkey a = key('A'), b = key('B');
-	size_t at = 0, len;
-
-	v.seat[0].node = a;
-	roster_admit(r, &a, 0);
-	roster_admit(r, &b, 0);
-	for (unsigned i = 0; i < 3000; i++) {
-		roster_see(r, &a, true, true, MINUTES(i));
-		roster_see(r, &b, true, i % 3 != 0, MINUTES(i));
-		roster_tick(r, MINUTES(i));
-	}
-	len = roster_write(r, bytes, sizeof(bytes));
-	CHECK_EQ_INT(len, 2 + 2 * (KEY_LEN + 5));
-	CHECK(roster_read(again, bytes, len, HOURS(3)));
-	CHECK_EQ_INT(roster_count(again), 2);
-	roster_see(again, &b, true, false, HOURS(3));
-	CHECK(roster_next(r, &v, &at, &was, MINUTES(3000)));
-	at = 0;
-	CHECK(roster_next(again, &v, &at, &is, HOURS(3)));
-	CHECK(is.percent == was.percent && is.percent > 10 && !is.present);
-	for (size_t cut = 0; cut < len; cut++)
-		CHECK(!roster_read(bad, bytes, cut, 0));
-	CHECK(!roster_read(bad, bytes, len + 1, 0));
-	bytes[0]++;
-	CHECK(!roster_read(bad, bytes, len, 0));
-	CHECK_EQ_INT(roster_count(bad), 0);
-	roster_free(r);
-	roster_free(again);
-	roster_free(bad);
-}
-
-static void test_roster_the_table_is_bounded_and_keeps_the_better(void)
-{
-	struct roster *r = roster_new(0);
-	struct pubkey k = { { 0 } };
-
-	for (unsigned i = 0; i < 1000; i++) {
-		k.b[0] = (uint8_t)i;
-		k.b[1] = (uint8_t)(i >> 8);
-		if (roster_admit(r, &k, SEC(i)))
-			roster_see(r, &k, true, i < ROSTER_MAX - 1, SEC(i));
-	}
-	CHECK_EQ_INT(roster_count(r), ROSTER_MAX);
-	k.b[0] = 5;
-	k.b[1] = 0;
-	roster_see(r, &k, true, true, SEC(2000));
-	for (unsigned i = 0, found = 0; i < ROSTER_MAX; i++) {
-		found += key_equal(roster_node(r, i), &k);
-		if (i == ROSTER_MAX - 1)
-			CHECK_EQ_INT(found, 1); /* who was there is kept */
-	}
-	roster_free(r);
-}
-
-static void test_roster_who_was_heard_of_counts_for_a_quarter_of_an_hour(void)
-{
-	struct roster *r = roster_new(0);
-	struct pubkey a = key('A'), b = key('B');
-
-	roster_admit(r, &a, 0);
-	CHECK(!roster_was_heard(r, &a, SEC(1)));
-	roster_heard(r, &a, SEC(1));
-	roster_heard(r, &b, SEC(1)); /* nobody knows it */
-	CHECK(roster_was_heard(r, &a, SEC(1) + ROSTER_ABSENT - 1));
-	CHECK(!roster_was_heard(r, &a, SEC(1) + ROSTER_ABSENT));
-	CHECK(!roster_was_heard(r, &b, SEC(2)));
-	roster_free(r);
-}
-
-/* --- worlds: members come and go, each keeper has a roster, changes may fail --- */
-
-#define WORLD_MAX 14
-
-struct world {
-	uint64_t dice;
-	unsigned members, most;
-	bool hardened;
-	bool up[WORLD_MAX], right[WORLD_MAX];
-	unsigned often[WORLD_MAX], rests[WORLD_MAX]; /* minutes up, minutes down, on average */
-	struct roster *roster[WORLD_MAX];
-	struct keeper_set set;
-	usec_t changed;
-	unsigned changes, causes; /* long absences and arrivals */
-	usec_t since[WORLD_MAX];
-	bool counted[WORLD_MAX];
-};
-
-static uint32_t dice(struct world *w)
-{
-	w->dice = w->dice * 6364136223846793005u + 1442695040888963407u;
-	return (uint32_t)(w->dice >> 33);
-}
-
-static bool in_set(const struct world *w, unsigned i)
-{
-	for (size_t k = 0; k < w->set.count; k++)
-		if (w->set.node[k].b[0] == 'A' + i)
-			return true;
-	return false;
-}
-
-static void world_check(const struct world *w, const struct keeper_set *want, usec_t now)
-{
-	unsigned alive = 0, alive_before = 0;
-
-	CHECK(want->count == 1 || want->count == 3 || want->count == 5 || want->count == 7);
-	CHECK(want->count <= w->most || want->count < w->set.count);
-	CHECK_EQ_INT(want->quorum, roster_quorum(want->count, w->hardened));
-	CHECK(now >= w->changed + SEC(60));
-	for (size_t i = 0; i < want->count; i++) {
-		unsigned at = want->node[i].b[0] - 'A';
-
-		CHECK(at < w->members && w->right[at]);
-		alive += at < w->members && w->up[at];
-		for (size_t j = 0; j < i; j++)
-			CHECK(want->node[i].b[0] != want->node[j].b[0]);
-	}
-	for (size_t i = 0; i < w->set.count; i++)
-		alive_before += w->up[w->set.node[i].b[0] - 'A'];
-	CHECK(alive >= want->quorum && alive_before >= w->set.quorum);
-}
-
-static void world_keeper(struct world *w, unsigned self, usec_t now)
-{
-	struct roster_view v = { .count = w->set.count, .quorum = w->set.quorum,
-				 .most = (uint8_t)w->most, .hardened = w->hardened,
-				 .settled = true };
-	struct keeper_set want;
-
-	if (!w->roster[self])
-		w->roster[self] = roster_new(now);
-	for (unsigned i = 0; i < w->members; i++) {
-		struct pubkey k = key((char)('A' + i));
-
-		roster_admit(w->roster[self], &k, now);
-		roster_see(w->roster[self], &k, w->right[i], w->up[i], now);
-	}
-	roster_tick(w->roster[self], now);
-	for (uint8_t i = 0; i < v.count; i++) {
-		v.seat[i].node = w->set.node[i];
-		v.seat[i].reachable = w->up[w->set.node[i].b[0] - 'A'];
-		v.self = w->set.node[i].b[0] == 'A' + self ? i : v.self;
-	}
-	if (roster_decide(w->roster[self], &v, false, &want, now) == ROSTER_STAY)
-		return;
-	world_check(w, &want, now);
-	roster_begun(w->roster[self], &v, &want, now);
-	if (dice(w) % 5 == 0)
-		return; /* it comes to nothing */
-	w->set = want;
-	w->changes++;
-	w->changed = now;
-	for (unsigned i = 0; i < w->members; i++)
-		if (w->roster[i])
-			roster_changed(w->roster[i], now);
-}
-
-/* Its process ends: what is durable is left. */
-static void world_restart(struct world *w, unsigned i, usec_t now)
-{
-	uint8_t bytes[ROSTER_BYTES_MAX];
-	size_t len = roster_write(w->roster[i], bytes, sizeof(bytes));
-
-	roster_free(w->roster[i]);
-	w->roster[i] = roster_new(now);
-	CHECK(roster_read(w->roster[i], bytes, len, now));
-}
-
-static void world_turn(struct world *w, usec_t now, usec_t step)
-{
-	for (unsigned i = 0; i < w->members; i++) {
-		uint64_t mean = w->up[i] ? w->often[i] : w->rests[i];
-
-		if (mean && dice(w) % (MINUTES(mean) / step) == 0) {
-			w->up[i] = !w->up[i];
-			w->since[i] = now;
-			w->counted[i] = false;
-			if (!w->up[i] && w->roster[i] && dice(w) % 2)
-				world_restart(w, i, now);
-		}
-		if (!w->counted[i] && now >= w->since[i] + (w->up[i] ? SEC(60) : MINUTES(10))) {
-			w->counted[i] = true;
-			w->causes++;
-		}
-	}
-}
-
-static void world_run(struct world *w, unsigned days)
-{
-	const usec_t step = SEC(30);
-
-	w->set = (struct keeper_set){ .count = 1, .quorum = 1, .node = { key('A') } };
-	for (usec_t now = DAYS(1); now < DAYS(days + 1); now += step) {
-		world_turn(w, now, step);
-		for (unsigned i = 0; i < w->members; i++)
-			if (w->up[i] && in_set(w, i))
-				world_keeper(w, i, now);
-	}
-	for (unsigned i = 0; i < w->members; i++)
-		roster_free(w->roster[i]);
-}
-
-static void test_roster_in_random_worlds_every_set_is_legal_and_changes_have_causes(void)
-{
-	unsigned changes = 0, causes = 0;
-
-	for (uint64_t seed = 1; seed <= 8; seed++) {
-		struct world w = { .dice = seed, .members = 3 + (unsigned)seed,
-				   .most = seed % 3 == 0 ? 3 : seed % 3 == 1 ? 5 : 7,
-				   .hardened = seed % 4 == 0 };
-
-		w.members = w.members > WORLD_MAX ? WORLD_MAX : w.members;
-		for (unsigned i = 0; i < w.members; i++) {
-			w.up[i] = w.right[i] = true;
-			w.often[i] = 20 + dice(&w) % 3000;
-			w.rests[i] = 1 + dice(&w) % 120;
-		}
-		world_run(&w, 5);
-		CHECK(w.changes <= w.causes + 5);
-		changes += w.changes;
-		causes += w.causes;
-	}
-	printf("# %u changes in 40 days, for %u absences and arrivals that lasted\n", changes, causes);
-	CHECK(changes < causes / 2);
-}
-
-/* Five servers and three laptops that come and go all day: after a while the set stands still. */
-static void test_roster_laptops_that_come_and_go_do_not_move_the_set_for_long(void)
-{
-	for (uint64_t seed = 1; seed <= 4; seed++) {
-		struct world w = { .dice = 100 + seed, .members = 7, .most = 5 };
-
-		for (unsigned i = 0; i < w.members; i++) {
-			w.up[i] = w.right[i] = true;
-			w.often[i] = i < 4 ? 0 : 70; /* always, or about an hour at a time */
-			w.rests[i] = i < 4 ? 0 : 40;
-		}
-		world_run(&w, 3);
-		printf("# %u changes in 3 days\n", w.changes);
-		CHECK(w.changes <= 20);
-	}
-}
-
-static void test_roster_a_quiet_world_changes_twice_and_never_again(void)
-{
-	struct world w = { .dice = 7, .members = 5, .most = 5 };
-
-	for (unsigned i = 0; i < w.members; i++)
-		w.up[i] = w.right[i] = true;
-	world_run(&w, 2);
-	CHECK_EQ_INT(w.changes, 2); /* to three, to five */
-	CHECK_EQ_INT(w.set.count, 5);
-}
-
 int main(void)
 {
 	static const struct test tests[] = {
@@ -716,16 +361,7 @@ int main(void)
 		TEST(test_roster_a_person_need_not_wait),
 		TEST(test_roster_changes_are_a_minute_apart),
 		TEST(test_roster_who_does_not_stand_waits_longer_and_others_come_first),
-		TEST(test_roster_the_most_reliable_are_taken),
-		TEST(test_roster_who_comes_and_goes_has_to_prove_itself_longer),
-		TEST(test_roster_while_nobody_is_there_nothing_counts_against_anybody),
 		TEST(test_roster_candidates_are_told_why_they_wait),
-		TEST(test_roster_survives_a_restart_and_refuses_damaged_bytes),
-		TEST(test_roster_the_table_is_bounded_and_keeps_the_better),
-		TEST(test_roster_who_was_heard_of_counts_for_a_quarter_of_an_hour),
-		TEST(test_roster_in_random_worlds_every_set_is_legal_and_changes_have_causes),
-		TEST(test_roster_laptops_that_come_and_go_do_not_move_the_set_for_long),
-		TEST(test_roster_a_quiet_world_changes_twice_and_never_again),
 	};
 
 	return run_tests(tests, ARRAY_LEN(tests));

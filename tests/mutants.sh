@@ -1,0 +1,70 @@
+#!/bin/sh
+# mutants.sh - every fault of base/mutant.h is found by the schedules that look for it, within
+# seconds, and none is found where none is. VPNSIM_MUTANTS is a vpnsim built with -DVPND_MUTANTS
+# (`make check-mutants`).
+set -u
+: "${VPNSIM:?}" "${VPNSIM_MUTANTS:?}"
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+n=0
+
+# verdict CONDITION-STATUS TEXT OUTPUT
+verdict() {
+	n=$((n + 1))
+	[ "$1" -eq 0 ] && echo "ok $n - $2" && return
+	echo "not ok $n - $2"
+	printf '%s\n' "$3" | tail -5 | sed 's/^/# /'
+}
+
+# caught MUTANT FLAVOUR SCHEDULES
+caught() {
+	out=$(cd "$dir" && timeout 300 "$VPNSIM_MUTANTS" ownership --mutant "$1" --flavour "$2" \
+		--schedules "$3" --seed 7 2>&1)
+	status=$?
+	[ $status -eq 1 ]
+	verdict $? "the fault '$1' is found among $3 schedules ($2)" "status $status
+$out"
+}
+
+# clean FLAVOUR SCHEDULES : the same, without a fault
+clean() {
+	out=$(cd "$dir" && timeout 300 "$VPNSIM_MUTANTS" ownership --flavour "$1" --schedules "$2" \
+		--seed 7 2>&1)
+	status=$?
+	[ $status -eq 0 ]
+	verdict $? "nothing is found among $2 schedules ($1) without a fault" "status $status
+$out"
+}
+
+while read -r mutant flavour schedules; do
+	caught "$mutant" "$flavour" "$schedules"
+done <<-LIST
+	restart-expired restarts 300
+	from-answer still 200
+	no-margin edge 100
+	ignore-promise late 50
+	late-answer late 50
+	view-quorum any 200
+	single-phase any 100
+	transfer-resumes duel 50
+	early-use copies 200
+	old-grant late 50
+	free-token tokens 50
+	revoked-enrols tokens 50
+	lost-write quorums 200
+	no-seal quorums 400
+	one-snapshot quorums 400
+	amnesia quorums 400
+	reinstall quorums 400
+LIST
+for flavour in any late still edge copies tokens duel restarts changes quorums; do
+	clean $flavour 200
+done
+
+out=$("$VPNSIM" ownership --mutant no-seal --schedules 1 2>&1)
+[ $? -eq 2 ]
+verdict $? 'an ordinary vpnsim has no faults to switch on' "$out"
+out=$("$VPNSIM_MUTANTS" ownership --mutant nonsense --schedules 1 2>&1)
+[ $? -eq 2 ]
+verdict $? 'a fault that does not exist is refused' "$out"
+echo "1..$n"
