@@ -118,12 +118,14 @@ void state_write(struct node *n, enum module m, uint16_t owner, uint64_t module_
 {
 	uint8_t buf[STATE_KEY_MAX];
 	struct wr k = wr_of(buf, sizeof(buf));
-	struct wr v = { .start = (uint8_t *)value, .p = (uint8_t *)value + len };
+	struct wr v = { .start = (uint8_t *)value, .p = (uint8_t *)value };
 
 	wr_u8(&k, m == MODULE_REGS ? 'R' : 'L');
 	wr_copy(&k, n->ns[owner]->nsid, NSID_LEN);
 	wr_copy(&k, key, key_len);
 	assert(wr_ok(&k));
+	if (len)
+		v.p += len;
 	put(n, &(struct persist_book){ .module = m, .owner = owner, .module_op = module_op }, buf,
 	    wr_len(&k), len ? &v : NULL);
 }

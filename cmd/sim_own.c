@@ -104,6 +104,9 @@ static void to_process(struct ow_world *w, const struct sim_item *i)
 	case OW_STEP:
 		ow_step(p);
 		break;
+	case OW_GRAB:
+		ow_grab(p);
+		break;
 	case OW_CHAT:
 		ow_chat(p);
 		break;
@@ -165,6 +168,7 @@ static void begin(struct ow_world *w, uint64_t seed, uint64_t index)
 	sim_audit_clear(w->audit);
 	w->heap.seq = 0;
 	w->processes = w->plan_count = 0;
+	w->cut.mask = 0;
 	ow_plan_draw(w);
 	w->end = w->begin + w->rules.span;
 }

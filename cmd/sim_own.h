@@ -105,6 +105,7 @@ struct ow_process {
 	struct leases *leases;
 	struct fence fence;
 	struct wall wall;
+	struct log log;
 	usec_t clock_base, clock_from; /* its clock showed base at the world's `from` ... */
 	int32_t clock_ppm;	       /* ... and runs so much faster */
 	usec_t tick_at;
@@ -141,6 +142,7 @@ enum ow_fault {
 	OW_COPY,
 	OW_CHANGE, /* of the keeper set */
 	OW_CHANGE_TO,
+	OW_CUT_IN_CHANGE, /* a partition as soon as one of the old keepers is sealed */
 	OW_REVOKE,
 	OW_ENROL,
 	OW_FAULTS
@@ -180,6 +182,7 @@ struct ow_rules { /* of one schedule, drawn at its start */
 	uint32_t releases, transfers, reads, names, moves; /* in 1000 of a person's steps */
 	uint8_t holder, eager; /* OW_EDGE: who holds, who claims; both 0 = nobody in particular */
 	usec_t eager_from;
+	uint8_t deaf; /* this process hears nothing of what keepers decide but of successors; 0 = none */
 	uint32_t on_send, on_write; /* a pause or crash just then: in a million */
 	struct ow_net net;
 };
@@ -216,7 +219,9 @@ struct ow_world {
 	unsigned admitted; /* strangers that the single token let in */
 	uint16_t revoked;  /* people that were */
 	uint64_t packets, writes, operations, changes;
+	struct ow_plan cut; /* of OW_CUT_IN_CHANGE, while it waits; mask 0 = none */
 	char wrong[200];
+	bool tells; /* what happens, on standard error */
 };
 
 #endif

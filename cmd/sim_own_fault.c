@@ -4,6 +4,7 @@
  * would break the rules that the product states about its owner is not done: a disk is not put back
  * under a keeper of a set of one (docs/protocol.md 8; only an era reset helps). */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/list.h"
@@ -221,6 +222,40 @@ static void change_to(struct ow_world *w, const struct ow_plan *f, struct ow_pro
 	change_begin(w, 0, &set);
 }
 
+static void cut_in_change(struct ow_world *w, const struct ow_plan *f, struct ow_process *p)
+{
+	(void)p;
+	w->cut = *f;
+}
+
+/* On the side that is cut off somebody wants something just then. */
+static void grab(struct ow_world *w)
+{
+	for (size_t i = 0; i < w->rules.people; i++)
+		for (size_t k = 0; k < 4; k++)
+			ow_push(w, w->cut.at + ow_draw(w, MSEC(1000)), OW_GRAB, &w->process[i]);
+}
+
+void ow_cut(struct ow_process *p)
+{
+	struct ow_world *w = p->w;
+	struct keeper_info info[KEEPERS_MAX];
+	size_t n = regs_keeper_infos(p->regs, info, ow_now(p));
+	const struct pubkey *self = &w->person[p->person].pub;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!key_equal(&info[i].node, self) || !info[i].sealed || w->plan_count == OW_PLAN)
+			continue;
+		w->cut.fault = OW_PARTITION;
+		w->cut.at = w->now + ow_draw(w, MSEC(300));
+		w->plan[w->plan_count] = w->cut;
+		sim_heap_push(&w->heap, w->cut.at, OW_PLANNED, w->plan_count++);
+		grab(w);
+		w->cut.mask = 0;
+		return;
+	}
+}
+
 static void enrol(struct ow_world *w, const struct ow_plan *f, struct ow_process *p)
 {
 	(void)f, (void)p;
@@ -242,7 +277,7 @@ static void (*const faults[OW_FAULTS])(struct ow_world *w, const struct ow_plan 
 	[OW_PAUSE] = stand_still,     [OW_SUSPEND] = stand_still,
 	[OW_RESUME] = nothing,	       [OW_START] = start,
 	[OW_COPY] = copy,	       [OW_CHANGE] = change,
-	[OW_CHANGE_TO] = change_to,
+	[OW_CHANGE_TO] = change_to,   [OW_CUT_IN_CHANGE] = cut_in_change,
 	[OW_REVOKE] = revoke,	       [OW_ENROL] = enrol,
 };
 
@@ -251,6 +286,9 @@ void ow_fault(struct ow_world *w, const struct ow_plan *planned)
 	struct ow_plan f = *planned; /* the table may grow */
 
 	ow_trace(w, 0xfa00u + f.fault);
+	if (w->tells)
+		fprintf(stderr, "%11.6f fault %u: process %u, mask %x, %.3f s\n", (double)w->now / 1e6,
+			f.fault, f.who, f.mask, (double)f.span / 1e6);
 	faults[f.fault](w, &f, &w->process[f.who]);
 }
 

@@ -45,6 +45,7 @@ static void late(struct ow_world *w)
 	r->releases = 600;
 	r->moves = 500;
 	r->net.late = 150000;
+	r->span = SEC(90);
 }
 
 static void still(struct ow_world *w)
@@ -57,7 +58,7 @@ static void still(struct ow_world *w)
 	r->moves = 400;
 	r->hold = SEC(8);
 	r->releases = r->names = 0;
-	r->span = SEC(250);
+	r->span = SEC(240);
 }
 
 /* The last but one claims what the last holds when that is cut off. */
@@ -86,6 +87,7 @@ static void copies(struct ow_world *w)
 {
 	w->rules.releases = 500;
 	w->rules.hold = SEC(15);
+	w->rules.span = SEC(100);
 	w->rules.moves = 200;
 }
 
@@ -94,6 +96,7 @@ static void tokens(struct ow_world *w)
 	struct ow_plan f = { .fault = OW_ENROL, .at = w->begin + SEC(1) };
 
 	plan(w, &f);
+	w->rules.span = SEC(90);
 	w->rules.net.doubled = 100000;
 	w->rules.people = w->rules.keepers > 5 ? w->rules.keepers : 6;
 	f.fault = OW_REVOKE;
@@ -106,7 +109,7 @@ static void duel(struct ow_world *w)
 {
 	struct ow_rules *r = &w->rules;
 
-	r->keepers = ow_draw(w, 2) ? 3 : 5;
+	r->keepers = ow_draw(w, 4) ? 3 : 5;
 	r->people = r->keepers > 4 ? r->keepers : 4;
 	r->hot = 1;
 	r->hold = SEC(2);
@@ -116,6 +119,7 @@ static void duel(struct ow_world *w)
 	r->reads = 300;
 	r->net.late = 30000;
 	r->net.late_max = SEC(8);
+	r->span = SEC(50);
 }
 
 static void restarts(struct ow_world *w)
@@ -127,6 +131,7 @@ static void restarts(struct ow_world *w)
 	r->hold = SEC(20);
 	r->moves = 500;
 	r->releases = 100;
+	r->span = SEC(140) + ow_draw(w, SEC(50));
 }
 
 /* One of the people's processes, from some time on, for good or (span) a while. */
@@ -134,11 +139,16 @@ static void at(struct ow_world *w, enum ow_fault fault, usec_t when, uint16_t wh
 {
 	struct ow_plan f = { .fault = (uint8_t)fault, .at = w->begin + when, .span = span };
 
-	if (fault == OW_PARTITION || fault == OW_CHANGE_TO)
+	if (fault == OW_PARTITION || fault == OW_CHANGE_TO || fault == OW_CUT_IN_CHANGE)
 		f.mask = who;
 	else
 		f.who = (uint8_t)who;
 	plan(w, &f);
+}
+
+static void changes(struct ow_world *w)
+{
+	w->rules.span = SEC(60) + ow_draw(w, SEC(50));
 }
 
 #define NO_END OW_SPAN_MAX
@@ -148,16 +158,15 @@ static void at(struct ow_world *w, enum ow_fault fault, usec_t when, uint16_t wh
 static void half_changed(struct ow_world *w, usec_t t)
 {
 	at(w, OW_CHANGE_TO, t, FAR(0, 3) | FAR(4, 4), 0);
-	at(w, OW_PARTITION, t + ow_draw(w, MSEC(600)), FAR(1, 2) | FAR(5, 6), NO_END);
+	at(w, OW_CUT_IN_CHANGE, t, FAR(1, 2) | FAR(5, 6), NO_END);
 }
 
-/* What 0 and 1 decided while 2 was away must be known to 2, 3 and 4 when they take over. */
+/* What 0 and 1 decided without 2 must be known to 2, 3 and 4 when they take over. */
 static void stale_source(struct ow_world *w, usec_t t)
 {
-	at(w, OW_PARTITION, t - SEC(20), FAR(2, 2), NO_END);
-	at(w, OW_PARTITION, t, 0, NO_END);
-	at(w, OW_CHANGE_TO, t + ow_draw(w, MSEC(300)), FAR(2, 3) | FAR(4, 4), 0);
-	at(w, OW_PARTITION, t + MSEC(100) + ow_draw(w, MSEC(600)), FAR(0, 1), NO_END);
+	w->rules.deaf = 2;
+	at(w, OW_CHANGE_TO, t, FAR(2, 3) | FAR(4, 4), 0);
+	at(w, OW_CUT_IN_CHANGE, t, FAR(0, 1), NO_END);
 }
 
 /* ... and to 1 and 2 when 1 has lost its disk and 0 is cut off. */
@@ -185,17 +194,20 @@ static void quorums(struct ow_world *w)
 	static void (*const scripts[])(struct ow_world *w, usec_t t) = { half_changed, stale_source,
 									lost_disk, lost_writes };
 	void (*script)(struct ow_world *w, usec_t t);
+	usec_t begin;
 	struct ow_rules *r = &w->rules;
 
 	r->keepers = 3;
-	r->people = 8;
+	r->people = 7;
 	r->hot = 2;
-	r->hold = SEC(4);
+	r->hold = SEC(2);
 	r->releases = r->transfers = r->on_send = 0;
-	r->moves = 500;
+	r->moves = 300;
 	r->net = (struct ow_net){ .delay = MSEC(5), .jitter = MSEC(40), .loss = r->net.loss / 5 };
 	script = scripts[ow_draw(w, ARRAY_LEN(scripts))];
-	script(w, SEC(25) + ow_draw(w, SEC(40)));
+	begin = SEC(21) + ow_draw(w, SEC(10));
+	r->span = begin + SEC(40);
+	script(w, begin);
 }
 
 #define ROW_ANY \
@@ -209,9 +221,9 @@ static const struct {
 	void (*adjust)(struct ow_world *w);
 	uint8_t weight[OW_FAULTS];
 } flavours[OW_FLAVOURS] = {
-	[OW_ANY] = { 16, 12, any, { ROW_ANY } },
+	[OW_ANY] = { 24, 12, any, { ROW_ANY } },
 	[OW_LATE] = { 2, 4, late, { ROW_ANY } },
-	[OW_STILL] = { 3, 6, still, { [OW_PAUSE] = 3, [OW_PARTITION] = 1 } },
+	[OW_STILL] = { 2, 6, still, { [OW_PAUSE] = 3, [OW_PARTITION] = 1 } },
 	[OW_EDGE] = { 2, 0, edge, { [OW_PAUSE] = 1 } },
 	[OW_COPIES] = { 2, 10, copies, { [OW_DISK_BACK] = 6, [OW_COPY] = 2, [OW_REBOOT] = 6,
 					 [OW_DISK_LOST] = 1 } },
@@ -219,7 +231,7 @@ static const struct {
 	[OW_DUEL] = { 3, 4, duel, { ROW_ANY } },
 	[OW_RESTARTS] = { 3, 12, restarts, { [OW_CRASH] = 4, [OW_REBOOT] = 2, [OW_PARTITION] = 4,
 					     [OW_CRASH_AT_WRITE] = 3, [OW_DISK_FAILS] = 3 } },
-	[OW_CHANGES] = { 5, 14, any, { [OW_CHANGE] = 30, [OW_PARTITION] = 10, [OW_CRASH] = 10,
+	[OW_CHANGES] = { 6, 10, changes, { [OW_CHANGE] = 30, [OW_PARTITION] = 10, [OW_CRASH] = 10,
 					   [OW_DISK_LOST] = 4, [OW_REBOOT] = 4, [OW_PAUSE] = 6,
 					   [OW_CRASH_AT_WRITE] = 6, [OW_DISK_FAILS] = 2 } },
 	[OW_QUORUMS] = { 4, 0, quorums, { [OW_PAUSE] = 1 } },
@@ -253,7 +265,7 @@ static uint8_t draw_fault(struct ow_world *w, const uint8_t weight[OW_FAULTS])
 
 static void draw_rules(struct ow_world *w)
 {
-	static const uint8_t keepers[] = { 1, 3, 3, 3, 5 };
+	static const uint8_t keepers[] = { 1, 1, 3, 3, 3, 3, 3, 3, 3, 5 };
 	static const uint32_t losses[] = { 0, 10000, 50000, 250000 };
 	struct ow_rules *r = &w->rules;
 
@@ -263,7 +275,7 @@ static void draw_rules(struct ow_world *w)
 	if (r->people < r->keepers)
 		r->people = r->keepers;
 	r->hot = (uint8_t)(2 + ow_draw(w, 3));
-	r->span = SEC(150) + ow_draw(w, SEC(100));
+	r->span = ow_draw(w, 2) ? SEC(50) + ow_draw(w, SEC(40)) : SEC(135) + ow_draw(w, SEC(50));
 	r->hold = SEC(5) + ow_draw(w, SEC(60));
 	r->chat = SEC(4) + ow_draw(w, SEC(10));
 	r->releases = (uint32_t)ow_draw(w, 600);

@@ -4,7 +4,8 @@
 
 #include "cmd/sim_own.h"
 
-enum ow_kind { OW_PACKET, OW_WRITTEN, OW_TICK, OW_PLANNED, OW_STEP, OW_CHAT, OW_WAKE };
+enum ow_kind { OW_PACKET, OW_WRITTEN, OW_TICK, OW_PLANNED, OW_STEP, OW_CHAT, OW_WAKE,
+	       OW_GRAB };
 
 /* sim_own.c */
 uint64_t ow_draw(struct ow_world *w, uint64_t below);	/* 0 below 1 */
@@ -51,12 +52,14 @@ void ow_edge_clocks(struct ow_world *w);
 /* sim_own_fault.c */
 void ow_fault(struct ow_world *w, const struct ow_plan *f);
 void ow_wake(struct ow_process *p);
+void ow_cut(struct ow_process *p); /* when it waits for this one */
 void ow_on_send(struct ow_process *p); /* an operation left: something may happen just now */
 
 /* sim_own_work.c */
 void ow_work_begin(struct ow_process *p);
 void ow_step(struct ow_process *p);
 void ow_chat(struct ow_process *p);
+void ow_grab(struct ow_process *p); /* claims one more address */
 void ow_frame(struct ow_process *p, const struct ow_packet *k);
 void ow_revoke(struct ow_world *w, size_t person);
 void ow_strangers(struct ow_world *w);

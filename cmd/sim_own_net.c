@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "cmd/sim_own_impl.h"
+#include "dht/bundle.h"
+#include "dht/regmsg.h"
 
 size_t ow_person_of(const struct ow_world *w, const struct pubkey *key)
 {
@@ -35,6 +37,32 @@ static void post(struct ow_process *from, size_t person, uint8_t service, struct
 	sim_heap_push(&w->heap, w->now + delay_of(w), OW_PACKET, (uint64_t)(uintptr_t)k);
 }
 
+static bool decides_one(const uint8_t *msg, size_t len)
+{
+	struct regmsg m;
+
+	return regmsg_read(&m, msg, len) &&
+	       (m.type == REGMSG_PREPARE || m.type == REGMSG_ACCEPT) &&
+	       (m.name.kind == REG_ADDRESS || m.name.kind == REG_HOST_NAME);
+}
+
+/* Does the message ask an acceptor about an address or a name? */
+static bool decides(const struct ow_world *w, uint8_t service, const uint8_t *msg, size_t len)
+{
+	uint8_t nsid[NSID_LEN];
+	struct bundle b;
+
+	nsid_of(nsid, &w->root.pub);
+	if (service != REGS_SERVICE_REGISTER)
+		return false;
+	if (!bundle_open(&b, msg, len, nsid))
+		return decides_one(msg, len);
+	while (bundle_next(&b, &msg, &len))
+		if (decides_one(msg, len))
+			return true;
+	return false;
+}
+
 void ow_net_send(struct ow_process *from, const struct pubkey *to, uint8_t service,
 		  const uint8_t *msg, size_t len)
 {
@@ -44,7 +72,8 @@ void ow_net_send(struct ow_process *from, const struct pubkey *to, uint8_t servi
 	w->packets++;
 	if (person == OW_PERSONS || person == from->person)
 		return;
-	if (ow_chance(w, w->rules.net.loss))
+	if (ow_chance(w, w->rules.net.loss) ||
+	    (w->rules.deaf && person == w->rules.deaf && decides(w, service, msg, len)))
 		return;
 	post(from, person, service, rd_of(msg, len));
 	if (w->rules.net.doubled && ow_chance(w, w->rules.net.doubled))

@@ -3,6 +3,7 @@
  * Callbacks only queue; ow_settle hands on what was queued, tells the audit what may be used from
  * now on, and wakes the process when its next deadline comes by its own clock. */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -283,6 +284,8 @@ void ow_settle(struct ow_process *p)
 	if (p->state == OW_DEAD)
 		return;
 	hand_over(p);
+	if (p->w->cut.mask)
+		ow_cut(p);
 	if (p->superseded) {
 		ow_stop(p, false);
 		return;
@@ -347,12 +350,12 @@ static void make(struct ow_process *p)
 {
 	struct ow_world *w = p->w;
 	struct regs_config rc = { .self = w->person[p->person], .root = w->root.pub,
-				  .crypto = &crypto_quick, .wall = &p->wall,
+				  .crypto = &crypto_quick, .wall = &p->wall, .log = &p->log,
 				  .same_machine = p->same_machine };
 	struct regs_env re = { p, env_random, env_send, env_persist, env_event };
 	struct lease_config lc = { .self = rc.self.pub, .subnet = w->settings.subnet,
 				   .lease = w->settings.lease, .same_machine = p->same_machine,
-				   .wall = &p->wall };
+				   .wall = &p->wall, .log = &p->log };
 	struct lease_env le = { p, env_random, env_submit, env_persist, env_lease_event, env_sign,
 				env_submit_signed, env_hand };
 	uint8_t seed[16] = { 1 };
@@ -420,6 +423,14 @@ void ow_stop(struct ow_process *p, bool power)
 	p->regs = NULL;
 }
 
+static void log_sink(void *ctx, enum log_level level, const char *line)
+{
+	const struct ow_process *p = ctx;
+
+	fprintf(stderr, "%11.6f %u.%u %s: %s\n", (double)p->w->now / 1e6, p->person, p->index,
+		log_level_text(level), line);
+}
+
 struct ow_process *ow_process_new(struct ow_world *w, size_t person)
 {
 	struct ow_process *p = &w->process[w->processes];
@@ -436,6 +447,7 @@ struct ow_process *ow_process_new(struct ow_world *w, size_t person)
 	p->disk.delay = MSEC(1);
 	p->disk.fails = 0;
 	p->disk.hangs = false;
+	p->log = (struct log){ p, w->tells ? log_sink : NULL, LOG_LEVEL_DEBUG };
 	p->audit = (struct audit){ .ctx = p, .note = env_note };
 	for (size_t i = 0; i < OW_PERSONS; i++)
 		p->heard[i] = (uint8_t)i;

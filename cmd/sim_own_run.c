@@ -137,6 +137,7 @@ static int run(struct run *r)
 	if (r->w->wrong[0])
 		return bad("the world cannot be made", r->w->wrong);
 	r->w->flavour = r->flavour;
+	r->w->tells = getenv("VPNSIM_LOG") != NULL;
 	for (uint64_t i = r->from; i < end; i += BLOCK)
 		if (!block(r, i, end - i < BLOCK ? end - i : BLOCK))
 			return bad(r->state, "cannot be written");

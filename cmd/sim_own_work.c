@@ -121,6 +121,15 @@ static void eager(struct ow_process *p)
 	ow_push(w, w->now + MSEC(900) + ow_draw(w, MSEC(200)), OW_STEP, p);
 }
 
+void ow_grab(struct ow_process *p)
+{
+	struct ip ip = ip_v4((10u << 24 | 7u << 16 | FIRST_HOT) + (uint32_t)ow_draw(p->w, 5));
+
+	leases_add_address(p->leases, &ip, ow_now(p));
+	p->leases_touched = true;
+	ow_settle(p);
+}
+
 static void step(struct ow_process *p)
 {
 	struct ow_world *w = p->w;

@@ -7,6 +7,8 @@
  * shows of its log is durable, so a crash never looks like that. */
 #include "dht/keeper_impl.h"
 
+#include "base/mutant.h"
+
 static void mark_make(struct keeper_role *k)
 {
 	struct mark *m = &k->own;
@@ -75,7 +77,7 @@ bool keeper_mark_take(struct keeper_role *k, const struct pubkey *from, const st
 
 	if (!cf)
 		return true;
-	if (echo->starts && is_beyond_us(k, echo) &&
+	if (echo->starts && is_beyond_us(k, echo) && !MUTANT(AMNESIA) && !MUTANT(REINSTALL) &&
 	    mark_is_signed(echo, &k->acceptor.epoch_key.pub, k->cfg.crypto)) {
 		fall_silent(k, echo);
 		return false;

@@ -1,13 +1,15 @@
 /* keeper_peers.c - what keepers tell each other of themselves: STATE, docs/protocol.md 8.9.
  *
  * Members of the newest set, of the one before it, and of the one that is planned exchange STATE every
- * two seconds (jittered). It shows who is there, who serves, who has lost its state, and it is how a
+ * two seconds (jittered) while the set changes, every six when nothing happens. It shows who is there, who serves, who has lost its state, and it is how a
  * keeper that was away is met again: whoever knows a newer set shows the chain to whoever knows an
  * older one. A keeper alone, with nobody planned, says nothing. */
 #include "dht/keeper_impl.h"
 
-#define TELL SEC(2)
-#define REACHABLE SEC(10)
+#define TELL SEC(6)
+#define TELL_CHANGING SEC(2)
+#define CHANGED_LATELY SEC(10)
+#define REACHABLE SEC(20)
 
 static struct keeper_peer *find(struct keeper_peer *peers, size_t count, const struct pubkey *node)
 {
@@ -82,8 +84,17 @@ static void tell(struct keeper_role *k, const struct pubkey *to)
 	keeper_message(k, to, &m);
 }
 
+static usec_t tell_gap(const struct keeper_role *k)
+{
+	bool changes = k->now < k->planned_until || k->acceptor.sealed ||
+		       k->now < k->seen_at + CHANGED_LATELY;
+
+	return changes ? TELL_CHANGING : TELL;
+}
+
 void peers_tell(struct keeper_role *k)
 {
+	usec_t gap = tell_gap(k);
 	uint32_t draw;
 
 	k->next_state = USEC_NEVER;
@@ -92,7 +103,7 @@ void peers_tell(struct keeper_role *k)
 	for (size_t i = 0; i < k->peer_count; i++)
 		tell(k, &k->peers[i].node);
 	k->env.random(k->env.ctx, &draw, sizeof(draw));
-	k->next_state = k->now + TELL * 3 / 4 + draw % (TELL / 2);
+	k->next_state = k->now + gap * 3 / 4 + draw % (gap / 2);
 }
 
 void peers_meet(struct keeper_role *k, const struct pubkey *from, struct epoch_at at)

@@ -143,10 +143,11 @@ static void want_next(struct lease_want *w, usec_t now)
 
 void lease_pause(struct leases *l, enum lease_role role, usec_t now)
 {
-	struct lease_want *w = &l->want[role];
+	struct lease_want *w;
 
 	if (!lease_is_wanted(l, role))
 		return;
+	w = &l->want[role];
 	w->tried = 0;
 	if (role == ROLE_NAME)
 		w->attempt = 0;

@@ -236,16 +236,6 @@ static void send_sync(struct regs *r, const struct pubkey *to, uint64_t request)
 	r->env.send(r->env.ctx, to, REGS_SERVICE_MEMBER, msg, n);
 }
 
-void member_sync(struct regs *r, const struct pubkey *to, usec_t now)
-{
-	if (!is_keeper_key(r, to) || !r->facts.membership)
-		return;
-	r->sync.request = regs_random64(r);
-	r->sync.tries = 1;
-	send_sync(r, to, r->sync.request);
-	timer_set(&r->timers, &r->sync.timer, now + SYNC_RETRY);
-}
-
 /* Who may become a keeper lets every keeper know that it is there (seats.c). */
 static void tell_keepers(struct regs *r, const struct pubkey *asked)
 {
@@ -254,6 +244,24 @@ static void tell_keepers(struct regs *r, const struct pubkey *asked)
 	for (size_t i = 0; cf && i < cf->count && seats_is_candidate(r); i++)
 		if (!asked || !key_equal(&cf->members[i].node, asked))
 			send_sync(r, &cf->members[i].node, 0);
+}
+
+void member_sync(struct regs *r, const struct pubkey *to, usec_t now)
+{
+	if (!is_keeper_key(r, to) || !r->facts.membership)
+		return;
+	r->sync.request = regs_random64(r);
+	r->sync.tries = 1;
+	send_sync(r, to, r->sync.request);
+	tell_keepers(r, to);
+	timer_set(&r->timers, &r->sync.timer, now + SYNC_RETRY);
+}
+
+void member_tell(struct regs *r, usec_t now)
+{
+	if (seats_is_candidate(r))
+		timer_set(&r->timers, &r->sync.timer, now + SYNC_RETRY +
+							     regs_jitter(r, 4 * SYNC_RETRY));
 }
 
 static void sync_fire(struct timer *t, usec_t now)

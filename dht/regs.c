@@ -168,6 +168,7 @@ void regs_settle(struct regs *r, usec_t now)
 		r->updated = false;
 		regs_tell(r, &updated);
 		member_check_revoked(r, false);
+		member_tell(r, now);
 	}
 	if (r->push_all) {
 		r->push_all = false;

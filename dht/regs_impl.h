@@ -268,6 +268,7 @@ void member_update(struct regs *r, const struct pubkey *from, const struct membe
 		   usec_t now);
 void member_chain_grew(struct regs *r, const struct pubkey *from, usec_t now);
 void member_check_revoked(struct regs *r, bool told);
+void member_tell(struct regs *r, usec_t now); /* keepers may be others: they should know of us */
 
 /* serve.c */
 void serve_init(struct regs *r);

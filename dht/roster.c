@@ -91,7 +91,7 @@ bool roster_admit(struct roster *r, const struct pubkey *node, usec_t now)
 	}
 	if (!e)
 		return false;
-	*e = (struct roster_entry){ .node = *node, .since = now };
+	*e = (struct roster_entry){ .node = *node, .since = now, .unfit = now };
 	return true;
 }
 
@@ -109,6 +109,8 @@ void roster_see(struct roster *r, const struct pubkey *node, bool right, bool pr
 
 	if (!e)
 		return;
+	if (e->right && !right)
+		e->unfit = now;
 	e->right = right;
 	if (e->present == present)
 		return;

@@ -12,6 +12,7 @@ struct roster_entry {
 	bool right, present;
 	bool fell;	/* this absence has been counted */
 	usec_t since;	/* when it came or went */
+	usec_t unfit;	/* when it lost the right, or was first seen without it */
 	usec_t heard;	/* last word; 0 = none */
 	uint32_t score; /* of ROSTER_FULL: share of time that it was there */
 	uint8_t falls;	/* long absences of late, halved every day */

@@ -4,7 +4,7 @@
  * In this order of preference they are made of
  *   stays    keepers of now with the right, that are there or away for less than ROSTER_AWAY,
  *   spares   others with the right that have been there for a while (candidate_wait),
- *   late     keepers that are away, for less than LATE_MAX,
+ *   late     keepers that are away for less than LATE_MAX, or without the right since UNFIT_MAX,
  * those that are there first, then by score, then by key. As many as now, or, when nobody is
  * missing, as many more as candidates that have proven themselves allow; fewer when the settings
  * say so or when late ones have run out. Who is there stays: a better candidate drives nobody out,
@@ -22,6 +22,7 @@
 #define GAP SEC(60)	   /* between changes */
 #define TURN SEC(60)	   /* the next keeper waits so much longer */
 #define LATE_MAX HOURS(1)  /* away so long, and no spare: the set shrinks */
+#define UNFIT_MAX MINUTES(15) /* who lost the right waits so long for a spare, which may be unheard of */
 #define WAIT_SOON SEC(60)  /* of a candidate: to replace somebody, or below three keepers */
 #define WAIT_LONG MINUTES(30) /* to make three more than three */
 #define WAIT_MAX DAYS(1)   /* however often it has fallen */
@@ -43,7 +44,8 @@ struct draft {
 	const struct roster_view *v;
 	usec_t now;
 	bool hurry;
-	size_t unfit; /* keepers of now that may not be it */
+	bool unfit; /* a keeper of now may not be one any more */
+	bool lost;  /* one has lost its state, and is there */
 	struct picks stays, spares, growers, late;
 };
 
@@ -128,9 +130,11 @@ static void sort_seat(struct draft *d, const struct roster_seat *seat)
 	usec_t away = !e || e->present ? 0 : d->now - e->since;
 
 	if (!e || !e->right) {
-		d->unfit++;
+		d->unfit = true;
+		if (e && d->now < e->unfit + UNFIT_MAX)
+			pick_add(&d->late, e);
 	} else if (seat->lost && e->present) {
-		d->unfit++;
+		d->lost = true;
 		pick_add(&d->spares, e); /* with its new incarnation */
 	} else if (!seat->lost && away < ROSTER_AWAY && (e->present || !d->hurry)) {
 		pick_add(&d->stays, e);
@@ -148,7 +152,7 @@ static void sort_members(struct draft *d)
 
 		if (!e->right || !e->present || seat_of(d->v, &e->node))
 			continue;
-		if (d->unfit || has_waited(d, e, WAIT_SOON))
+		if (d->unfit || d->lost || has_waited(d, e, WAIT_SOON))
 			pick_add(&d->spares, e);
 		if (has_waited(d, e, growth_wait(d->v)))
 			pick_add(&d->growers, e);
@@ -210,7 +214,7 @@ static enum roster_change kind_of(const struct draft *d, const struct keeper_set
 	bool same = want->count == v->count && newcomers(v, want) == 0;
 
 	if (same)
-		return d->unfit || want->quorum != v->quorum ? ROSTER_RESEAT : ROSTER_STAY;
+		return d->lost || want->quorum != v->quorum ? ROSTER_RESEAT : ROSTER_STAY;
 	if (d->unfit)
 		return ROSTER_EXPEL;
 	return want->count > v->count ? ROSTER_GROW :

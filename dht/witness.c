@@ -34,7 +34,7 @@ _Static_assert(sizeof(struct seen) == 32, "every member has thousands of them");
 struct witness {
 	uint8_t seed[16];
 	struct seen *seen;
-	size_t places; /* 0, or BUCKET times a power of two */
+	size_t places; /* 0 or a power of two; below BUCKET there is one smaller bucket */
 	uint32_t turn;
 	struct evidence *kept; /* EVIDENCE_MAX; NULL before the first */
 	size_t kept_count;
@@ -86,8 +86,10 @@ static uint64_t short_hash(const struct witness *w, const void *b, size_t len)
 
 static struct seen *bucket_of(struct seen *table, size_t places, uint64_t name)
 {
-	return &table[(name & (places / BUCKET - 1)) * BUCKET];
+	return places <= BUCKET ? table : &table[(name & (places / BUCKET - 1)) * BUCKET];
 }
+
+static size_t width(size_t places) { return places < BUCKET ? places : BUCKET; }
 
 static struct seen *find(const struct witness *w, uint64_t name)
 {
@@ -96,15 +98,17 @@ static struct seen *find(const struct witness *w, uint64_t name)
 	if (!w->places)
 		return NULL;
 	b = bucket_of(w->seen, w->places, name);
-	for (size_t i = 0; i < BUCKET; i++)
+	for (size_t i = 0; i < width(w->places); i++)
 		if (b[i].name == name)
 			return &b[i];
 	return NULL;
 }
 
-static struct seen *place_free(struct seen *bucket)
+static struct seen *place_free(struct seen *table, size_t places, uint64_t name)
 {
-	for (size_t i = 0; i < BUCKET; i++)
+	struct seen *bucket = bucket_of(table, places, name);
+
+	for (size_t i = 0; i < width(places); i++)
 		if (!bucket[i].name)
 			return &bucket[i];
 	return NULL;
@@ -113,12 +117,12 @@ static struct seen *place_free(struct seen *bucket)
 /* Each bucket becomes two, so whatever was in it has room. */
 static void table_double(struct witness *w)
 {
-	size_t places = w->places ? 2 * w->places : BUCKET;
+	size_t places = w->places ? 2 * w->places : 1;
 	struct seen *table = mem_new(places * sizeof(*table));
 
 	for (size_t i = 0; i < w->places; i++)
 		if (w->seen[i].name)
-			*place_free(bucket_of(table, places, w->seen[i].name)) = w->seen[i];
+			*place_free(table, places, w->seen[i].name) = w->seen[i];
 	free(w->seen);
 	w->seen = table;
 	w->places = places;
@@ -128,7 +132,7 @@ static struct seen *place_make(struct witness *w, uint64_t name)
 {
 	struct seen *b, *place = NULL;
 
-	while (!w->places || !(place = place_free(bucket_of(w->seen, w->places, name)))) {
+	while (!w->places || !(place = place_free(w->seen, w->places, name))) {
 		if (w->places >= WITNESS_NAMES_MAX)
 			break;
 		table_double(w);

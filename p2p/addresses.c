@@ -94,7 +94,8 @@ bool addresses_set(struct p2p *p, const struct addr *addrs, size_t count)
 
 	p->address_count = count < P2P_ADDRESSES_MAX ? count : P2P_ADDRESSES_MAX;
 	p->addresses = mem_resize(p->addresses, p->address_count * sizeof(*addrs));
-	memcpy(p->addresses, addrs, p->address_count * sizeof(*addrs));
+	if (p->address_count)
+		memcpy(p->addresses, addrs, p->address_count * sizeof(*addrs));
 	new = p2p_own_addresses(p, after);
 	same = old == new;
 	for (size_t i = 0; i < new; i++)

@@ -103,6 +103,7 @@ one_trouble() {
 	any $keepers $members
 	victim=$ANY
 	! is_troubled "$victim" || return 0
+	kill -0 "$(vpnd_pid "$victim")" 2>/dev/null || return 0 # aborted: said in the end
 	random 4000
 	long=$R
 	random 10

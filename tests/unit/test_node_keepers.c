@@ -372,6 +372,72 @@ static void test_node_grow_does_not_wait(void)
 	kit_free(k);
 }
 
+static void test_node_a_keeper_without_the_right_leaves_and_can_then_be_revoked(void)
+{
+	struct kit *k = members_of(25, 4, 3, 2);
+	uint64_t op;
+
+	node_member_set(k->node[0].n, op = ++k->last_op, NULL, "node3", RIGHT_KEEPER, 0, k->now);
+	CHECK(ended(k, 0, op, NODE_OK, "rights set"));
+	node_keepers_grow(k->node[0].n, op = ++k->last_op, NULL, k->now);
+	CHECK(ended(k, 0, op, NODE_OK, "kit has 3 keepers now"));
+	kit_run(k, SEC(10));
+	for (size_t i = 1; i < 4; i++) {
+		char who[] = { 'n', 'o', 'd', 'e', (char)('0' + i), 0 };
+
+		if (!keepers_at(k, i).here)
+			continue;
+		node_member_set(k->node[0].n, op = ++k->last_op, NULL, who, 0, RIGHT_KEEPER, k->now);
+		CHECK(ended(k, 0, op, NODE_OK, "rights set"));
+		kit_run(k, MINUTES(2));
+		CHECK(!keepers_at(k, i).here);
+		CHECK_EQ_INT(keepers_at(k, 0).count, 3);
+		CHECK_EQ_INT(keepers_at(k, 0).reachable, 3);
+		node_member_revoke(k->node[0].n, op = ++k->last_op, NULL, who, k->now);
+		CHECK(ended(k, 0, op, NODE_OK, "revoked"));
+		break;
+	}
+	kit_free(k);
+}
+
+/* Its registers, its epoch key and its incarnation are gone from the disk. */
+static void forget_keeping(struct kit_node *h)
+{
+	struct kit_pair **p = &h->disk, *gone;
+
+	while ((gone = *p)) {
+		uint8_t kind = gone->key_len > 1 + NSID_LEN ? gone->bytes[1 + NSID_LEN] : 0;
+
+		if (gone->bytes[0] != 'R' || !kind || !strchr("rek", kind)) {
+			p = &gone->next;
+			continue;
+		}
+		*p = gone->next;
+		free(gone);
+	}
+}
+
+static void test_node_a_keeper_that_lost_its_state_is_seated_anew(void)
+{
+	struct kit *k = members_of(26, 3, 3, 2);
+	uint64_t op;
+
+	kit_run(k, SEC(15));
+	node_keepers_grow(k->node[0].n, op = ++k->last_op, NULL, k->now);
+	CHECK(ended(k, 0, op, NODE_OK, "kit has 3 keepers now"));
+	kit_run(k, MINUTES(2));
+	kit_crash(k, 1);
+	forget_keeping(&k->node[1]);
+	kit_start(k, 1);
+	kit_run(k, SEC(5));
+	CHECK(!keepers_at(k, 1).here);
+	kit_run(k, MINUTES(2));
+	CHECK(keepers_at(k, 1).here);
+	CHECK_EQ_INT(keepers_at(k, 0).epoch, 3);
+	CHECK_EQ_INT(keepers_at(k, 0).reachable, 3);
+	kit_free(k);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -391,6 +457,8 @@ int main(void)
 		TEST(test_node_who_is_away_for_long_is_replaced_by_a_spare),
 		TEST(test_node_an_admin_changes_keepers_by_hand),
 		TEST(test_node_grow_does_not_wait),
+		TEST(test_node_a_keeper_without_the_right_leaves_and_can_then_be_revoked),
+		TEST(test_node_a_keeper_that_lost_its_state_is_seated_anew),
 	};
 
 	return run_tests(tests, ARRAY_LEN(tests));

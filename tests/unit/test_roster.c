@@ -7,7 +7,8 @@
 
 /* --- situations ---
  * Members are letters, A the best among equals. "A" is there for a day, "A+5" for 5 minutes only,
- * "A-12" has been away for 12; "A!" has lost its incarnation, "A~" its right. */
+ * "A-12" has been away for 12; "A!" has lost its incarnation, "A~" its right,
+ * "A^" likewise, 5 minutes ago. */
 
 #define START DAYS(2)
 
@@ -43,6 +44,8 @@ static void place(struct scene *s, char letter, bool present, long minutes, char
 	roster_admit(s->r, &k, SEC(1));
 	roster_see(s->r, &k, mark != '~', !present, SEC(1));
 	roster_see(s->r, &k, mark != '~', present, START - MINUTES(minutes));
+	if (mark == '^')
+		roster_see(s->r, &k, false, present, START - MINUTES(5));
 	if (!seated)
 		return;
 	seated->reachable = present;
@@ -60,7 +63,7 @@ static void place_all(struct scene *s, const char *members)
 		if (*m == '+' || *m == '-')
 			m = end;
 		place(s, letter, minutes > 0, labs(minutes), *m);
-		m += *m == '!' || *m == '~';
+		m += *m == '!' || *m == '~' || *m == '^';
 		m += strspn(m, " ");
 	}
 }
@@ -196,6 +199,9 @@ static void test_roster_who_lost_the_right_leaves_first_and_at_once(void)
 	static const struct situation t[] = {
 		{ "A B C~ D", "ABC", 5, "ABD2", .change = ROSTER_EXPEL },
 		{ "A B C~ D+0", "ABC", 5, "A1", .change = ROSTER_EXPEL }, /* D has just gone */
+		{ "A B C^ D", "ABC", 5, "ABD2", .change = ROSTER_EXPEL }, /* since 5 minutes */
+		{ "A B C^", "ABC", 5, "", .change = ROSTER_STAY }, /* a spare may turn up */
+		{ "A B C^ D-1", "ABC", 5, "", .change = ROSTER_STAY },
 		{ "A B C~", "ABC", 5, "A1", .change = ROSTER_EXPEL },
 		{ "A B~ C D-20 E F G", "ABCDE", 5, "ACEFG3", .change = ROSTER_EXPEL },
 		{ "A~ B", "A", 5, "B1", .change = ROSTER_EXPEL },
