@@ -51,8 +51,14 @@ struct check {
 	size_t why_size;
 };
 
+/* From the last to the first: the one looked at may be taken out. */
 #define EACH(type, x, table) \
-	for (type *x = (type *)(table).v + (table).count; x-- > (type *)(table).v;)
+	for (type *x = last(&(table), sizeof(type)); x; x = x > (type *)(table).v ? x - 1 : NULL)
+
+static void *last(const struct table *t, size_t item)
+{
+	return t->count ? (uint8_t *)t->v + (t->count - 1) * item : NULL;
+}
 
 static void *add(struct table *t, size_t item)
 {

@@ -169,6 +169,7 @@ static void begin(struct ow_world *w, uint64_t seed, uint64_t index)
 	w->heap.seq = 0;
 	w->processes = w->plan_count = 0;
 	w->cut.mask = 0;
+	w->news = false;
 	ow_plan_draw(w);
 	w->end = w->begin + w->rules.span;
 }

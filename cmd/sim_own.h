@@ -26,6 +26,7 @@
 #define OW_WAITING 512	 /* packets for a process that stands still */
 #define OW_OPS 32	 /* operations whose answer a process waits for */
 #define OW_PPM_MAX 5000 /* of clock rates, both ways */
+#define OW_BRIDGE 2
 #define OW_PLAN 48	 /* things that happen in one schedule */
 #define OW_SPAN_MAX SEC(420)
 #define OW_BEGIN SEC(1000) /* the world's time when a schedule starts */
@@ -97,7 +98,7 @@ enum ow_state { OW_DEAD, OW_RUNS, OW_PAUSED /* its packets wait */, OW_ASLEEP /*
 struct ow_process {
 	struct ow_world *w;
 	uint8_t index, person;
-	uint8_t side; /* of the network */
+	uint8_t side; /* of the network; OW_BRIDGE: of both */
 	enum ow_state state;
 	uint32_t life; /* rises with every start and stop: events of another life are void */
 	bool same_machine, superseded, quiet; /* quiet: neither claims nor releases by itself */
@@ -143,7 +144,9 @@ enum ow_fault {
 	OW_CHANGE, /* of the keeper set */
 	OW_CHANGE_TO,
 	OW_CUT_IN_CHANGE, /* a partition as soon as one of the old keepers is sealed */
+	OW_GRABS, /* everybody wants something within a second */
 	OW_REVOKE,
+	OW_COME_BACK, /* who was put out tries it */
 	OW_ENROL,
 	OW_FAULTS
 };
@@ -152,6 +155,8 @@ struct ow_plan {
 	usec_t at, span;
 	uint8_t fault, who;
 	uint16_t mask; /* of processes; of OW_CHANGE_TO: of the keepers to be */
+	uint16_t bridge; /* processes that both sides of a partition reach, but not with news of sets */
+	bool news;	 /* of a partition: news of sets pass it */
 };
 
 struct ow_net {
@@ -219,6 +224,7 @@ struct ow_world {
 	unsigned admitted; /* strangers that the single token let in */
 	uint16_t revoked;  /* people that were */
 	uint64_t packets, writes, operations, changes;
+	bool news; /* pass between the sides */
 	struct ow_plan cut; /* of OW_CUT_IN_CHANGE, while it waits; mask 0 = none */
 	char wrong[200];
 	bool tells; /* what happens, on standard error */

@@ -25,8 +25,9 @@ static void later(struct ow_world *w, const struct ow_plan *f, enum ow_fault fau
 static void partition(struct ow_world *w, const struct ow_plan *f, struct ow_process *p)
 {
 	(void)p;
+	w->news = f->news;
 	for (size_t i = 0; i < w->processes; i++)
-		w->process[i].side = f->mask >> i & 1;
+		w->process[i].side = f->bridge >> i & 1 ? OW_BRIDGE : f->mask >> i & 1;
 	later(w, f, OW_HEAL);
 }
 
@@ -176,9 +177,19 @@ static void copy(struct ow_world *w, const struct ow_plan *f, struct ow_process 
 
 static void revoke(struct ow_world *w, const struct ow_plan *f, struct ow_process *p)
 {
+	struct ow_plan again = *f;
+
+	if (keeps(p))
+		return;
+	ow_revoke(w, p->person);
+	again.span = SEC(16);
+	later(w, &again, OW_COME_BACK);
+}
+
+static void come_back(struct ow_world *w, const struct ow_plan *f, struct ow_process *p)
+{
 	(void)f;
-	if (!keeps(p))
-		ow_revoke(w, p->person);
+	ow_come_back(w, p->person);
 }
 
 /* Any working keeper may begin it. */
@@ -228,12 +239,22 @@ static void cut_in_change(struct ow_world *w, const struct ow_plan *f, struct ow
 	w->cut = *f;
 }
 
-/* On the side that is cut off somebody wants something just then. */
-static void grab(struct ow_world *w)
+static void grabs(struct ow_world *w, const struct ow_plan *f, struct ow_process *p)
 {
 	for (size_t i = 0; i < w->rules.people; i++)
-		for (size_t k = 0; k < 4; k++)
-			ow_push(w, w->cut.at + ow_draw(w, MSEC(1000)), OW_GRAB, &w->process[i]);
+		for (size_t k = 0; k < 4; k++) {
+			p = &w->process[i];
+			ow_push(w, w->now + ow_draw(w, f->span), OW_GRAB, p);
+		}
+}
+
+void ow_cut_now(struct ow_world *w)
+{
+	w->cut.fault = OW_PARTITION;
+	w->cut.at = w->now + ow_draw(w, w->cut.news ? MSEC(5) : MSEC(300));
+	w->plan[w->plan_count] = w->cut;
+	sim_heap_push(&w->heap, w->cut.at, OW_PLANNED, w->plan_count++);
+	w->cut.mask = 0;
 }
 
 void ow_cut(struct ow_process *p)
@@ -243,15 +264,10 @@ void ow_cut(struct ow_process *p)
 	size_t n = regs_keeper_infos(p->regs, info, ow_now(p));
 	const struct pubkey *self = &w->person[p->person].pub;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && !w->cut.news; i++) {
 		if (!key_equal(&info[i].node, self) || !info[i].sealed || w->plan_count == OW_PLAN)
 			continue;
-		w->cut.fault = OW_PARTITION;
-		w->cut.at = w->now + ow_draw(w, MSEC(300));
-		w->plan[w->plan_count] = w->cut;
-		sim_heap_push(&w->heap, w->cut.at, OW_PLANNED, w->plan_count++);
-		grab(w);
-		w->cut.mask = 0;
+		ow_cut_now(w);
 		return;
 	}
 }
@@ -277,6 +293,7 @@ static void (*const faults[OW_FAULTS])(struct ow_world *w, const struct ow_plan 
 	[OW_PAUSE] = stand_still,     [OW_SUSPEND] = stand_still,
 	[OW_RESUME] = nothing,	       [OW_START] = start,
 	[OW_COPY] = copy,	       [OW_CHANGE] = change,
+	[OW_GRABS] = grabs,	       [OW_COME_BACK] = come_back,
 	[OW_CHANGE_TO] = change_to,   [OW_CUT_IN_CHANGE] = cut_in_change,
 	[OW_REVOKE] = revoke,	       [OW_ENROL] = enrol,
 };

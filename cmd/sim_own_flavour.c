@@ -154,19 +154,29 @@ static void changes(struct ow_world *w)
 #define NO_END OW_SPAN_MAX
 #define FAR(a, b) (uint16_t)(1u << (a) | 1u << (b))
 
-/* Keepers 0, 1, 2 become 0, 3, 4; in the middle of it 1 and 2 are cut off, with two clients. */
+/* Keepers 0, 1, 2 become 0, 3, 4; 1 and 2 have sealed, and then hear nothing of how it ended, while
+ * clients that hear nothing of it either go on asking them. */
 static void half_changed(struct ow_world *w, usec_t t)
 {
+	struct ow_plan f = { .fault = OW_CUT_IN_CHANGE, .at = w->begin + t, .span = NO_END,
+			     .mask = FAR(5, 6), .bridge = FAR(1, 2) };
+
 	at(w, OW_CHANGE_TO, t, FAR(0, 3) | FAR(4, 4), 0);
-	at(w, OW_CUT_IN_CHANGE, t, FAR(1, 2) | FAR(5, 6), NO_END);
+	at(w, OW_GRABS, t + MSEC(500), 0, SEC(2));
+	plan(w, &f);
 }
 
-/* What 0 and 1 decided without 2 must be known to 2, 3 and 4 when they take over. */
+/* What 0 and 1 decided without 2 must be known to 2, 3 and 4 when they take over; of the old keepers
+ * they reach only 2. */
 static void stale_source(struct ow_world *w, usec_t t)
 {
+	struct ow_plan f = { .fault = OW_CUT_IN_CHANGE, .at = w->begin + t, .span = NO_END,
+			     .mask = FAR(0, 1), .news = true };
+
 	w->rules.deaf = 2;
 	at(w, OW_CHANGE_TO, t, FAR(2, 3) | FAR(4, 4), 0);
-	at(w, OW_CUT_IN_CHANGE, t, FAR(0, 1), NO_END);
+	at(w, OW_GRABS, t, 0, SEC(1));
+	plan(w, &f);
 }
 
 /* ... and to 1 and 2 when 1 has lost its disk and 0 is cut off. */

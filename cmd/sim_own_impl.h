@@ -53,6 +53,7 @@ void ow_edge_clocks(struct ow_world *w);
 void ow_fault(struct ow_world *w, const struct ow_plan *f);
 void ow_wake(struct ow_process *p);
 void ow_cut(struct ow_process *p); /* when it waits for this one */
+void ow_cut_now(struct ow_world *w);
 void ow_on_send(struct ow_process *p); /* an operation left: something may happen just now */
 
 /* sim_own_work.c */
@@ -62,6 +63,7 @@ void ow_chat(struct ow_process *p);
 void ow_grab(struct ow_process *p); /* claims one more address */
 void ow_frame(struct ow_process *p, const struct ow_packet *k);
 void ow_revoke(struct ow_world *w, size_t person);
+void ow_come_back(struct ow_world *w, size_t person);
 void ow_strangers(struct ow_world *w);
 void ow_answered(struct ow_process *p, const struct ow_waits *q, const struct regs_event *e);
 

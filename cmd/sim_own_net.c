@@ -37,30 +37,41 @@ static void post(struct ow_process *from, size_t person, uint8_t service, struct
 	sim_heap_push(&w->heap, w->now + delay_of(w), OW_PACKET, (uint64_t)(uintptr_t)k);
 }
 
-static bool decides_one(const uint8_t *msg, size_t len)
+/* What a message asks an acceptor about: bits of enum reg_kind; 0 = nothing. */
+static unsigned asked_in_one(const uint8_t *msg, size_t len)
 {
 	struct regmsg m;
 
 	return regmsg_read(&m, msg, len) &&
-	       (m.type == REGMSG_PREPARE || m.type == REGMSG_ACCEPT) &&
-	       (m.name.kind == REG_ADDRESS || m.name.kind == REG_HOST_NAME);
+			       (m.type == REGMSG_PREPARE || m.type == REGMSG_ACCEPT) ?
+		       1u << m.name.kind :
+		       0;
 }
 
-/* Does the message ask an acceptor about an address or a name? */
-static bool decides(const struct ow_world *w, uint8_t service, const uint8_t *msg, size_t len)
+static unsigned asked_in(const struct ow_world *w, const uint8_t *msg, size_t len)
 {
 	uint8_t nsid[NSID_LEN];
+	unsigned kinds = 0;
 	struct bundle b;
 
 	nsid_of(nsid, &w->root.pub);
-	if (service != REGS_SERVICE_REGISTER)
-		return false;
 	if (!bundle_open(&b, msg, len, nsid))
-		return decides_one(msg, len);
+		return asked_in_one(msg, len);
 	while (bundle_next(&b, &msg, &len))
-		if (decides_one(msg, len))
-			return true;
-	return false;
+		kinds |= asked_in_one(msg, len);
+	return kinds;
+}
+
+/* For schedules that look at what is said: is this one lost? Does a change of the set begin? */
+static bool is_lost(struct ow_process *from, size_t person, const uint8_t *msg, size_t len)
+{
+	struct ow_world *w = from->w;
+	unsigned kinds = asked_in(w, msg, len);
+
+	if (w->cut.mask && w->cut.news && kinds & 1u << REG_SUCCESSOR)
+		ow_cut_now(w);
+	return w->rules.deaf && person == w->rules.deaf &&
+	       kinds & (1u << REG_ADDRESS | 1u << REG_HOST_NAME);
 }
 
 void ow_net_send(struct ow_process *from, const struct pubkey *to, uint8_t service,
@@ -72,8 +83,9 @@ void ow_net_send(struct ow_process *from, const struct pubkey *to, uint8_t servi
 	w->packets++;
 	if (person == OW_PERSONS || person == from->person)
 		return;
-	if (ow_chance(w, w->rules.net.loss) ||
-	    (w->rules.deaf && person == w->rules.deaf && decides(w, service, msg, len)))
+	if (ow_chance(w, w->rules.net.loss))
+		return;
+	if (w->rules.deaf && service == REGS_SERVICE_REGISTER && is_lost(from, person, msg, len))
 		return;
 	post(from, person, service, rd_of(msg, len));
 	if (w->rules.net.doubled && ow_chance(w, w->rules.net.doubled))
@@ -89,12 +101,21 @@ static void keep(struct ow_process *to, struct ow_packet *k)
 		ow_free(&to->w->pool, k);
 }
 
+static bool passes(const struct ow_process *from, const struct ow_process *to,
+		   const struct ow_packet *k)
+{
+	if (to->side == OW_BRIDGE)
+		return k->service != REGS_SERVICE_MEMBER;
+	return from->side == to->side || from->side == OW_BRIDGE ||
+	       (from->w->news && k->service == REGS_SERVICE_MEMBER);
+}
+
 void ow_net_arrive(struct ow_world *w, struct ow_packet *k)
 {
 	const struct ow_process *from = &w->process[k->from];
 	struct ow_process *to = &w->process[from->heard[k->person]];
 
-	if (from->side != to->side || to->state == OW_DEAD) {
+	if (!passes(from, to, k) || to->state == OW_DEAD) {
 		ow_free(&w->pool, k);
 		return;
 	}

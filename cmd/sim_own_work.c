@@ -212,23 +212,16 @@ void ow_strangers(struct ow_world *w)
 	}
 }
 
-/* Who was put out tries to come back by the token that still admits others. */
-static void put_out(struct ow_world *w, const struct reg_name *name)
+/* Who was put out, and keepers know it, tries to come back by the token that still admits others. */
+void ow_come_back(struct ow_world *w, size_t person)
 {
-	struct pubkey key;
-	struct ow_process *p;
-	size_t person;
+	struct ow_process *first = &w->process[0], *p = ow_running(w, person);
 
-	memcpy(key.b, name->b, KEY_LEN);
-	person = ow_person_of(w, &key);
-	if (person >= OW_PEOPLE)
+	if (first->state != OW_RUNS || !p || !regs_is_revoked(first->regs, &w->person[person].pub))
 		return;
 	w->revoked |= (uint16_t)(1u << person);
-	p = ow_running(w, person);
-	if (p)
-		regs_enrol(p->regs, ++p->last_op, w->token_seed, "again", ow_now(p));
-	if (p)
-		ow_settle(p);
+	regs_enrol(p->regs, ++p->last_op, w->token_seed, "again", ow_now(p));
+	ow_settle(p);
 }
 
 static void admitted(struct ow_process *p)
@@ -249,8 +242,8 @@ void ow_answered(struct ow_process *p, const struct ow_waits *q, const struct re
 		w->answer_len = e->len;
 	if (q && q->verb == OP_START && e->status == REG_SUPERSEDED)
 		p->superseded = true;
-	if (q && q->verb == OP_MEMBER_REVOKE && e->type == REGS_RESULT && e->status == REG_OK)
-		put_out(w, &q->name);
+	if (e->type == REGS_ENROLLED)
+		log_debug(&p->log, "enrolment: %s", reg_status_text(e->status));
 	if (e->type == REGS_ENROLLED && e->status == REG_OK)
 		admitted(p);
 	if (e->type == REGS_DISPUTED)

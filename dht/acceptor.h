@@ -103,5 +103,6 @@ size_t acceptor_give(const struct acceptor *a, uint64_t *position, uint8_t *out,
 bool acceptor_take(struct acceptor *a, struct rd *entries, usec_t now);
 /* No vote is given any more: what came too late for that counts again. False: no room yet. */
 bool acceptor_take_late(struct acceptor *a, usec_t now);
+void acceptor_drop_late(struct acceptor *a); /* all of it will be copied again */
 
 #endif

@@ -135,14 +135,19 @@ bool acceptor_take(struct acceptor *a, struct rd *entries, usec_t now)
 	return true;
 }
 
+void acceptor_drop_late(struct acceptor *a)
+{
+	free(a->late);
+	a->late = NULL;
+	a->late_len = 0;
+}
+
 bool acceptor_take_late(struct acceptor *a, usec_t now)
 {
 	struct rd late = rd_of(a->late, a->late_len);
 
 	if (a->late_len && !acceptor_take(a, &late, now))
 		return false;
-	free(a->late);
-	a->late = NULL;
-	a->late_len = 0;
+	acceptor_drop_late(a);
 	return true;
 }

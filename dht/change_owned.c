@@ -65,6 +65,16 @@ static void take(struct turn *t, const struct pubkey *owner, uint64_t number)
 		hold(t, owner, turn_next_generation(t), number);
 }
 
+/* A value that was left over from an earlier era may have had successors of which this keeper knows
+ * nothing: until grants have been shown it is as good as none. */
+static bool is_to_be_shown(const struct turn *t)
+{
+	const struct change_world *w = t->w;
+
+	return w->settings && pool_is_settling(w->settings, w->era, w->wall) &&
+	       (!t->old || t->old->generation >> 32 < w->era);
+}
+
 /* What nobody holds here may have an owner of the last era, or be the next era's to give. */
 static bool may_be_claimed(struct turn *t)
 {
@@ -84,7 +94,7 @@ void change_claim(struct turn *t)
 	if (t->old && is_mine(t)) {
 		if (!turn_is_newer(t) || !generation_fits(t))
 			return;
-		if (t->old->state == REG_HELD) {
+		if (t->old->state == REG_HELD && !is_to_be_shown(t)) {
 			hold(t, &op->signer, t->old->generation, op->number);
 			return;
 		}
@@ -100,8 +110,8 @@ void change_claim(struct turn *t)
 /* Held by the signer; false = status set. */
 static bool holds(struct turn *t)
 {
-	if (!t->old && t->w->settings && pool_is_settling(t->w->settings, t->w->era, t->w->wall))
-		turn_status(t, REG_BUSY); /* its owner has still to show the last era's grant */
+	if (is_to_be_shown(t))
+		turn_status(t, REG_BUSY);
 	else if (!t->old || (t->old->state == REG_RELEASED && !is_mine(t)))
 		turn_status(t, REG_UNKNOWN);
 	else if (!is_mine(t))

@@ -68,6 +68,8 @@ void keeper_world(struct keeper_role *k, struct change_world *w)
 	w->lease_max = cf && cf->count == 1 ? LEASE_SECONDS_ALONE :
 		       s		    ? s->lease :
 					      LEASE_SECONDS_MAX;
+	if (w->lease_max > LEASE_SECONDS_ALONE) /* what a new era waits for (pool.c) */
+		w->lease_max = LEASE_SECONDS_ALONE;
 }
 
 static void world_of(void *ctx, struct change_world *w, usec_t now)

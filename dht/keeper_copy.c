@@ -43,6 +43,7 @@ void copies_end(struct keeper_role *k)
 {
 	free(k->copy);
 	k->copy = NULL;
+	acceptor_drop_late(&k->acceptor);
 }
 
 static bool is_aimed(const struct keeper_role *k, const struct config *cf, bool installs)

@@ -220,8 +220,9 @@ static void install_step(struct keeper_role *k, const struct config *cf)
 	copies_begin(k, cf, true);
 	copy_tick(k->copy, k->now);
 	own = k->acceptor.epoch && k->acceptor.sealed_durably;
+	/* Not before the set itself is on the disk, lest a restart go back to the one before. */
 	if (acceptor_take_late(&k->acceptor, k->now) && copy_is_complete(k->copy, own) &&
-	    acceptor_is_quiet(&k->acceptor))
+	    acceptor_is_quiet(&k->acceptor) && k->env.config_durable(k->env.ctx))
 		keeper_mark_store(k, (struct keeper_mark){ .served = epoch_of(cf) });
 }
 

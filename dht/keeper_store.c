@@ -250,6 +250,7 @@ void keeper_reborn(struct keeper_role *k)
 	life_store(k);
 	sodium_memzero(k->keys, sizeof(k->keys));
 	keys_store(k);
+	copies_end(k);
 	k->acceptor.era = k->acceptor.epoch = 0;
 	k->acceptor.sealed = k->acceptor.sealed_durably = false;
 	keeper_mark_store(k, (struct keeper_mark){ .sealed = false });

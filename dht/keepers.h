@@ -4,6 +4,7 @@
 #ifndef DHT_KEEPERS_H
 #define DHT_KEEPERS_H
 
+#include "base/time.h"
 #include "dht/grant.h"
 
 struct regs;
@@ -16,7 +17,7 @@ struct keeper_set {
 
 struct keeper_info {
 	struct pubkey node;
-	bool reachable; /* heard of in the last 10 s; ourselves: we work */
+	bool reachable; /* heard of in the last 20 s; ourselves: we work */
 	bool installed; /* it serves the present keeper set */
 	bool sealed;	/* it takes part in a change that is not over */
 	bool lost;	/* it answers, but without the state that the set counts on: replace it */
@@ -34,5 +35,11 @@ bool regs_is_changing(const struct regs *r); /* begun here, or half-done anywher
 size_t regs_keeper_infos(const struct regs *r, struct keeper_info out[KEEPERS_MAX], usec_t now);
 /* Wall second since when the present set has been known here; 0 = none. */
 uint64_t regs_last_change(const struct regs *r);
+
+/* At a keeper: new settings with a higher number, signed by the root; pushed to members. */
+int regs_change_settings(struct regs *r, const struct settings *s, const struct key_pair *root,
+			 usec_t now);
+/* At a keeper: every register it holds. *at = 0 first. */
+bool regs_next(const struct regs *r, size_t *at, struct reg_name *name, struct reg_value *v);
 
 #endif

@@ -1,14 +1,15 @@
 /* pool.h - what of the subnet new claims may have in an era. Private to dht/. docs/protocol.md 8.10.
  *
  * Pure. After an era reset nobody knows what the last era leased: until all of that is surely over,
- * new claims get only addresses that the last era had held back for this one, and every era holds
- * such a share back for the next. */
+ * new claims get only addresses that all eras before had held back, and every era holds such a share
+ * back for the next. */
 #ifndef DHT_POOL_H
 #define DHT_POOL_H
 
 #include "dht/grant.h"
 
-#define POOL_SHARES 16
+#define POOL_SHARES 16 /* one part of so many is held back at first */
+#define POOL_ERA_NUMBERS 65536 /* settings' numbers to an era: more changes than a backup ever missed */
 #define POOL_BITS_MAX 24 /* a smaller subnet has no share to hold back */
 
 /* The last era's leases may still count. */

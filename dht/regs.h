@@ -92,9 +92,6 @@ usec_t regs_deadline(const struct regs *r);
 bool regs_offer_revocations(struct regs *r, const uint8_t *grant, size_t len, usec_t now);
 /* Ask a keeper for what is newer than we have, at most once in 10 s (DESIGN 12.8). */
 void regs_sync(struct regs *r, usec_t now);
-/* At a keeper: new settings with a higher number, signed by the root; pushed to members. */
-int regs_change_settings(struct regs *r, const struct settings *s, const struct key_pair *root,
-			 usec_t now);
 void regs_peer_attached(struct regs *r, const struct pubkey *peer, usec_t now);
 void regs_peer_gone(struct regs *r, const struct pubkey *peer, usec_t now);
 
@@ -118,8 +115,6 @@ bool regs_is_keeper(const struct regs *r);
 /* Verifies a grant against the keeper set, its date, the revocations, and what was seen before: a
  * lower generation, or another owner for the same one, is refused (protocol.md 8.11). */
 bool regs_check(struct regs *r, struct grant *g, const uint8_t *b, size_t len, usec_t now);
-/* At a keeper: every register it holds. *at = 0 first. */
-bool regs_next(const struct regs *r, size_t *at, struct reg_name *name, struct reg_value *v);
 const struct drops *regs_drops(const struct regs *r);
 
 #endif

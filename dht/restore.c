@@ -16,7 +16,6 @@
 #include "dht/regs_impl.h"
 
 #define SECRETS_MISSED 4096 /* a secret a day is made at most */
-#define NUMBER_STEP 65536 /* of settings: more changes than a backup ever missed */
 
 static uint64_t wall(const struct regs *r) { return wall_seconds(r->cfg.wall, r->now); }
 
@@ -143,7 +142,7 @@ static bool settings_begin(struct regs *r, const struct key_pair *root)
 	size_t n;
 
 	settings_copy(&s, r->facts.settings);
-	s.number += NUMBER_STEP;
+	s.number += POOL_ERA_NUMBERS;
 	s.era_began = wall(r);
 	n = settings_write(bytes, sizeof(bytes), &s, r->cfg.crypto, root);
 	return n && facts_take_settings(r, bytes, n);

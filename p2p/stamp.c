@@ -41,10 +41,9 @@ bool stamps_is_new(const struct stamps *st, const struct pubkey *key, uint32_t c
 {
 	struct node_id id = id_of(key);
 	size_t i = find(st, &id);
-	const struct stamp *s = &st->all[i];
+	const struct stamp *s = i < st->count ? &st->all[i] : NULL;
 
-	return i == st->count || counter > s->counter ||
-	       (counter == s->counter && boottime > s->boottime);
+	return !s || counter > s->counter || (counter == s->counter && boottime > s->boottime);
 }
 
 static void make_room(struct stamps *st)

@@ -37,14 +37,16 @@ static void follow(const struct config *cf, const uint8_t *data, size_t len)
 				 .count = 3, .quorum = 2 };
 	struct config next;
 
+	if (cf->epoch < 2)
+		return;
 	memcpy(before.hash, cf->previous, sizeof(before.hash));
 	if (config_read(&next, data, len, &cf->root, &before, &dummy) &&
-	    (next.epoch < 2 || next.body + 17 + 1 + 2 * (1 + SIG_LEN) > len ||
+	    (next.body + 17 + 1 + 2 * (1 + SIG_LEN) > len ||
 	     !config_body_read(&next, data, next.body, &before, &dummy)))
 		__builtin_trap();
 	before.epoch++;
-	if (cf->epoch > 1 && (config_read(&next, data, len, &cf->root, &before, &dummy) ||
-			      config_body_read(&next, data, cf->body, &before, &dummy)))
+	if (config_read(&next, data, len, &cf->root, &before, &dummy) ||
+	    config_body_read(&next, data, cf->body, &before, &dummy))
 		__builtin_trap();
 }
 

@@ -59,9 +59,9 @@ t "and the new machine" wait_for 20 answered beta "$(lab_address delta)"
 
 vpnd_start echo join --token-file "$(token delta home)"
 t "a new member is admitted" wait_for 30 ctl echo wait --timeout 20
-share() { # an address of the share that the first era had held back: 10.77.224.0 to 10.77.239.255
+share() { # an address of the share that the first era had held back: 10.77.240.0 to 10.77.247.255
 	third=$(lab_address echo | cut -d. -f3)
-	[ "$third" -ge 224 ] && [ "$third" -lt 240 ]
+	[ "$third" -ge 240 ] && [ "$third" -lt 248 ]
 }
 t "with an address that nobody can have had" share
 t "it reaches those who were there before" wait_for 20 answered echo "$beta"

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "dht/pool.h"
 #include "tests/unit/keeper_ops.h"
 
 /* One register under the change functions, without keepers. */
@@ -12,6 +13,7 @@ struct desk {
 	enum reg_status room;
 	size_t pruned;
 	uint64_t wall;
+	const struct settings *settings;
 	struct change_result r;
 };
 
@@ -36,7 +38,8 @@ static void desk_prune(void *ctx, struct revocation_payload *list)
 static enum reg_status apply(struct desk *d, const struct change *c, uint64_t age)
 {
 	struct change_world w = { .ctx = d, .room = desk_room, .prune = desk_prune, .era = 3,
-				  .wall = d->wall ? d->wall : 1000, .lease_max = 86400 };
+				  .wall = d->wall ? d->wall : 1000, .lease_max = 86400,
+				  .settings = d->settings };
 	uint8_t bytes[REG_VALUE_MAX];
 	struct wr out = wr_of(bytes, sizeof(bytes));
 	struct rd in;
@@ -66,6 +69,30 @@ static enum reg_status act(struct desk *d, struct reg_op op, uint32_t signer, ui
 
 #define ACT(d, who, verb_, number_, ...) \
 	act(d, (struct reg_op){ .verb = verb_, .number = number_, __VA_ARGS__ }, who, 0)
+
+/* A survivor of the last era missed that somebody else got the register: its value proves nothing. */
+static void test_change_what_an_old_era_left_is_nobodys_until_it_is_shown(void)
+{
+	static const enum reg_verb verbs[] = { OP_RENEW, OP_RELEASE, OP_CLAIM, OP_TRANSFER };
+	struct settings s = { .number = 3 * POOL_ERA_NUMBERS, .era_began = 900 };
+	struct ip ip = ip_v4(0x0a070303);
+	struct reg_name name = reg_name_address(&ip);
+
+	CHECK(prefix_parse(&s.subnet, "10.7.0.0/16"));
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+		struct desk d = { .held = true, .settings = &s };
+		struct reg_op op = { .verb = verbs[i], .number = 9, .name = name,
+				     .generation = ((uint64_t)2 << 32) + 5, .deadline = 2000 };
+
+		d.value = (struct reg_value){ .state = REG_HELD, .number = 1, .lease = 86400,
+					      .generation = ((uint64_t)2 << 32) + 5 };
+		memset(d.value.owner.b, 'a', KEY_LEN);
+		CHECK_EQ_INT(act(&d, op, 'a', 0), verbs[i] == OP_CLAIM ? REG_OWNED : REG_BUSY);
+		d.value.generation = op.generation = ((uint64_t)3 << 32) + 5; /* it was */
+		op.number = 10;
+		CHECK_EQ_INT(act(&d, op, 'a', 0), REG_OK);
+	}
+}
 
 static void test_change_first_generation_belongs_to_the_era(void)
 {
@@ -341,6 +368,7 @@ static void test_change_unknown_verbs_are_malformed(void)
 
 static const struct test tests[] = {
 	TEST(test_change_first_generation_belongs_to_the_era),
+	TEST(test_change_what_an_old_era_left_is_nobodys_until_it_is_shown),
 	TEST(test_change_lease_is_what_is_asked_within_bounds),
 	TEST(test_change_lease_wait_covers_both_clocks_drifting_apart),
 	TEST(test_change_claim_of_a_held_register_waits_for_the_exact_second),

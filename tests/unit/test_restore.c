@@ -196,8 +196,8 @@ static void test_restore_new_claims_get_the_share_that_was_held_back(void)
 		const char *address;
 		enum reg_status before, after, in_the_end;
 	} rows[] = { { "10.7.3.3", REG_OK, REG_OWNED, REG_OK },
-		     { "10.7.230.3", REG_OWNED, REG_OK, REG_OK },
-		     { "10.7.210.3", REG_OK, REG_OWNED, REG_OWNED } }; /* of the era after */
+		     { "10.7.243.3", REG_OWNED, REG_OK, REG_OK },
+		     { "10.7.253.3", REG_OWNED, REG_OWNED, REG_OWNED } }; /* of the eras after */
 	struct rw_world *w = world();
 	struct rw_node *a = rw_join(w, 1, "a"), *k;
 	struct backup backup;
@@ -323,7 +323,7 @@ static void test_restore_revoked_keys_stay_revoked_once_anybody_shows_the_list(v
 {
 	struct rw_world *w = world();
 	struct rw_node *a = rw_join(w, 1, "a"), *bad = rw_join(w, 1, "bad"), *k;
-	struct reg_op claim = claim_of("10.7.230.9");
+	struct reg_op claim = claim_of("10.7.243.9");
 	struct backup backup;
 
 	backup_make(&backup, &w->node[0]);

@@ -174,6 +174,45 @@ static void test_succession_leads_one_that_was_away_to_the_newest_set(void)
 	sk_free(s);
 }
 
+/* Epoch of the newest set, and of the set served, as the disk says. */
+static uint32_t stored(const struct rw_node *n, char key, size_t at)
+{
+	for (size_t i = 0; i < n->disk_count; i++) {
+		struct rd r = rd_of(n->disk[i].value, n->disk[i].len);
+
+		if (n->disk[i].key_len != 1 || n->disk[i].key[0] != key)
+			continue;
+		rd_bytes(&r, at);
+		return rd_u32(&r);
+	}
+	return 0;
+}
+
+/* Else a restart would find registers of a set that it does not know, drop them, and go back. */
+static void test_succession_serves_no_set_that_the_disk_does_not_know(void)
+{
+	for (size_t fails = 1; fails <= 6; fails++) {
+		struct sk *s = sk_new(8, 5);
+		struct rw_node *n = &s->w->node[2];
+
+		CHECK_EQ_INT(sk_change(s, 0, "012"), 0);
+		CHECK(sk_wait(s, 2, "012", SEC(30)) != USEC_NEVER);
+		n->cut = true;
+		sk_run(s, SEC(11));
+		n->cut = false;
+		CHECK_EQ_INT(sk_change(s, 0, "01234"), 0);
+		while (sk_epoch(s, 0) == 2)
+			sk_run(s, MSEC(10));
+		n->fails_in = fails;
+		for (size_t i = 0; i < 400; i++) {
+			sk_run(s, MSEC(10));
+			CHECK(stored(n, 'i', 5) <= stored(n, 'c', 1 + KEY_LEN + 4));
+		}
+		CHECK(sk_is(s, 3, "01234"));
+		sk_free(s);
+	}
+}
+
 static void test_succession_claims_go_on_while_keepers_change(void)
 {
 	static const char *const sets[] = { "012", "01234", "134", "3", "301", "30142" };
@@ -413,6 +452,7 @@ static const struct test tests[] = {
 	TEST(test_succession_refuses_what_is_no_set),
 	TEST(test_succession_by_two_at_once_ends_in_one_set),
 	TEST(test_succession_leads_one_that_was_away_to_the_newest_set),
+	TEST(test_succession_serves_no_set_that_the_disk_does_not_know),
 	TEST(test_succession_claims_go_on_while_keepers_change),
 	TEST(test_succession_survives_its_coordinator_at_every_write),
 	TEST(test_succession_survives_its_coordinator_after_every_other_message),
