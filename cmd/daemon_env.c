@@ -50,6 +50,10 @@ static int env_port_open(void *ctx, uint16_t ns, struct node_port *want, uint8_t
 		free(p);
 		return r;
 	}
+	r = netlink_keep_secondaries(d->netlink, p->tap.ifindex);
+	if (r < 0)
+		log_warn(d->log, "%s: when one of several addresses goes, the kernel may take "
+				 "others along: %s", p->tap.name, strerror(-r));
 	r = daemon_watch_port(p);
 	if (r < 0) {
 		tap_close(&p->tap);

@@ -58,7 +58,7 @@ static void still(struct ow_world *w)
 	r->moves = 400;
 	r->hold = SEC(8);
 	r->releases = r->names = 0;
-	r->span = SEC(240);
+	r->span = SEC(220);
 }
 
 /* The last but one claims what the last holds when that is cut off. */
@@ -131,7 +131,7 @@ static void restarts(struct ow_world *w)
 	r->hold = SEC(20);
 	r->moves = 500;
 	r->releases = 100;
-	r->span = SEC(140) + ow_draw(w, SEC(50));
+	r->span = SEC(130) + ow_draw(w, SEC(40));
 }
 
 /* One of the people's processes, from some time on, for good or (span) a while. */
@@ -148,7 +148,7 @@ static void at(struct ow_world *w, enum ow_fault fault, usec_t when, uint16_t wh
 
 static void changes(struct ow_world *w)
 {
-	w->rules.span = SEC(60) + ow_draw(w, SEC(50));
+	w->rules.span = SEC(50) + ow_draw(w, SEC(50));
 }
 
 #define NO_END OW_SPAN_MAX
@@ -233,7 +233,7 @@ static const struct {
 } flavours[OW_FLAVOURS] = {
 	[OW_ANY] = { 24, 12, any, { ROW_ANY } },
 	[OW_LATE] = { 2, 4, late, { ROW_ANY } },
-	[OW_STILL] = { 2, 6, still, { [OW_PAUSE] = 3, [OW_PARTITION] = 1 } },
+	[OW_STILL] = { 1, 6, still, { [OW_PAUSE] = 3, [OW_PARTITION] = 1 } },
 	[OW_EDGE] = { 2, 0, edge, { [OW_PAUSE] = 1 } },
 	[OW_COPIES] = { 2, 10, copies, { [OW_DISK_BACK] = 6, [OW_COPY] = 2, [OW_REBOOT] = 6,
 					 [OW_DISK_LOST] = 1 } },
@@ -241,7 +241,7 @@ static const struct {
 	[OW_DUEL] = { 3, 4, duel, { ROW_ANY } },
 	[OW_RESTARTS] = { 3, 12, restarts, { [OW_CRASH] = 4, [OW_REBOOT] = 2, [OW_PARTITION] = 4,
 					     [OW_CRASH_AT_WRITE] = 3, [OW_DISK_FAILS] = 3 } },
-	[OW_CHANGES] = { 6, 10, changes, { [OW_CHANGE] = 30, [OW_PARTITION] = 10, [OW_CRASH] = 10,
+	[OW_CHANGES] = { 5, 10, changes, { [OW_CHANGE] = 30, [OW_PARTITION] = 10, [OW_CRASH] = 10,
 					   [OW_DISK_LOST] = 4, [OW_REBOOT] = 4, [OW_PAUSE] = 6,
 					   [OW_CRASH_AT_WRITE] = 6, [OW_DISK_FAILS] = 2 } },
 	[OW_QUORUMS] = { 4, 0, quorums, { [OW_PAUSE] = 1 } },
@@ -285,7 +285,7 @@ static void draw_rules(struct ow_world *w)
 	if (r->people < r->keepers)
 		r->people = r->keepers;
 	r->hot = (uint8_t)(2 + ow_draw(w, 3));
-	r->span = ow_draw(w, 2) ? SEC(50) + ow_draw(w, SEC(40)) : SEC(135) + ow_draw(w, SEC(50));
+	r->span = ow_draw(w, 3) ? SEC(45) + ow_draw(w, SEC(40)) : SEC(130) + ow_draw(w, SEC(40));
 	r->hold = SEC(5) + ow_draw(w, SEC(60));
 	r->chat = SEC(4) + ow_draw(w, SEC(10));
 	r->releases = (uint32_t)ow_draw(w, 600);

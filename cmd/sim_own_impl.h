@@ -1,8 +1,234 @@
-/* sim_own_impl.h - what the files of the ownership world share. */
+/* sim_own_impl.h - the world of `vpnsim ownership`: registers, leases and fences, nothing else.
+ *
+ * Every process is the product's own struct regs, struct leases and struct fence. Modelled are the
+ * network, the disks, the clocks and the people. One world is made once and used for schedule
+ * after schedule; what a schedule does follows from (seed, index) alone. Nothing allocates while it
+ * runs but the product. All times below are the world's; a process sees its own clock, which runs
+ * by up to 0.5 % too fast or too slow and starts anywhere. */
 #ifndef CMD_SIM_OWN_IMPL_H
 #define CMD_SIM_OWN_IMPL_H
 
-#include "cmd/sim_own.h"
+#include "base/wire.h"
+#include "cmd/node_audit.h"
+#include "cmd/sim_audit.h"
+#include "cmd/sim_world.h"
+#include "dht/token.h"
+#include "vnet/fence.h"
+
+#define OW_PEOPLE 10	 /* identities that are members from the start */
+#define OW_STRANGERS 2	 /* those that are not, and share a token for one */
+#define OW_PERSONS (OW_PEOPLE + OW_STRANGERS)
+#define OW_SETS 3	 /* keepers at the start: 1, 3, 5 */
+#define OW_PROCESSES 16 /* persons, and copies of them */
+#define OW_NAMES 32
+#define OW_RECORDS 96	 /* keys on one disk */
+#define OW_WRITES 256	 /* under way on one disk */
+#define OW_WAITING 512	 /* packets for a process that stands still */
+#define OW_OPS 32	 /* operations whose answer a process waits for */
+#define OW_PPM_MAX 5000 /* of clock rates, both ways */
+#define OW_BRIDGE 2
+#define OW_PLAN 48	 /* things that happen in one schedule */
+#define OW_SPAN_MAX SEC(420)
+#define OW_BEGIN SEC(1000) /* the world's time when a schedule starts */
+#define OW_WALL 1800000000
+#define OW_LEASE 60	    /* seconds, the least */
+#define OW_SERVICE_FRAME 99 /* beside those of enum regs_service: a frame with its grant */
+
+/* --- memory: blocks of a few sizes, never given back to the system --- */
+struct ow_block {
+	struct ow_block *next;
+	uint8_t size; /* class */
+	_Alignas(16) uint8_t bytes[];
+};
+#define OW_CLASSES 6 /* 128 bytes, times 4 each */
+struct ow_pool {
+	struct ow_block *free[OW_CLASSES];
+};
+void *ow_alloc(struct ow_pool *p, size_t len);
+void ow_free(struct ow_pool *p, void *bytes); /* NULL is nothing */
+void ow_pool_fini(struct ow_pool *p);
+
+/* --- disk --- */
+struct ow_record {
+	uint8_t key[80];
+	uint8_t key_len;
+	uint32_t hash;
+	uint32_t len;
+	uint8_t *value;
+};
+struct ow_write {
+	uint64_t op;
+	usec_t at;
+	struct ow_record r;
+};
+struct ow_disk {
+	struct ow_record record[OW_RECORDS];
+	struct ow_write write[OW_WRITES]; /* a ring */
+	size_t count, first, writing;
+	usec_t delay;	 /* of a write */
+	int fails;	 /* 0 or the error of every write */
+	bool hangs;	 /* no write is answered */
+	unsigned dies_in; /* the process dies at this write; 0 = it does not */
+};
+
+/* --- a process --- */
+struct ow_world;
+
+struct ow_packet {
+	uint8_t from, person; /* process; person it is for */
+	uint8_t service;
+	uint32_t len;
+	uint8_t bytes[];
+};
+
+struct ow_event { /* a regs_event until it is handed on */
+	struct regs_event e;
+	uint8_t *grant;
+};
+
+struct ow_waits { /* an operation under way */
+	uint64_t op;
+	struct reg_name name;
+	struct pubkey heir;
+	uint8_t verb;
+};
+
+enum ow_state { OW_DEAD, OW_RUNS, OW_PAUSED /* its packets wait */, OW_ASLEEP /* they are lost */ };
+
+struct ow_process {
+	struct ow_world *w;
+	uint8_t index, person;
+	uint8_t side; /* of the network; OW_BRIDGE: of both */
+	enum ow_state state;
+	uint32_t life; /* rises with every start and stop: events of another life are void */
+	bool same_machine, superseded, quiet; /* quiet: neither claims nor releases by itself */
+	struct regs *regs;
+	struct leases *leases;
+	struct fence fence;
+	struct wall wall;
+	struct log log;
+	usec_t clock_base, clock_from; /* its clock showed base at the world's `from` ... */
+	int32_t clock_ppm;	       /* ... and runs so much faster */
+	usec_t tick_at;
+	struct ow_disk disk;
+	struct ow_event events[32];
+	size_t event_count;
+	struct ow_waits waits[OW_OPS];
+	size_t waits_count;
+	struct ow_packet *waiting[OW_WAITING];
+	size_t waiting_count;
+	uint8_t heard[OW_PERSONS]; /* the process of that person that spoke last */
+	struct audit audit;
+	uint64_t last_op, start_counter, start_op;
+	struct ip asked;
+	bool leases_touched; /* since the audit was told */
+};
+
+/* --- what a schedule is made of --- */
+enum ow_fault {
+	OW_PARTITION,
+	OW_HEAL,
+	OW_CRASH,
+	OW_REBOOT, /* a crash; comes back with another clock */
+	OW_CRASH_AT_WRITE,
+	OW_DISK_FAILS,
+	OW_DISK_HANGS,
+	OW_DISK_GOOD,
+	OW_DISK_BACK, /* it is what it was a while ago; the process starts anew */
+	OW_DISK_LOST,
+	OW_PAUSE,
+	OW_SUSPEND,
+	OW_RESUME,
+	OW_START,
+	OW_COPY,
+	OW_CHANGE, /* of the keeper set */
+	OW_CHANGE_TO,
+	OW_CUT_IN_CHANGE, /* a partition as soon as one of the old keepers is sealed */
+	OW_GRABS, /* everybody wants something within a second */
+	OW_REVOKE,
+	OW_COME_BACK, /* who was put out tries it */
+	OW_ENROL,
+	OW_FAULTS
+};
+
+struct ow_plan {
+	usec_t at, span;
+	uint8_t fault, who;
+	uint16_t mask; /* of processes; of OW_CHANGE_TO: of the keepers to be */
+	uint16_t bridge; /* processes that both sides of a partition reach, but not with news of sets */
+	bool news;	 /* of a partition: news of sets pass it */
+};
+
+struct ow_net {
+	uint32_t loss, doubled, late, junk; /* in a million */
+	usec_t delay, jitter, late_max;
+};
+
+enum ow_flavour {
+	OW_ANY,	     /* a little of everything */
+	OW_LATE,     /* answers and frames that come a minute late */
+	OW_STILL,    /* processes that stand still just when they sent something */
+	OW_EDGE,     /* extreme clocks, an owner cut off, a claim the moment its lease is over */
+	OW_COPIES,   /* disks put back, copied, moved to other machines */
+	OW_TOKENS,   /* tokens for one, members put out that come again */
+	OW_DUEL,     /* many proposers for one register */
+	OW_RESTARTS, /* keepers that die, with disks that fail */
+	OW_CHANGES,  /* of the keeper set, all the time */
+	OW_QUORUMS,  /* one quorum decides, part of it is lost or cut off, another one goes on */
+	OW_FLAVOURS
+};
+extern const char *const ow_flavour_names[OW_FLAVOURS];
+
+struct ow_rules { /* of one schedule, drawn at its start */
+	uint8_t flavour;
+	uint8_t keepers, people; /* people <= OW_PEOPLE */
+	uint8_t hot;		 /* addresses that are asked for by name */
+	usec_t span, hold, chat; /* how long things are kept; between frames: at most */
+	uint32_t releases, transfers, reads, names, moves; /* in 1000 of a person's steps */
+	uint8_t holder, eager; /* OW_EDGE: who holds, who claims; both 0 = nobody in particular */
+	usec_t eager_from;
+	uint8_t deaf; /* this process hears nothing of what keepers decide but of successors; 0 = none */
+	uint32_t on_send, on_write; /* a pause or crash just then: in a million */
+	struct ow_net net;
+};
+
+struct ow_snapshot {
+	struct ow_record record[OW_RECORDS];
+	size_t count;
+};
+
+struct ow_world {
+	usec_t now, begin, end;
+	uint64_t seed, index, trace;
+	int flavour; /* of every schedule; OW_FLAVOURS = it is drawn */
+	struct sim_rng rng;
+	struct sim_heap heap;
+	struct ow_pool pool;
+	struct ow_rules rules;
+	struct ow_plan plan[OW_PLAN];
+	size_t plan_count;
+	struct ow_process process[OW_PROCESSES];
+	size_t processes;
+	struct key_pair root, person[OW_PERSONS];
+	uint8_t token_seed[SEED_LEN];  /* for members */
+	uint8_t single_seed[SEED_LEN]; /* admits one */
+	struct settings settings;
+	struct reg_name hot_name;
+	struct ow_snapshot base[OW_SETS][OW_PERSONS]; /* how schedules begin */
+	struct ow_snapshot old[OW_PERSONS];		 /* what OW_DISK_BACK brings back */
+	size_t answer_len; /* of the grant that the last operation of the root brought */
+	struct sim_audit *audit;
+	struct reg_name name[OW_NAMES]; /* and the audit's words for them */
+	uint16_t name_word[OW_NAMES];
+	size_t name_count;
+	unsigned admitted; /* strangers that the single token let in */
+	uint16_t revoked;  /* people that were */
+	uint64_t packets, writes, operations, changes;
+	bool news; /* pass between the sides */
+	struct ow_plan cut; /* of OW_CUT_IN_CHANGE, while it waits; mask 0 = none */
+	char wrong[200];
+	bool tells; /* what happens, on standard error */
+};
 
 enum ow_kind { OW_PACKET, OW_WRITTEN, OW_TICK, OW_PLANNED, OW_STEP, OW_CHAT, OW_WAKE,
 	       OW_GRAB };

@@ -25,7 +25,11 @@ struct asked {
 
 static const char *const intro =
 	"usage: vpnsim [--nodes N] [--seed S] [--seconds T] [--json FILE] [--crypto real|dummy]\n"
-	"              [--actors whole|light] [--memory] [SCENARIO]\n\n"
+	"              [--actors whole|light] [--memory] [SCENARIO]\n"
+	"       vpnsim ownership [--schedules N] [--seed S] [--from INDEX] [--flavour F]\n"
+	"              [--state FILE] [--commit TEXT] [--audit FILE] [--mutant M]\n"
+	"       vpnsim claims\n"
+	"       vpnsim --audit [--edn] FILE...\n\n"
 	"Runs real nodes on a virtual network with virtual time. Equal seeds give equal runs: the "
 	"trace\n"
 	"hash in the last line covers every packet, wake-up and durable write.\n\n"

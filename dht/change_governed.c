@@ -235,7 +235,7 @@ void change_member_enrol(struct turn *t)
 	} else if (!p.revoked && memcmp(p.token, t->c->member.token, sizeof(p.token)) == 0 &&
 		   p.not_after > t->w->wall) {
 		turn_same(t);
-	} else if (t->c->again && t->old->number) {
+	} else if (!p.revoked && t->c->again && t->old->number) {
 		member_stay(t, &p);
 	} else {
 		member_join(t, &p);

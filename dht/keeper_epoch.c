@@ -210,6 +210,7 @@ static void install_step(struct keeper_role *k, const struct config *cf)
 	bool own;
 
 	if (epoch_is(k->mark.served, epoch_of(cf))) { /* complete; the mark says so */
+		copies_end(k); /* also when it is long in coming: nobody asks for the rest any more */
 		if (own_is_durable(&k->own_mark))
 			serve(k, cf);
 		return;

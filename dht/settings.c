@@ -3,12 +3,15 @@
 
 #include <stddef.h>
 
+#include "base/frame.h"
+
 #define SETTINGS_VERSION 1
 #define SETTINGS_LABEL "vpnd settings"
 #define FLAG_OPEN 1u
 #define FLAG_HARDENED 2u
 #define LEASE_MIN 60   /* seconds */
 #define MTU_MIN 576    /* RFC 791 */
+#define MTU_MAX (FRAME_LEN_MAX - 14) /* what a frame carries behind its Ethernet header */
 #define SUBNET_BITS_MIN 8
 #define SUBNET_BITS_MAX 30 /* at least the lowest address and one host */
 
@@ -58,8 +61,8 @@ static bool settings_valid(const struct settings *s, const struct crypto *c)
 	return s->admin_count <= ADMINS_MAX && strlen(s->name) <= 32 &&
 	       reg_host_valid(s->name, strlen(s->name)) &&
 	       (!s->domain[0] || domain_valid(s->domain)) && subnet_valid(&s->subnet) &&
-	       s->lease >= LEASE_MIN && s->mtu >= MTU_MIN && keepers_valid(s->keepers) &&
-	       admins_valid(s, c);
+	       s->lease >= LEASE_MIN && s->mtu >= MTU_MIN && s->mtu <= MTU_MAX &&
+	       keepers_valid(s->keepers) && admins_valid(s, c);
 }
 
 size_t settings_write(uint8_t *out, size_t size, const struct settings *s, const struct crypto *c,

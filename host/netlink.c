@@ -6,12 +6,14 @@
 
 #include <errno.h>
 #include <linux/if_addr.h>
+#include <linux/ip.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netlink/cache.h>
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
+#include <netlink/route/link/inet.h>
 #include <netlink/route/route.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +94,21 @@ int netlink_link_up(struct netlink *n, unsigned ifindex, uint16_t mtu)
 	if (mtu)
 		rtnl_link_set_mtu(change, mtu);
 	r = rtnl_link_change(n->ask, change, change, 0);
+	rtnl_link_put(change);
+	return to_errno(r);
+}
+
+int netlink_keep_secondaries(struct netlink *n, unsigned ifindex)
+{
+	struct rtnl_link *change = rtnl_link_alloc();
+	int r;
+
+	if (!change)
+		return -ENOMEM;
+	rtnl_link_set_ifindex(change, (int)ifindex);
+	r = rtnl_link_inet_set_conf(change, IPV4_DEVCONF_PROMOTE_SECONDARIES, 1);
+	if (r == 0)
+		r = rtnl_link_change(n->ask, change, change, 0);
 	rtnl_link_put(change);
 	return to_errno(r);
 }

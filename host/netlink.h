@@ -25,6 +25,8 @@ void netlink_close(struct netlink *n);
 
 /* Sets an interface up with this MTU (0: leave it). */
 int netlink_link_up(struct netlink *n, unsigned ifindex, uint16_t mtu);
+/* The first IPv4 address of a subnet goes: the others stay. Linux's own default takes them along. */
+int netlink_keep_secondaries(struct netlink *n, unsigned ifindex);
 /* Adds or removes an address. Adding one that is there, removing one that is not: 0. IPv6 comes
  * without duplicate address detection: who owns it was decided already. */
 int netlink_address(struct netlink *n, unsigned ifindex, const struct ip *ip, uint8_t bits,

@@ -55,7 +55,6 @@ done <<-LIST
 	no-seal quorums 400
 	one-snapshot quorums 400
 	amnesia quorums 400
-	reinstall quorums 400
 LIST
 for flavour in any late still edge copies tokens duel restarts changes quorums; do
 	clean $flavour 200

@@ -41,8 +41,19 @@ static void ignore_changed(void *ctx, const struct reg_name *name, const uint8_t
 	(void)len;
 }
 
+/* Whoever a keeper is told of may be said something to. */
+static void send(void *ctx, const struct pubkey *to, uint8_t service, const uint8_t *msg, size_t len)
+{
+	struct kit_keeper *kk = ctx;
+
+	assert(msg && len > 0 && !key_equal(to, &kk->key.pub));
+	if (kit_is_keeper(kk->kit, to))
+		kit_send(ctx, to, service, msg, len);
+}
+
 static void adapt(struct kit_keeper *kk, const struct crypto *c)
 {
+	kk->k->env.send = send;
 	kk->k->env.changed = ignore_changed;
 	kk->k->cfg.crypto = kk->k->acceptor.crypto = kk->k->proposer.crypto = c;
 }
