@@ -23,7 +23,7 @@ bool ow_chance(struct ow_world *w, uint32_t in_a_million)
 void ow_push(struct ow_world *w, usec_t at, enum ow_kind kind, const struct ow_process *p)
 {
 	if (at < w->end)
-		sim_heap_push(&w->heap, at, kind, (uint64_t)p->life << 8 | p->index);
+		sim_heap_push(&w->heap, at, kind, (uint64_t)p->life << 16 | p->index);
 }
 
 void ow_trace(struct ow_world *w, uint64_t word)
@@ -80,9 +80,9 @@ void ow_wake(struct ow_process *p)
 
 static void to_process(struct ow_world *w, const struct sim_item *i)
 {
-	struct ow_process *p = &w->process[i->what & 0xff];
+	struct ow_process *p = &w->process[i->what & 0xffff];
 
-	if (p->life != (uint32_t)(i->what >> 8))
+	if (p->life != (uint32_t)(i->what >> 16))
 		return;
 	if (sim_item_kind(i) == OW_WAKE) {
 		ow_wake(p);
@@ -144,9 +144,9 @@ static void words(struct ow_world *w)
 	struct sim_audit *a = w->audit;
 	char key[AUDIT_WORD];
 
-	for (size_t i = 0; i < OW_PROCESSES; i++) {
+	for (size_t i = 0; i < w->size.processes; i++) {
 		size_t person = i < w->processes ? w->process[i].person : 0;
-		struct audit_word *word = &a->word[1 + OW_PERSONS + i];
+		struct audit_word *word = &a->word[1 + w->size.persons + i];
 
 		audit_key_word(key, &w->person[person].pub);
 		snprintf(word->text, sizeof(word->text), "%.8s.%zu", key, i);
@@ -175,18 +175,13 @@ static void begin(struct ow_world *w, uint64_t seed, uint64_t index)
 
 static void people(struct ow_world *w)
 {
-	for (size_t i = 0; i < OW_PERSONS; i++) {
-		struct ow_process *p = ow_process_new(w, i);
-
-		ow_disk_load(p, &w->base[w->rules.keepers / 2][i]);
-		ow_snapshot_clear(w, &w->old[i]);
-	}
+	ow_load(w, w->rules.keepers / 2);
 	ow_edge_clocks(w);
 	for (size_t i = 0; i < w->rules.people; i++)
 		ow_start(&w->process[i], true);
 }
 
-static void finish(struct ow_world *w)
+void ow_reset(struct ow_world *w)
 {
 	for (size_t i = 0; i < w->processes; i++)
 		ow_stop(&w->process[i], false);
@@ -207,7 +202,7 @@ const char *ow_schedule(struct ow_world *w, uint64_t seed, uint64_t index)
 	for (size_t i = 0; i < w->plan_count; i++)
 		sim_heap_push(&w->heap, w->plan[i].at, OW_PLANNED, i);
 	ow_run(w, w->end);
-	finish(w);
+	ow_reset(w);
 	words(w);
 	if (w->wrong[0])
 		return "wrong";
@@ -217,35 +212,43 @@ const char *ow_schedule(struct ow_world *w, uint64_t seed, uint64_t index)
 
 /* --- the world --- */
 
-struct ow_world *ow_new(void)
+struct ow_world *ow_new(const struct ow_sizes *size, const char *subnet)
 {
 	struct ow_world *w = mem_new(sizeof(*w));
 
+	w->size = *size;
+	w->process = mem_new(size->processes * sizeof(*w->process));
+	w->person = mem_new(size->persons * sizeof(*w->person));
+	w->old = mem_new(size->persons * sizeof(*w->old));
+	for (size_t set = 0; set < OW_SETS; set++)
+		w->base[set] = mem_new(size->persons * sizeof(**w->base));
 	w->audit = mem_new(sizeof(*w->audit));
 	sim_audit_init(w->audit);
 	w->flavour = OW_FLAVOURS;
+	prefix_parse(&w->settings.subnet, subnet);
 	ow_people(w);
-	for (size_t i = 0; i < OW_PERSONS + OW_PROCESSES; i++) {
+	for (size_t i = 0; i < size->persons + size->processes; i++) {
 		char text[AUDIT_WORD];
 
-		if (i < OW_PERSONS)
+		if (i < size->persons)
 			audit_key_word(text, &w->person[i].pub);
 		else
 			snprintf(text, sizeof(text), "process.%zu", i);
 		sim_audit_word(w->audit, text);
 	}
 	ow_make(w);
-	finish(w);
+	ow_reset(w);
 	return w;
 }
 
 void ow_free_world(struct ow_world *w)
 {
-	for (size_t i = 0; i < OW_PROCESSES; i++) {
+	for (size_t i = 0; i < w->size.processes; i++) {
 		w->process[i].w = w;
 		ow_disk_clear(&w->process[i]);
+		free(w->process[i].heard);
 	}
-	for (size_t i = 0; i < OW_PERSONS; i++) {
+	for (size_t i = 0; i < w->size.persons; i++) {
 		ow_snapshot_clear(w, &w->old[i]);
 		for (size_t set = 0; set < OW_SETS; set++)
 			ow_snapshot_clear(w, &w->base[set][i]);
@@ -254,5 +257,10 @@ void ow_free_world(struct ow_world *w)
 	sim_heap_fini(&w->heap);
 	sim_audit_fini(w->audit);
 	free(w->audit);
+	for (size_t set = 0; set < OW_SETS; set++)
+		free(w->base[set]);
+	free(w->old);
+	free(w->person);
+	free(w->process);
 	free(w);
 }

@@ -163,7 +163,7 @@ static void copy(struct ow_world *w, const struct ow_plan *f, struct ow_process 
 	struct ow_process *q;
 
 	(void)f;
-	if (p->state == OW_DEAD || keeps(p) || p->quiet || w->processes == OW_PROCESSES ||
+	if (p->state == OW_DEAD || keeps(p) || p->quiet || w->processes == w->size.processes ||
 	    gives_back(p))
 		return;
 	q = ow_process_new(w, p->person);
@@ -312,7 +312,7 @@ void ow_fault(struct ow_world *w, const struct ow_plan *planned)
 void ow_on_send(struct ow_process *p)
 {
 	struct ow_world *w = p->w;
-	struct ow_plan f = { .who = p->index };
+	struct ow_plan f = { .who = (uint8_t)p->index };
 
 	bool still = w->rules.flavour == OW_STILL;
 

@@ -15,14 +15,12 @@
 #include "dht/token.h"
 #include "vnet/fence.h"
 
-#define OW_PEOPLE 10	 /* identities that are members from the start */
-#define OW_STRANGERS 2	 /* those that are not, and share a token for one */
-#define OW_PERSONS (OW_PEOPLE + OW_STRANGERS)
 #define OW_SETS 3	 /* keepers at the start: 1, 3, 5 */
-#define OW_PROCESSES 16 /* persons, and copies of them */
 #define OW_NAMES 32
-#define OW_RECORDS 96	 /* keys on one disk */
-#define OW_WRITES 256	 /* under way on one disk */
+#define OW_TOKEN_SETS 3	 /* for OW_TOKEN_USES members each */
+#define OW_TOKEN_USES 120
+#define OW_RECORDS 1024	 /* keys on one disk */
+#define OW_WRITES 2048	 /* under way on one disk */
 #define OW_WAITING 512	 /* packets for a process that stands still */
 #define OW_OPS 32	 /* operations whose answer a process waits for */
 #define OW_PPM_MAX 5000 /* of clock rates, both ways */
@@ -31,7 +29,6 @@
 #define OW_SPAN_MAX SEC(420)
 #define OW_BEGIN SEC(1000) /* the world's time when a schedule starts */
 #define OW_WALL 1800000000
-#define OW_LEASE 60	    /* seconds, the least */
 #define OW_SERVICE_FRAME 99 /* beside those of enum regs_service: a frame with its grant */
 
 /* --- memory: blocks of a few sizes, never given back to the system --- */
@@ -75,7 +72,7 @@ struct ow_disk {
 struct ow_world;
 
 struct ow_packet {
-	uint8_t from, person; /* process; person it is for */
+	uint16_t from, person; /* process; person it is for */
 	uint8_t service;
 	uint32_t len;
 	uint8_t bytes[];
@@ -97,7 +94,7 @@ enum ow_state { OW_DEAD, OW_RUNS, OW_PAUSED /* its packets wait */, OW_ASLEEP /*
 
 struct ow_process {
 	struct ow_world *w;
-	uint8_t index, person;
+	uint16_t index, person;
 	uint8_t side; /* of the network; OW_BRIDGE: of both */
 	enum ow_state state;
 	uint32_t life; /* rises with every start and stop: events of another life are void */
@@ -117,7 +114,8 @@ struct ow_process {
 	size_t waits_count;
 	struct ow_packet *waiting[OW_WAITING];
 	size_t waiting_count;
-	uint8_t heard[OW_PERSONS]; /* the process of that person that spoke last */
+	uint16_t *heard; /* by person: its process that spoke last */
+	usec_t full_at;  /* when it was told that there is no address left, 0 = never */
 	struct audit audit;
 	uint64_t last_op, start_counter, start_op;
 	struct ip asked;
@@ -181,7 +179,7 @@ extern const char *const ow_flavour_names[OW_FLAVOURS];
 
 struct ow_rules { /* of one schedule, drawn at its start */
 	uint8_t flavour;
-	uint8_t keepers, people; /* people <= OW_PEOPLE */
+	uint8_t keepers, people; /* people <= size.members */
 	uint8_t hot;		 /* addresses that are asked for by name */
 	usec_t span, hold, chat; /* how long things are kept; between frames: at most */
 	uint32_t releases, transfers, reads, names, moves; /* in 1000 of a person's steps */
@@ -190,6 +188,13 @@ struct ow_rules { /* of one schedule, drawn at its start */
 	uint8_t deaf; /* this process hears nothing of what keepers decide but of successors; 0 = none */
 	uint32_t on_send, on_write; /* a pause or crash just then: in a million */
 	struct ow_net net;
+};
+
+struct ow_sizes {
+	size_t members; /* people that are members from the start */
+	size_t persons; /* and strangers, who share a token for one */
+	size_t processes; /* theirs, and copies of them */
+	uint32_t lease;
 };
 
 struct ow_snapshot {
@@ -207,15 +212,16 @@ struct ow_world {
 	struct ow_rules rules;
 	struct ow_plan plan[OW_PLAN];
 	size_t plan_count;
-	struct ow_process process[OW_PROCESSES];
+	struct ow_sizes size;
+	struct ow_process *process;
 	size_t processes;
-	struct key_pair root, person[OW_PERSONS];
-	uint8_t token_seed[SEED_LEN];  /* for members */
+	struct key_pair root, *person;
+	uint8_t token_seed[OW_TOKEN_SETS][SEED_LEN];  /* for members */
 	uint8_t single_seed[SEED_LEN]; /* admits one */
 	struct settings settings;
 	struct reg_name hot_name;
-	struct ow_snapshot base[OW_SETS][OW_PERSONS]; /* how schedules begin */
-	struct ow_snapshot old[OW_PERSONS];		 /* what OW_DISK_BACK brings back */
+	struct ow_snapshot *base[OW_SETS]; /* by person: how schedules begin */
+	struct ow_snapshot *old; /* what OW_DISK_BACK brings back */
 	size_t answer_len; /* of the grant that the last operation of the root brought */
 	struct sim_audit *audit;
 	struct reg_name name[OW_NAMES]; /* and the audit's words for them */
@@ -297,9 +303,11 @@ void ow_answered(struct ow_process *p, const struct ow_waits *q, const struct re
 void ow_enrol(struct ow_process *p, const struct config *cf, const uint8_t seed[SEED_LEN]);
 void ow_people(struct ow_world *w); /* their keys, and what they agree on */
 void ow_make(struct ow_world *w); /* the template: people enrolled at 1, 3 and 5 keepers */
+void ow_load(struct ow_world *w, size_t set); /* processes of everybody, with those disks */
 
 /* sim_own.c */
-struct ow_world *ow_new(void);
+struct ow_world *ow_new(const struct ow_sizes *size, const char *subnet);
+void ow_reset(struct ow_world *w); /* nobody runs, nothing is under way */
 void ow_free_world(struct ow_world *w);
 /* NULL, or the rule that was broken; w->wrong says how. */
 const char *ow_schedule(struct ow_world *w, uint64_t seed, uint64_t index);

@@ -9,6 +9,7 @@
 
 #define OP_WAIT SEC(8)
 #define CHANGE_WAIT SEC(60)
+#define OW_GROWN 10
 
 static const uint8_t sizes[OW_SETS] = { 1, 3, 5 };
 
@@ -33,13 +34,14 @@ static void seed_of(uint8_t seed[SEED_LEN], uint8_t kind)
 void ow_people(struct ow_world *w)
 {
 	key_make(&w->root, 1, 0);
-	for (size_t i = 0; i < OW_PERSONS; i++)
-		key_make(&w->person[i], 2, (uint8_t)i);
-	seed_of(w->token_seed, 3);
+	for (size_t i = 0; i < w->size.persons; i++)
+		key_make(&w->person[i], (uint8_t)(2 + 8 * (i >> 8)), (uint8_t)i);
+	for (size_t i = 0; i < OW_TOKEN_SETS; i++)
+		seed_of(w->token_seed[i], (uint8_t)(100 + i));
 	seed_of(w->single_seed, 4);
 	w->settings = (struct settings){ .root = w->root.pub, .number = 1, .name = "own",
-					 .lease = OW_LEASE, .mtu = 1420 };
-	prefix_parse(&w->settings.subnet, "10.7.0.0/29");
+					 .subnet = w->settings.subnet, .lease = w->size.lease,
+					 .mtu = 1420 };
 	reg_name_host(&w->hot_name, "web");
 }
 
@@ -96,11 +98,14 @@ static void create(struct ow_world *w)
 		ow_wrong(w, "nobody can create a namespace");
 		return;
 	}
-	token(w, w->token_seed, REG_USES_MAX);
+	for (size_t i = 0; i * OW_TOKEN_USES < w->size.members; i++)
+		token(w, w->token_seed[i], REG_USES_MAX);
 	token(w, w->single_seed, 1);
-	for (size_t i = 1; i < OW_PEOPLE; i++) {
+	for (size_t i = 1; i < w->size.members; i++) {
 		ow_start(&w->process[i], true);
-		ow_enrol(&w->process[i], regs_keepers(first->regs), w->token_seed);
+		ow_enrol(&w->process[i], regs_keepers(first->regs), w->token_seed[i / OW_TOKEN_USES]);
+		if (i % 10 == 0) /* keepers take so many a second */
+			ow_run(w, w->now + SEC(1));
 	}
 	ow_run(w, w->now + OP_WAIT);
 }
@@ -126,13 +131,21 @@ static void grow(struct ow_world *w, uint8_t count)
 
 static void keep(struct ow_world *w, size_t set)
 {
-	for (size_t i = 0; i < OW_PEOPLE; i++) {
+	for (size_t i = 0; i < w->size.members; i++) {
 		ow_stop(&w->process[i], false);
 		ow_snapshot_take(w, &w->base[set][i], &w->process[i].disk);
 	}
-	for (size_t i = 0; set + 1 < OW_SETS && i < OW_PEOPLE; i++)
+	for (size_t i = 0; set + 1 < OW_SETS && i < w->size.members; i++)
 		ow_start(&w->process[i], true);
 	ow_run(w, w->now + OP_WAIT);
+}
+
+void ow_load(struct ow_world *w, size_t set)
+{
+	for (size_t i = 0; i < w->size.persons; i++) {
+		ow_disk_load(ow_process_new(w, i), &w->base[set][i]);
+		ow_snapshot_clear(w, &w->old[i]);
+	}
 }
 
 void ow_make(struct ow_world *w)
@@ -140,9 +153,9 @@ void ow_make(struct ow_world *w)
 	sim_rng_seed(&w->rng, 1);
 	w->now = OW_BEGIN;
 	w->end = USEC_NEVER;
-	w->rules.keepers = OW_PEOPLE; /* all attach to all */
+	w->rules.keepers = OW_GROWN; /* those attach to each other */
 	w->rules.net = (struct ow_net){ .delay = MSEC(5), .jitter = MSEC(5) };
-	for (size_t i = 0; i < OW_PEOPLE; i++)
+	for (size_t i = 0; i < w->size.members; i++)
 		ow_disk_clear(ow_process_new(w, i));
 	create(w);
 	for (size_t set = 0; set < OW_SETS && !w->wrong[0]; set++) {

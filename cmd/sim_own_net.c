@@ -10,7 +10,7 @@ size_t ow_person_of(const struct ow_world *w, const struct pubkey *key)
 {
 	size_t i = 0;
 
-	while (i < OW_PERSONS && !key_equal(&w->person[i].pub, key))
+	while (i < w->size.persons && !key_equal(&w->person[i].pub, key))
 		i++;
 	return i;
 }
@@ -31,7 +31,7 @@ static void post(struct ow_process *from, size_t person, uint8_t service, struct
 	size_t len = rd_left(&msg);
 	struct ow_packet *k = ow_alloc(&w->pool, sizeof(*k) + len);
 
-	*k = (struct ow_packet){ .from = from->index, .person = (uint8_t)person,
+	*k = (struct ow_packet){ .from = from->index, .person = (uint16_t)person,
 				  .service = service, .len = (uint32_t)len };
 	memcpy(k->bytes, msg.p, len);
 	sim_heap_push(&w->heap, w->now + delay_of(w), OW_PACKET, (uint64_t)(uintptr_t)k);
@@ -81,7 +81,7 @@ void ow_net_send(struct ow_process *from, const struct pubkey *to, uint8_t servi
 	size_t person = ow_person_of(w, to);
 
 	w->packets++;
-	if (person == OW_PERSONS || person == from->person)
+	if (person == w->size.persons || person == from->person)
 		return;
 	if (ow_chance(w, w->rules.net.loss))
 		return;

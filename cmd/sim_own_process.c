@@ -175,7 +175,10 @@ bool ow_submit(struct ow_process *p, const struct reg_op *req, const struct key_
 
 static void env_lease_event(void *ctx, const struct lease_event *e)
 {
-	(void)ctx, (void)e;
+	struct ow_process *p = ctx;
+
+	if (e->type == LEASE_FAILED && e->status == REG_FULL)
+		p->full_at = p->w->now;
 }
 
 /* --- what it did, for the audit --- */
@@ -202,7 +205,7 @@ static void env_note(void *ctx, const struct audit_note *n)
 	struct audit_fact f = { .at = p->w->now, .id = n->id, .number = n->number,
 				.type = (uint8_t)n->type, .verb = n->verb };
 
-	f.node = (uint16_t)(1 + OW_PERSONS + p->index);
+	f.node = (uint16_t)(1 + p->w->size.persons + p->index);
 	f.until = n->until ? ow_common(p, n->until) : 0;
 	if (n->name)
 		f.name = name_word(p->w, n->name);
@@ -435,22 +438,24 @@ struct ow_process *ow_process_new(struct ow_world *w, size_t person)
 {
 	struct ow_process *p = &w->process[w->processes];
 
-	assert(w->processes < OW_PROCESSES);
+	assert(w->processes < w->size.processes);
 	p->w = w;
-	p->index = (uint8_t)w->processes++;
-	p->person = (uint8_t)person;
+	p->index = (uint16_t)w->processes++;
+	p->person = (uint16_t)person;
 	p->state = OW_DEAD;
 	p->side = 0;
 	p->superseded = p->quiet = false;
-	p->asked.len = 0;
+	p->full_at = 0;
+	if (!p->heard)
+		p->heard = mem_new(w->size.persons * sizeof(*p->heard));
 	p->last_op = p->start_counter = 0;
 	p->disk.delay = MSEC(1);
 	p->disk.fails = 0;
 	p->disk.hangs = false;
 	p->log = (struct log){ p, w->tells ? log_sink : NULL, LOG_LEVEL_DEBUG };
 	p->audit = (struct audit){ .ctx = p, .note = env_note };
-	for (size_t i = 0; i < OW_PERSONS; i++)
-		p->heard[i] = (uint8_t)i;
+	for (size_t i = 0; i < w->size.persons; i++)
+		p->heard[i] = (uint16_t)i;
 	ow_clock_draw(p);
 	return p;
 }

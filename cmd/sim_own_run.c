@@ -18,6 +18,7 @@
 #include "cmd/sim_own_impl.h"
 
 #define BAD_USAGE 2
+#define OW_LEASE 60 /* seconds, the least */
 #define BLOCK 1000
 #define SHOWN_MAX 10 /* violations told in full */
 
@@ -128,12 +129,14 @@ static bool block(struct run *r, uint64_t from, uint64_t count)
 
 static int run(struct run *r)
 {
+	static const struct ow_sizes size = { .members = 10, .persons = 12, .processes = 16,
+					.lease = OW_LEASE };
 	uint64_t began = milliseconds(), spent, end = r->from + r->schedules;
 
 	r->fd = r->state ? open(r->state, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644) : -1;
 	if (r->state && r->fd < 0)
 		return bad(r->state, strerror(errno));
-	r->w = ow_new();
+	r->w = ow_new(&size, "10.7.0.0/29");
 	if (r->w->wrong[0])
 		return bad("the world cannot be made", r->w->wrong);
 	r->w->flavour = r->flavour;

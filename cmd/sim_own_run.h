@@ -4,4 +4,6 @@
 
 int sim_own_main(int argc, char **argv); /* argv[0] = "ownership"; the exit status */
 
+int sim_claims_main(void); /* vpnsim claims */
+
 #endif

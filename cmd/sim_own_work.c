@@ -35,7 +35,7 @@ void ow_work_begin(struct ow_process *p)
 {
 	struct ow_world *w = p->w;
 
-	if (p->person >= OW_PEOPLE || !w->begin)
+	if (p->person >= w->size.members || !w->begin || !w->rules.people)
 		return;
 	ow_push(w, w->now + ow_draw(w, DUE), OW_STEP, p);
 	ow_push(w, w->now + ow_draw(w, w->rules.chat), OW_CHAT, p);
@@ -202,7 +202,7 @@ void ow_revoke(struct ow_world *w, size_t person)
 /* Two strangers with one token for one, at different keepers where there are several. */
 void ow_strangers(struct ow_world *w)
 {
-	for (size_t i = OW_PEOPLE; i < OW_PERSONS; i++) {
+	for (size_t i = w->size.members; i < w->size.persons; i++) {
 		struct ow_process *p = &w->process[i];
 
 		if (p->state != OW_DEAD || w->process[0].state != OW_RUNS)
@@ -220,7 +220,7 @@ void ow_come_back(struct ow_world *w, size_t person)
 	if (first->state != OW_RUNS || !p || !regs_is_revoked(first->regs, &w->person[person].pub))
 		return;
 	w->revoked |= (uint16_t)(1u << person);
-	regs_enrol(p->regs, ++p->last_op, w->token_seed, "again", ow_now(p));
+	regs_enrol(p->regs, ++p->last_op, w->token_seed[person / OW_TOKEN_USES], "again", ow_now(p));
 	ow_settle(p);
 }
 
@@ -228,7 +228,7 @@ static void admitted(struct ow_process *p)
 {
 	struct ow_world *w = p->w;
 
-	if (p->person >= OW_PEOPLE && ++w->admitted > 1)
+	if (p->person >= w->size.members && ++w->admitted > 1)
 		ow_wrong(w, "a token for one admitted two");
 	if (w->revoked >> p->person & 1)
 		ow_wrong(w, "a member that was put out was let in again");

@@ -205,12 +205,15 @@ static int other_command(int argc, char **argv)
 	bool edn = argc > 2 && strcmp(argv[2], "--edn") == 0;
 	int first = edn ? 3 : 2;
 
-	if (argc < 2 || (strcmp(argv[1], "ownership") != 0 && strcmp(argv[1], "--audit") != 0))
+	if (argc < 2 || (strcmp(argv[1], "ownership") != 0 && strcmp(argv[1], "claims") != 0 &&
+			 strcmp(argv[1], "--audit") != 0))
 		return -1;
 	if (sodium_init() < 0)
 		return bad("%s does not work", "libsodium");
 	if (argv[1][0] == 'o')
 		return sim_own_main(argc - 1, argv + 1);
+	if (argv[1][0] == 'c')
+		return argc == 2 ? sim_claims_main() : bad("'%s' is too much", argv[2]);
 	if (argc <= first)
 		return bad("%s needs files", "--audit");
 	return sim_audit_main(argv + first, (size_t)(argc - first), edn);

@@ -25,6 +25,7 @@
 #define LEADS_PER_SECOND 20 /* chains shown, and asked for */
 #define LEADS_BURST 60
 #define WRITE_AGAIN SEC(1) /* what failed */
+#define LOOK_AGAIN SEC(10)   /* when it could not be looked at */
 #define LOOK_AFTER MSEC(500) /* after another keeper's change of the revocation list */
 
 static void random_of(void *ctx, void *out, size_t len)
@@ -431,12 +432,12 @@ void keeper_persisted(struct keeper_role *k, uint64_t op, int result, usec_t now
 
 void keeper_tick(struct keeper_role *k, usec_t now)
 {
-	const uint8_t *grant;
+	bool active = keeper_enter(k, now);
 
-	if (keeper_enter(k, now) && now >= k->look_at_revocations) {
-		k->look_at_revocations = USEC_NEVER;
-		keeper_revocation_grant(k, &grant, now);
-	}
+	if (now >= k->look_at_revocations && !active) /* sealed, or its disk failed: perhaps later */
+		k->look_at_revocations = now + LOOK_AGAIN;
+	else if (now >= k->look_at_revocations)
+		keeper_look_at_revocations(k);
 	keeper_own_write_again(k);
 	if (now >= epoch_deadline(k))
 		epoch_step(k);

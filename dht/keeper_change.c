@@ -97,13 +97,29 @@ int keeper_change(struct keeper_role *k, const struct keeper_set *want, usec_t n
 	return 0;
 }
 
-static void plan(struct keeper_role *k, const struct pubkey *nodes, size_t count)
+static void succession_end(struct keeper_role *k)
 {
+	free(k->succession);
+	k->succession = NULL;
+}
+
+/* Two coordinators at once would take each other's candidates from copying for ever: the first of
+ * them by index goes on, the other gives up. False: it is this one. */
+static bool plan(struct keeper_role *k, int by, const struct pubkey *nodes, size_t count)
+{
+	int self = config_member(newest(k), &k->cfg.self.pub);
+
+	if (k->now < k->planned_until && by > k->planned_by)
+		return false;
+	if (by != self)
+		succession_end(k);
+	k->planned_by = by;
 	memcpy(k->planned, nodes, count * sizeof(*nodes));
 	k->planned_count = count;
 	k->planned_until = k->now + PLANNED;
 	peers_aim(k);
 	k->next_step = k->now;
+	return true;
 }
 
 static bool entry_make(struct keeper_role *k, const struct config *cf, struct regmsg *m)
@@ -134,17 +150,14 @@ static void stand_ask(struct keeper_role *k, const struct config *cf)
 
 	memcpy(m.nsid, k->nsid, NSID_LEN);
 	memcpy(m.planned, want->node, want->count * sizeof(want->node[0]));
-	plan(k, want->node, want->count);
+	if (!plan(k, config_member(cf, &k->cfg.self.pub), want->node, want->count)) {
+		succession_end(k);
+		return;
+	}
 	for (size_t i = 0; i < k->peer_count; i++)
 		keeper_message(k, &k->peers[i].node, &m);
 	if (entry_make(k, cf, &own))
 		succession_stands(k->succession, cf, &own.entry, own.behind, k->now);
-}
-
-static void succession_end(struct keeper_role *k)
-{
-	free(k->succession);
-	k->succession = NULL;
 }
 
 static void propose_step(struct keeper_role *k, const struct config *cf)
@@ -201,9 +214,9 @@ void change_stand(struct keeper_role *k, const struct pubkey *from, const struct
 		peers_meet(k, from, m->at);
 		return;
 	}
-	if (!cf || config_member(cf, from) < 0)
+	if (!cf || config_member(cf, from) < 0 ||
+	    !plan(k, config_member(cf, from), m->planned, m->planned_count))
 		return;
-	plan(k, m->planned, m->planned_count);
 	memcpy(a.nsid, k->nsid, NSID_LEN);
 	if (peers_is_planned(k, &k->cfg.self.pub) && entry_make(k, cf, &a))
 		keeper_message(k, from, &a);

@@ -85,6 +85,7 @@ struct keeper_role {
 	uint64_t began_at; /* position of our log when we started */
 	struct marks *marks; /* of the other members' */
 	usec_t look_at_revocations; /* another keeper changed the list: get a grant of it then */
+	bool missed_revocations; /* or may have, while we did not hear it */
 	struct drops drops;
 	usec_t now; /* of the call under way */
 
@@ -95,6 +96,7 @@ struct keeper_role {
 	struct succession *succession; /* of ours; NULL: none under way */
 	struct pubkey planned[KEEPERS_MAX]; /* of the set that another (or we) is about to propose */
 	size_t planned_count;
+	int planned_by; /* who asked for it, by index */
 	usec_t planned_until;
 	struct keeper_peer peers[PEERS_MAX];
 	size_t peer_count;
@@ -215,6 +217,7 @@ bool keeper_find_victim(const struct keeper_role *k, const uint8_t token[32],
 			struct reg_name *name, struct member_payload *m);
 /* Finishes a revocation that a crash has cut short between the member and the list; one at a time. */
 void keeper_repair(struct keeper_role *k);
+void keeper_look_at_revocations(struct keeper_role *k);
 void keeper_count_again(struct keeper_role *k); /* quotas, after cells were dropped */
 
 #endif

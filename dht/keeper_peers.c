@@ -10,6 +10,7 @@
 #define TELL_CHANGING SEC(2)
 #define CHANGED_LATELY SEC(10)
 #define REACHABLE SEC(20)
+#define LOOK_AFTER MSEC(500) /* at the list of revoked members, when we may have missed some */
 
 static struct keeper_peer *find(struct keeper_peer *peers, size_t count, const struct pubkey *node)
 {
@@ -122,6 +123,10 @@ void peers_state(struct keeper_role *k, const struct pubkey *from, const struct 
 	struct keeper_peer *p = peers_find(k, from);
 
 	if (p) {
+		if (!p->heard || k->now >= p->heard + REACHABLE) { /* one of us was away */
+			k->missed_revocations = true;
+			k->look_at_revocations = usec_min(k->look_at_revocations, k->now + LOOK_AFTER);
+		}
 		p->at = m->at;
 		p->state = m->state;
 		p->heard = k->now;

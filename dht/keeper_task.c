@@ -279,15 +279,16 @@ void task_done(void *ctx, void *tag, const struct outcome *o, usec_t now)
 	task_end(k, t, is_nothing_left(t, o) ? REG_OK : o->status);
 }
 
-/* One keeper knows all there is. Several: this one may have missed the signer's membership. */
+/* One keeper knows all there is. Several: this one may have missed the signer's membership, or that
+ * it was renewed. */
 static bool must_fetch(const struct keeper_role *k, const struct task *t)
 {
 	const struct config *cf = k->env.config(k->env.ctx);
-	struct member_payload m;
+	enum reg_status here = rules_member(k, &t->op.signer);
 
 	return cf && cf->count > 1 && t->op.verb != OP_TOKEN_USE &&
 	       !settings_is_admin(k->env.settings(k->env.ctx), &t->op.signer) &&
-	       !keeper_member(k, &t->op.signer, &m);
+	       (here == REG_REFUSED || here == REG_EXPIRED);
 }
 
 /* Of a register that the only keeper has never heard of: nothing to agree about, and nothing to

@@ -155,6 +155,20 @@ size_t keeper_revocation_grant(struct keeper_role *k, const uint8_t **grant, use
 	return keeper_grant(k, &name, grant, now);
 }
 
+/* Who was away asks a quorum, whatever it has itself. */
+void keeper_look_at_revocations(struct keeper_role *k)
+{
+	struct change c = { .verb = OP_READ, .name = reg_name_key(REG_REVOCATION, NULL, 0) };
+	const uint8_t *grant;
+
+	k->look_at_revocations = USEC_NEVER;
+	if (k->missed_revocations)
+		task_internal(k, &c);
+	else
+		keeper_revocation_grant(k, &grant, k->now);
+	k->missed_revocations = false;
+}
+
 bool keeper_is_listed(const struct keeper_role *k, const struct reg_name *member)
 {
 	struct reg_name name = reg_name_key(REG_REVOCATION, NULL, 0);

@@ -20,8 +20,8 @@ enum reg_status rules_member(const struct keeper_role *k, const struct pubkey *k
 
 	if (!keeper_member(k, key, &m))
 		return REG_REFUSED;
-	/* In a new era the list may have been shown by others than the member itself. */
-	if (m.revoked || (k->acceptor.era && keeper_is_listed(k, &name)))
+	/* The list may be here and the member's own value not: in a new era, or when we were away. */
+	if (m.revoked || keeper_is_listed(k, &name))
 		return REG_REVOKED;
 	return m.not_after > keeper_wall(k) ? REG_OK : REG_EXPIRED;
 }

@@ -4,7 +4,7 @@
  * bits who says it (a member of the set, another, a stranger, the victim's own key), and
  *	SAY	length 2 and a REGISTER message; the namespace is put in
  *	TWIST	index 1, offset 2, byte 1: a message on its way to the victim comes, so changed, from who
- *	PASS	n 1: 2^(n % 14) milliseconds pass
+ *	PASS	n 1: 2^(n % 12) milliseconds pass
  *	CLAIM	n 1: the root makes a member, at the victim
  *	CHANGE	n 1: the victim is asked to change the set to those of four nodes
  *	CRASH	the victim's process; its records are restored
@@ -166,7 +166,7 @@ static bool take_step(struct kit *t, struct rd *in, const struct crypto *c)
 	switch ((enum step)(op & 7)) {
 	case SAY: return say(t, from, in) || who != STRANGER;
 	case TWIST: twist(t, from, in); break;
-	case PASS: kit_run(t, MSEC(UINT64_C(1) << rd_u8(in) % 14)); return false;
+	case PASS: kit_run(t, MSEC(UINT64_C(1) << rd_u8(in) % 12)); return false;
 	case CLAIM: claim(t, rd_u8(in)); return true;
 	case CHANGE: change(t, rd_u8(in)); return true;
 	case CRASH:

@@ -266,6 +266,43 @@ static void test_set_keeps_quotas_at_every_keeper(void)
 	rw_free(w);
 }
 
+/* What it missed was decided without it, and nobody says it again. */
+static void test_set_keeper_that_was_away_refuses_who_was_revoked_meanwhile(void)
+{
+	struct rw_world *w = rw_new_set(81, 3);
+	struct rw_node *n = rw_join(w, 1, "ada");
+	enum reg_status status;
+
+	w->node[2].cut = true;
+	rw_run(w, SEC(60));
+	CHECK_EQ_INT(rw_revoke(w, &n->key.pub), REG_OK);
+	rw_run(w, SEC(60));
+	w->node[2].cut = false;
+	rw_run(w, SEC(10));
+	w->hook = only_the_last;
+	claim(n, 1, &status);
+	CHECK_EQ_INT(status, REG_REVOKED);
+	rw_free(w);
+}
+
+static void test_set_keeper_that_was_away_serves_whose_membership_was_renewed_meanwhile(void)
+{
+	struct rw_world *w = rw_new_set(82, 3);
+	struct rw_node *n = rw_join(w, 1, "ada");
+	enum reg_status status;
+
+	w->node[2].cut = true;
+	for (size_t i = 0; i < 2; i++) {
+		w->now += SEC(16 * 86400);
+		rw_run(w, SEC(700));
+	}
+	w->node[2].cut = false;
+	w->hook = only_the_last;
+	claim(n, 1, &status);
+	CHECK_EQ_INT(status, REG_OK);
+	rw_free(w);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -277,6 +314,8 @@ int main(void)
 		TEST(test_set_finishes_an_enrolment_that_a_crash_cut),
 		TEST(test_set_finishes_a_revocation_that_a_crash_cut),
 		TEST(test_set_keeps_quotas_at_every_keeper),
+		TEST(test_set_keeper_that_was_away_refuses_who_was_revoked_meanwhile),
+		TEST(test_set_keeper_that_was_away_serves_whose_membership_was_renewed_meanwhile),
 	};
 
 	return run_tests(tests, ARRAY_LEN(tests));
