@@ -170,7 +170,9 @@ bool config_signed(const uint8_t sig[SIG_LEN], const struct config_choice *choic
 {
 	uint8_t msg[SIGNED_MAX];
 
-	return c->verify(sig, epoch_key, CONFIG_LABEL, msg, choice_write(msg, choice));
+	/* A lying keeper may have made us propose any payload that fits into a register. */
+	return choice->len <= CONFIG_BODY_MAX &&
+	       c->verify(sig, epoch_key, CONFIG_LABEL, msg, choice_write(msg, choice));
 }
 
 size_t config_assemble(uint8_t *out, size_t size, const struct config_choice *choice,

@@ -175,7 +175,8 @@ int judge_equivocator(const struct judge_panel *p, const struct config *cf)
 
 			if (has_value(p, i) && has_value(p, j) &&
 			    ballot_compare(&a->accepted, &b->accepted) == 0 &&
-			    !same_value(a, b) && a->accepted.proposer < cf->count)
+			    !same_value(a, b) && a->accepted.era == cf->era &&
+			    a->accepted.epoch == cf->epoch && a->accepted.proposer < cf->count)
 				return a->accepted.proposer;
 		}
 	return -1;

@@ -1,9 +1,10 @@
 /* keeper_peers.c - what keepers tell each other of themselves: STATE, docs/protocol.md 8.9.
  *
  * Members of the newest set, of the one before it, and of the one that is planned exchange STATE every
- * two seconds (jittered) while the set changes, every six when nothing happens. It shows who is there, who serves, who has lost its state, and it is how a
- * keeper that was away is met again: whoever knows a newer set shows the chain to whoever knows an
- * older one. A keeper alone, with nobody planned, says nothing. */
+ * two seconds (jittered) while the set changes, every six when nothing happens. It shows who is there,
+ * who serves, who has lost its state, and it is how a keeper that was away is met again: whoever knows
+ * a newer set shows the chain to whoever knows an older one. When two hear each other again, both ask
+ * for the list of revoked members. A keeper alone, with nobody planned, says nothing. */
 #include "dht/keeper_impl.h"
 
 #define TELL SEC(6)
@@ -123,7 +124,8 @@ void peers_state(struct keeper_role *k, const struct pubkey *from, const struct 
 	struct keeper_peer *p = peers_find(k, from);
 
 	if (p) {
-		if (!p->heard || k->now >= p->heard + REACHABLE) { /* one of us was away */
+		if (epoch_config(k) && /* else we shall copy all there is */
+		    (!p->heard || k->now >= p->heard + REACHABLE)) { /* one of us was away */
 			k->missed_revocations = true;
 			k->look_at_revocations = usec_min(k->look_at_revocations, k->now + LOOK_AFTER);
 		}

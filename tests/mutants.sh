@@ -41,19 +41,19 @@ while read -r mutant flavour schedules; do
 done <<-LIST
 	restart-expired restarts 300
 	from-answer still 200
-	no-margin edge 100
+	no-margin edge 200
 	ignore-promise late 50
 	late-answer late 50
 	view-quorum any 200
 	single-phase any 100
 	transfer-resumes duel 50
-	early-use copies 200
+	early-use copies 400
 	old-grant late 50
 	free-token tokens 50
 	revoked-enrols tokens 50
 	lost-write quorums 200
 	no-seal quorums 400
-	one-snapshot quorums 400
+	one-snapshot quorums 1600
 	amnesia quorums 400
 LIST
 for flavour in any late still edge copies tokens duel restarts changes quorums; do

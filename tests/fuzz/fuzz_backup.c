@@ -46,9 +46,9 @@ static char *line_of(struct rd *in, bool as_it_is)
 	}
 	n = rd_u16(in);
 	n = n < rd_left(in) ? n : rd_left(in);
-	strcpy(text, "vpnd-root2:");
+	snprintf(text, 32, "vpnd-root2:");
 	append(text, "vpnd token text", in, n);
-	strcat(text, ".");
+	snprintf(text + strlen(text), 2, ".");
 	append(text, "vpnd backup text", in, rd_left(in));
 	return text;
 }

@@ -32,6 +32,16 @@ struct life {
 	uint8_t drawn;
 };
 
+static void no_sign(uint8_t sig[SIG_LEN], const struct key_pair *k, const char *label,
+		    const void *msg, size_t len)
+{
+	(void)k;
+	(void)label;
+	(void)msg;
+	(void)len;
+	memset(sig, 0, SIG_LEN);
+}
+
 static bool believe(const uint8_t sig[SIG_LEN], const struct pubkey *k, const char *label,
 		    const void *msg, size_t len)
 {
@@ -204,6 +214,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct key_pair root;
 
 	gullible = crypto_real;
+	gullible.sign = no_sign;
 	gullible.verify = believe;
 	l->wall = (struct wall){ 1800000000, 0 };
 	while (!key_from_seed(&root, seed))

@@ -4,6 +4,7 @@
  * records: length of the key 1, key, length of the value 2, value. What is refused stays away. What it
  * writes itself afterwards can always be restored. */
 #include <assert.h>
+#include <malloc.h>
 
 #include "dht/keeper_impl.h"
 #include "tests/fuzz/fuzz.h"
@@ -44,9 +45,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct rd in = rd_of(data, len);
 	uint8_t keep = rd_u8(&in);
-	struct kit *t = kit_new(3);
-	struct kit_keeper *kk = &t->keepers[0];
+	struct kit_keeper *kk;
+	struct kit *t;
 
+	mallopt(M_MMAP_THRESHOLD, 1 << 20); /* a kit is large, and zero when it is new */
+	t = kit_new(3);
+	kk = &t->keepers[0];
 	forget(kk, keep);
 	for (size_t i = 0; i < kk->write_count; i++)
 		free(kk->writes[i].r.value);
@@ -59,9 +63,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	for (size_t i = 0; i < 64 && rd_left(&in); i++)
 		restore(kk, &in);
 	keeper_started(kk->k, t->now);
-	kit_run(t, SEC(3));
+	kit_run(t, SEC(1));
 	kit_crash(kk);
-	kit_run(t, SEC(3));
+	kit_run(t, SEC(1));
 	assert(kk->k->peer_count <= PEERS_MAX && kk->record_count <= 64 + 3);
 	kit_free(t);
 	assert(check_failures == 0);

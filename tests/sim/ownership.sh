@@ -52,6 +52,9 @@ else
 	echo "ok $n - schedules are the same with $other # SKIP $other is not here"
 fi
 
+out=$("$VPNSIM" claims 2>&1)
+verdict $? 'claims take no longer than is promised' "$out"
+
 "$VPNSIM" ownership --schedules 1 --from 4 --audit one >/dev/null 2>&1
 out=$("$VPNSIM" --audit one)
 verdict $? 'the history of one schedule can be kept and judged again' "$out"

@@ -362,6 +362,18 @@ static void test_config_checkpoint_admits_the_same_or_later(void)
 	CHECK(!config_matches(&cf, &(struct checkpoint){ 2, 0, { 9 } }));
 }
 
+/* A liar's promise may bring any payload that a register takes, and its ACCEPTED comes right after. */
+static void test_config_choice_that_is_too_long_has_no_signature(void)
+{
+	static const uint8_t body[REG_PAYLOAD_MAX];
+	static const uint8_t sig[SIG_LEN];
+	struct config_choice choice = { .body = body, .len = sizeof(body) };
+
+	CHECK(!config_signed(sig, &choice, kit_pub(1), &crypto_real));
+	choice.len = CONFIG_BODY_MAX + 1;
+	CHECK(!config_signed(sig, &choice, kit_pub(1), &crypto_real));
+}
+
 static const struct test tests[] = {
 	TEST(test_config_genesis_comes_back_and_knows_its_members),
 	TEST(test_config_with_any_byte_changed_or_missing_is_refused),
@@ -379,6 +391,7 @@ static const struct test tests[] = {
 	TEST(test_config_hash_is_the_same_under_another_proof),
 	TEST(test_config_root_signs_first_epochs_only),
 	TEST(test_config_checkpoint_admits_the_same_or_later),
+	TEST(test_config_choice_that_is_too_long_has_no_signature),
 };
 
 int main(void) { return run_tests(tests, ARRAY_LEN(tests)); }
