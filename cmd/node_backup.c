@@ -10,6 +10,7 @@
 #include "cmd/node.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,7 +194,12 @@ static void take_root(struct ns *s, uint64_t op, const struct key_pair *root)
 
 static void begin_era(struct ns *s, uint64_t op, usec_t now)
 {
-	if (regs_reset_era(s->regs, &s->root_key, s->host, now) != 0)
+	int err = regs_reset_era(s->regs, &s->root_key, s->host, now);
+
+	if (err == -ERANGE)
+		node_notice(s->n, op, NODE_NO, "the clock of this machine is behind what is known of %s: "
+			    "set it first, the new era counts by it", s->name);
+	else if (err)
 		node_notice(s->n, op, NODE_NO, "%s is not ready for that; try again in a minute", s->name);
 	else
 		verb_wait(s, op, now + ERA_TIMEOUT);

@@ -79,7 +79,7 @@ static bool transfer(struct ow_process *p, const struct reg_name *name)
 	size_t heir = ow_draw(w, w->rules.people);
 
 	return leases_transfer(p->leases, name, &w->person[heir].pub,
-			       (uint32_t)(2 + ow_draw(w, 60)), ow_now(p)) == 0;
+			       (uint32_t)(2 + ow_draw(w, TRANSFER_SECONDS_MAX - 1)), ow_now(p)) == 0;
 }
 
 static void address(struct ow_process *p)

@@ -23,7 +23,7 @@ bool regs_offer_hint(struct regs *r, const uint8_t *b, size_t len, usec_t now);
 /* When a quorum of the keepers is gone for good: begins the next era, signed by the root, with this
  * node as its only keeper, and makes it a member. Settings are known here (regs_adopt, or as a
  * member). REGS_ENROLLED with op 0 follows as after regs_create. 0, -EINVAL: not the root, a bad
- * host name or no settings, -EBUSY: under way. */
+ * host name or no settings, -EBUSY: under way, -ERANGE: our clock is behind dates known here. */
 int regs_reset_era(struct regs *r, const struct key_pair *root, const char *host, usec_t now);
 /* What a backup holds of a namespace, on a node that knows nothing of it: settings, its newest keeper
  * set, secrets. 0 or -EINVAL. */

@@ -71,7 +71,7 @@ int leases_transfer(struct leases *l, const struct reg_name *name, const struct 
 
 	if (!e || !lease_holding(e) || !e->grant || e->transfer)
 		return -ENOENT;
-	if (key_equal(heir, &l->cfg.self) || seconds == 0)
+	if (key_equal(heir, &l->cfg.self) || seconds == 0 || seconds > TRANSFER_SECONDS_MAX)
 		return -EINVAL;
 	req.generation = e->generation;
 	req.deadline = wall_seconds(l->cfg.wall, now) + seconds;

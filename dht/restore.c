@@ -15,6 +15,7 @@
 #include "dht/pool.h"
 #include "dht/regs_impl.h"
 
+#define CLOCK_BEHIND_MAX 600 /* seconds: what beacons of keepers may be ahead */
 #define SECRETS_MISSED 4096 /* a secret a day is made at most */
 
 static uint64_t wall(const struct regs *r) { return wall_seconds(r->cfg.wall, r->now); }
@@ -148,6 +149,21 @@ static bool settings_begin(struct regs *r, const struct key_pair *root)
 	return n && facts_take_settings(r, bytes, n);
 }
 
+/* The latest date known here from others: an era that begins with a clock before it would be taken
+ * for settled too early. */
+static uint64_t date_known(const struct facts *f)
+{
+	uint64_t newest = f->settings ? f->settings->era_began : 0;
+	struct grant g;
+
+	if (f->membership && grant_read(&g, f->membership, f->membership_len) && g.beacon > newest)
+		newest = g.beacon;
+	if (f->revocations && grant_read(&g, f->revocations, f->revocations_len) &&
+	    g.beacon > newest)
+		newest = g.beacon;
+	return newest;
+}
+
 int regs_reset_era(struct regs *r, const struct key_pair *root, const char *host, usec_t now)
 {
 	struct config cf;
@@ -155,6 +171,8 @@ int regs_reset_era(struct regs *r, const struct key_pair *root, const char *host
 	r->now = now;
 	if (r->create)
 		return -EBUSY;
+	if (wall(r) + CLOCK_BEHIND_MAX < date_known(&r->facts))
+		return -ERANGE;
 	if (!key_equal(&root->pub, &r->cfg.root) || strlen(host) > MEMBER_HOST_MAX ||
 	    !r->facts.settings || !r->facts.config || !settings_begin(r, root))
 		return -EINVAL;

@@ -8,9 +8,13 @@
 
 struct leases;
 
+/* Half of what keepers wait beyond a lease (R9): an heir that crashed in between may count from a
+ * later send by so much. */
+#define TRANSFER_SECONDS_MAX 30
+
 /* To `heir`, who has `seconds` to take it. Use stops at once (LEASE_GONE); LEASE_HANDED follows, or
  * LEASE_GAINED once keepers have confirmed that it stayed ours. 0, -ENOENT: not held, -EINVAL: to
- * ourselves or no time, -EAGAIN: ask again. */
+ * ourselves, no time or too much, -EAGAIN: ask again. */
 int leases_transfer(struct leases *l, const struct reg_name *name, const struct pubkey *heir,
 		    uint32_t seconds, usec_t now);
 int leases_take_back(struct leases *l, const struct reg_name *name, usec_t now); /* or -ENOENT */

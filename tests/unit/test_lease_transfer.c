@@ -128,6 +128,7 @@ static void test_transfer_of_what_is_not_held_is_refused(void)
 	CHECK_EQ_INT(leases_transfer(l, &other, &heir, 20, w->now), -ENOENT);
 	CHECK_EQ_INT(leases_transfer(l, &name, &w->node[1].key.pub, 20, w->now), -EINVAL);
 	CHECK_EQ_INT(leases_transfer(l, &name, &heir, 0, w->now), -EINVAL);
+	CHECK_EQ_INT(leases_transfer(l, &name, &heir, TRANSFER_SECONDS_MAX + 1, w->now), -EINVAL);
 	CHECK_EQ_INT(leases_take_back(l, &name, w->now), -ENOENT);
 	CHECK(uses(&w->node[1]));
 	CHECK_EQ_INT(leases_transfer(l, &name, &heir, 20, w->now), 0);
@@ -199,7 +200,7 @@ static void test_transfer_is_refused_by_keepers_after_a_later_renewal(void)
 
 	kept_len = 0;
 	w->hook = keep_handover;
-	CHECK_EQ_INT(hand(w, 600), 0);
+	CHECK_EQ_INT(hand(w, TRANSFER_SECONDS_MAX), 0);
 	run(w, SEC(1));
 	CHECK(kept_len > 0);
 	CHECK_EQ_INT(leases_take_back(w->node[1].leases, &name, w->now), 0);
@@ -223,7 +224,7 @@ static void test_transfer_taken_back_too_late_is_gone(void)
 
 	kept_len = 0;
 	w->hook = keep_handover; /* the owner's heir is told by another way */
-	CHECK_EQ_INT(hand(w, 600), 0);
+	CHECK_EQ_INT(hand(w, TRANSFER_SECONDS_MAX), 0);
 	run(w, SEC(1));
 	CHECK_EQ_INT(regs_submit_signed(w->node[2].regs, 9, kept, kept_len, w->now), 0);
 	run(w, SEC(1));
@@ -319,7 +320,7 @@ static void test_transfer_from_somebody_else_than_its_signer_is_ignored(void)
 
 	kept_len = 0;
 	w->hook = keep_handover;
-	CHECK_EQ_INT(hand(w, 600), 0);
+	CHECK_EQ_INT(hand(w, TRANSFER_SECONDS_MAX), 0);
 	run(w, SEC(1));
 	h.peer = w->node[0].key.pub; /* brings it, but did not sign it */
 	h.number = kept_number;
@@ -353,7 +354,7 @@ static void test_transfer_is_not_over_without_proof(void)
 
 	kept_len = 0;
 	w->hook = keep_handover;
-	CHECK_EQ_INT(hand(w, 600), 0);
+	CHECK_EQ_INT(hand(w, TRANSFER_SECONDS_MAX), 0);
 	run(w, SEC(1));
 	h.peer = w->node[1].key.pub;
 	h.number = kept_number;
@@ -388,7 +389,7 @@ static void test_transfer_released_meanwhile_is_nobodys(void)
 	struct lease_info li;
 
 	w->hook = keep_handover;
-	CHECK_EQ_INT(hand(w, 600), 0);
+	CHECK_EQ_INT(hand(w, TRANSFER_SECONDS_MAX), 0);
 	run(w, SEC(1));
 	leases_release(w->node[1].leases, &name, w->now);
 	run(w, SEC(2));

@@ -427,6 +427,9 @@ static void test_restore_is_the_roots_alone(void)
 
 	CHECK_EQ_INT(regs_reset_era(a->regs, &a->key, "x", w->now), -EINVAL);
 	CHECK_EQ_INT(regs_keepers(a->regs)->era, 0);
+	w->wall.base -= 3600; /* before its own membership was granted */
+	CHECK_EQ_INT(regs_reset_era(a->regs, &w->root, "x", w->now), -ERANGE);
+	w->wall.base += 3600;
 	CHECK_EQ_INT(regs_reset_era(a->regs, &w->root, "x", w->now), 0);
 	CHECK_EQ_INT(regs_reset_era(a->regs, &w->root, "x", w->now), -EBUSY);
 	rw_run(w, SEC(2));
