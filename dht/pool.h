@@ -10,7 +10,7 @@
 
 #define POOL_SHARES 16 /* one part of so many is held back at first */
 #define POOL_ERA_NUMBERS 65536 /* settings' numbers to an era: more changes than a backup ever missed */
-#define POOL_BITS_MAX 24 /* a smaller subnet has no share to hold back */
+#define POOL_BITS_MAX 23 /* a smaller subnet, a /24 first of all, gives all that it has: no share */
 
 /* The last era's leases may still count. */
 bool pool_is_settling(const struct settings *s, uint32_t era, uint64_t wall);
