@@ -2,7 +2,8 @@
  *
  * `if (MUTANT(NO_SEAL))` is `if (0)` in every ordinary build. Built with -DVPND_MUTANTS (only `make
  * check-mutants` does so, in an object folder of its own) exactly one fault can be switched on by
- * its text: `vpnsim ownership --mutant no-seal`. The one mutable word lies in cmd/sim_mutant.c.
+ * its text: `vpnsim ownership --mutant no-seal`, for unit tests VPND_MUTANT=no-seal (tests/mutant.c).
+ * The one mutable word lies in cmd/sim_mutant.c.
  *
  * A row: enum name, text, what goes wrong. The line of code that a fault spoils asks for it. */
 #ifndef BASE_MUTANT_H
@@ -23,6 +24,7 @@
 	X(TRANSFER_RESUMES, "transfer-resumes", "who signed a transfer goes on using the address") \
 	X(EARLY_USE, "early-use", "a copied or rebooted node uses its address before renewing")    \
 	X(OLD_GRANT, "old-grant", "a replayed old grant is accepted by who has seen a newer one")  \
+	X(FIRST_SIGHT, "first-sight", "a lease that only its peer has shown is not looked up")     \
 	X(FREE_TOKEN, "free-token", "a use of a token is not counted")                             \
 	X(REVOKED_ENROLS, "revoked-enrols", "a revoked token or member enrols again")              \
 	X(LOST_WRITE, "lost-write", "a keeper answers before its disk did")                       

@@ -14,6 +14,7 @@ const char *const ow_flavour_names[OW_FLAVOURS] = {
 	[OW_ANY] = "any",	[OW_LATE] = "late",	[OW_STILL] = "still",
 	[OW_EDGE] = "edge",	[OW_COPIES] = "copies", [OW_TOKENS] = "tokens",
 	[OW_DUEL] = "duel",	[OW_RESTARTS] = "restarts", [OW_CHANGES] = "changes",	[OW_QUORUMS] = "quorums",
+	[OW_REINSTALL] = "reinstall",
 };
 
 static void plan(struct ow_world *w, const struct ow_plan *f)
@@ -199,14 +200,9 @@ static void lost_writes(struct ow_world *w, usec_t t)
 	at(w, OW_PARTITION, t, FAR(0, 0), NO_END);
 }
 
-static void quorums(struct ow_world *w)
+/* The rules of a script in which one quorum decides and then another one. */
+static void two_quorums(struct ow_rules *r)
 {
-	static void (*const scripts[])(struct ow_world *w, usec_t t) = { half_changed, stale_source,
-									lost_disk, lost_writes };
-	void (*script)(struct ow_world *w, usec_t t);
-	usec_t begin;
-	struct ow_rules *r = &w->rules;
-
 	r->keepers = 3;
 	r->people = 7;
 	r->hot = 2;
@@ -214,10 +210,38 @@ static void quorums(struct ow_world *w)
 	r->releases = r->transfers = r->on_send = 0;
 	r->moves = 300;
 	r->net = (struct ow_net){ .delay = MSEC(5), .jitter = MSEC(40), .loss = r->net.loss / 5 };
+}
+
+static void quorums(struct ow_world *w)
+{
+	static void (*const scripts[])(struct ow_world *w, usec_t t) = { half_changed, stale_source,
+									lost_disk, lost_writes };
+	void (*script)(struct ow_world *w, usec_t t);
+	usec_t begin;
+
+	two_quorums(&w->rules);
 	script = scripts[ow_draw(w, ARRAY_LEN(scripts))];
 	begin = SEC(21) + ow_draw(w, SEC(10));
-	r->span = begin + SEC(40);
+	w->rules.span = begin + SEC(40);
 	script(w, begin);
+}
+
+/* In the epoch of {0, 1, 3}, 0 and 1 decide while 3 is cut off. Then 1 has lost its disk, 0 is
+ * cut off, and all that 1 could be installed from again is 3, which has the epoch's registers but
+ * not those votes. Only if 1 stays a stranger (R12) do 1 and 3 not decide all of it once more. */
+static void reinstall(struct ow_world *w)
+{
+	usec_t cut, lost;
+
+	two_quorums(&w->rules);
+	cut = SEC(6) + ow_draw(w, SEC(4));
+	lost = cut + SEC(20) + ow_draw(w, SEC(10));
+	w->rules.span = lost + SEC(40);
+	at(w, OW_CHANGE_TO, SEC(1), FAR(0, 1) | FAR(3, 3), 0);
+	at(w, OW_PARTITION, cut, FAR(3, 3), NO_END);
+	at(w, OW_GRABS, cut + SEC(1), 0, SEC(10));
+	at(w, OW_DISK_LOST, lost - MSEC(100), 1, MSEC(200));
+	at(w, OW_PARTITION, lost, FAR(0, 0), NO_END);
 }
 
 #define ROW_ANY \
@@ -245,6 +269,7 @@ static const struct {
 					   [OW_DISK_LOST] = 4, [OW_REBOOT] = 4, [OW_PAUSE] = 6,
 					   [OW_CRASH_AT_WRITE] = 6, [OW_DISK_FAILS] = 2 } },
 	[OW_QUORUMS] = { 4, 0, quorums, { [OW_PAUSE] = 1 } },
+	[OW_REINSTALL] = { 0, 0, reinstall, { [OW_PAUSE] = 1 } }, /* by name only */
 };
 
 static uint8_t draw_flavour(struct ow_world *w)

@@ -173,6 +173,7 @@ enum ow_flavour {
 	OW_RESTARTS, /* keepers that die, with disks that fail */
 	OW_CHANGES,  /* of the keeper set, all the time */
 	OW_QUORUMS,  /* one quorum decides, part of it is lost or cut off, another one goes on */
+	OW_REINSTALL, /* a keeper that voted loses its disk; who is left to copy from missed its votes */
 	OW_FLAVOURS
 };
 extern const char *const ow_flavour_names[OW_FLAVOURS];

@@ -46,25 +46,25 @@ void copies_end(struct keeper_role *k)
 	acceptor_drop_late(&k->acceptor);
 }
 
-static bool is_aimed(const struct keeper_role *k, const struct config *cf, bool installs)
+static bool is_aimed(const struct keeper_role *k, const struct config *cf, bool hurries)
 {
-	return k->copy && epoch_is(k->copy->newest, epoch_of(cf)) && k->copy->hurries == installs;
+	return k->copy && epoch_is(k->copy->newest, epoch_of(cf)) && k->copy->hurries == hurries;
 }
 
 /* Copies that were begun for the set before go on; older ones are of no use. */
 void copies_begin(struct keeper_role *k, const struct config *cf, bool installs)
 {
 	struct copy_env env = { k, copy_random, copy_send, copy_take, copy_has_room };
+	const struct config *before =
+		installs ? k->env.config_of(k->env.ctx, cf->era, cf->epoch - 1) : NULL;
 
-	if (is_aimed(k, cf, installs))
+	if (is_aimed(k, cf, before != NULL))
 		return;
 	if (!k->copy) {
 		k->copy = mem_new(sizeof(*k->copy));
 		copy_init(k->copy, &env, k->nsid);
 	}
-	copy_aim(k->copy, cf,
-		 installs ? k->env.config_of(k->env.ctx, cf->era, cf->epoch - 1) : NULL,
-		 &k->cfg.self.pub, k->now);
+	copy_aim(k->copy, cf, before, &k->cfg.self.pub, k->now);
 }
 
 /* True: no registers are here but what may be built on. */

@@ -141,32 +141,7 @@ static bool is_lost(const struct keeper_role *k, const struct config *cf)
 	return seat_of(k, cf) && !is_ours(k, cf) && has_anything;
 }
 
-void epoch_look(struct keeper_role *k)
-{
-	const struct config *cf = newest(k);
-
-	if (!cf || epoch_is(k->seen, epoch_of(cf)))
-		return;
-	k->seen = epoch_of(cf);
-	k->seen_at = k->now;
-	k->seen_wall = keeper_wall(k);
-	free(k->succession);
-	k->succession = NULL;
-	k->planned_until = 0;
-	if (is_lost(k, cf)) {
-		log_warn(k->cfg.log, "keeper: its state is not what the keeper set counts on: "
-				     "it is a stranger until a later set names it");
-		keeper_reborn(k);
-	} else if (epoch_is_newer(epoch_of(cf), epoch_served(k)) && !MUTANT(NO_SEAL)) {
-		seal(k);
-	}
-	vote_in(k, cf);
-	peers_aim(k);
-	k->next_finish = USEC_NEVER;
-	k->next_step = k->next_state = k->now;
-}
-
-/* What a keeper without memory would do; see test scenario. */
+/* What a keeper without memory would do (base/mutant.h), and R12 forbids. */
 static void pretend(struct keeper_role *k, const struct config *cf)
 {
 	const struct keeper *m = seat_of(k, cf);
@@ -179,6 +154,33 @@ static void pretend(struct keeper_role *k, const struct config *cf)
 		k->acceptor.era = cf->era;
 		k->acceptor.epoch = cf->epoch;
 	}
+}
+
+void epoch_look(struct keeper_role *k)
+{
+	const struct config *cf = newest(k);
+
+	if (!cf || epoch_is(k->seen, epoch_of(cf)))
+		return;
+	k->seen = epoch_of(cf);
+	k->seen_at = k->now;
+	k->seen_wall = keeper_wall(k);
+	free(k->succession);
+	k->succession = NULL;
+	k->planned_until = 0;
+	if (MUTANT(REINSTALL))
+		pretend(k, cf);
+	if (is_lost(k, cf)) {
+		log_warn(k->cfg.log, "keeper: its state is not what the keeper set counts on: "
+				     "it is a stranger until a later set names it");
+		keeper_reborn(k);
+	} else if (epoch_is_newer(epoch_of(cf), epoch_served(k)) && !MUTANT(NO_SEAL)) {
+		seal(k);
+	}
+	vote_in(k, cf);
+	peers_aim(k);
+	k->next_finish = USEC_NEVER;
+	k->next_step = k->next_state = k->now;
 }
 
 void epoch_started(struct keeper_role *k)

@@ -9,6 +9,8 @@
 
 #include <assert.h>
 
+#include "base/mutant.h"
+
 #define LOOK_UP_AFTER MSEC(500) /* what a peer has shown; frames pass meanwhile */
 
 /* The peer, its session, its flows and the packets held for it all go. */
@@ -96,7 +98,7 @@ static void settle(struct vnet *v, struct flow *f, uint64_t generation, usec_t u
 		f->until = until;
 	f->generation = generation;
 	f->refresh = resolve_refresh_at(f->until, now);
-	if (f->shown)
+	if (f->shown && !MUTANT(FIRST_SIGHT))
 		f->refresh = usec_min(f->refresh, now + LOOK_UP_AFTER);
 	resolve_timer(f, now);
 	serve_waiting(v, f, now);

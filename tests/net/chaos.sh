@@ -229,7 +229,8 @@ for h in $troubled; do
 done
 echo "# note: $(counted ok) operations done, $(counted failed) failed; claims $(counted 'ok .* add'), $(counted 'failed .* add') failed"
 echo "# note: $kills kills, $stops stops, $parts partitions, $disks full disks"
-enough() { [ "$(counted ok)" -ge "${CHAOS_SECONDS:-60}" ]; }
+# However slow the machine: what is asked for is that not everything failed.
+enough() { [ "$(counted ok)" -ge $((${CHAOS_SECONDS:-60} / 4)) ] && [ $kills -gt 0 ] && [ $stops -gt 0 ] && [ $parts -gt 0 ]; }
 t "there was something to see" enough
 
 began=$(lab_now)
