@@ -65,9 +65,10 @@ delta=$(field delta .key status)
 t "it has one link in the ring" wait_for 5 one_link
 t "and is a leaf to who has one with it" wait_for 5 known_as_leaf
 
-# What joining set off ends after some three minutes: the first quiet minute of six counts.
+# What joining set off (records are put, and put again when who has them comes and goes) ends after
+# some three minutes, mostly: the first quiet minute of twelve counts.
 idle_minute() {
-	for try in 1 2 3 4 5 6; do
+	for try in 1 2 3 4 5 6 7 8 9 10 11 12; do
 		bytes=$(metered delta)
 		sleep $idle
 		bytes=$(($(metered delta) - bytes))
