@@ -12,7 +12,6 @@ enum evidence_kind {
 	/* Grants to two owners for one generation. In a hardened set who signed both has lied; where
 	 * a majority decides, that keeper or the proposer of the second. Proof. */
 	EVIDENCE_OWNERS,
-	EVIDENCE_BALLOT,   /* grants of two values under one ballot: likewise. Proof. */
 	EVIDENCE_PROPOSAL, /* two values proposed under one ballot by one keeper; seen, no proof */
 	EVIDENCE_KINDS
 };

@@ -22,7 +22,7 @@ enum regmsg_type {
 	REGMSG_PULL = 9,
 	REGMSG_CELLS = 10,
 	REGMSG_STATE = 11,
-	REGMSG_TYPE_COUNT /* 12 = BUNDLE: outbox.h */
+	REGMSG_TYPE_COUNT /* 12 = BUNDLE: bundle.h; 14, 15: handover.h */
 };
 
 struct epoch_at { /* which keeper set; epoch 0 = none */

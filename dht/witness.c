@@ -65,7 +65,6 @@ const char *evidence_text(enum evidence_kind kind)
 {
 	static const char *const text[EVIDENCE_KINDS] = {
 		[EVIDENCE_OWNERS] = "two owners for one generation",
-		[EVIDENCE_BALLOT] = "two values chosen under one ballot",
 		[EVIDENCE_PROPOSAL] = "two values proposed under one ballot",
 	};
 

@@ -4,19 +4,7 @@
 #include <string.h>
 
 #include "dht/grant.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static bool believe(const uint8_t sig[SIG_LEN], const struct pubkey *k, const char *label,
-		    const void *msg, size_t len)
-{
-	(void)sig;
-	(void)k;
-	(void)label;
-	(void)msg;
-	(void)len;
-	return true;
-}
+#include "tests/fuzz/fuzz.h"
 
 static void no_sign(uint8_t sig[SIG_LEN], const struct key_pair *k, const char *label,
 		    const void *msg, size_t len)
@@ -28,7 +16,7 @@ static void no_sign(uint8_t sig[SIG_LEN], const struct key_pair *k, const char *
 	memset(sig, 0, SIG_LEN);
 }
 
-static const struct crypto dummy = { .verify = believe, .key_valid = key_valid, .sign = no_sign };
+static const struct crypto dummy = { .verify = fuzz_believe, .key_valid = key_valid, .sign = no_sign };
 
 /* What *cf names as its predecessor: three with a quorum of two. */
 static void follow(const struct config *cf, const uint8_t *data, size_t len)

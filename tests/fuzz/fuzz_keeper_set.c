@@ -47,17 +47,6 @@ static bool quick_verify(const uint8_t sig[SIG_LEN], const struct pubkey *k, con
 
 static bool quick_valid(const struct pubkey *k) { return !key_is_zero(k); }
 
-static bool believe(const uint8_t sig[SIG_LEN], const struct pubkey *k, const char *label,
-		    const void *msg, size_t len)
-{
-	(void)sig;
-	(void)k;
-	(void)label;
-	(void)msg;
-	(void)len;
-	return true;
-}
-
 static void ignore_changed(void *ctx, const struct reg_name *name, const uint8_t *grant, size_t len)
 {
 	(void)ctx;
@@ -223,7 +212,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	quick.verify = quick_verify;
 	quick.key_valid = quick_valid;
 	gullible = quick;
-	gullible.verify = believe;
+	gullible.verify = fuzz_believe;
 	t = world_new(c);
 	kit_run(t, SEC(3));
 	assert(keeper_is_active(t->keepers[0].k));

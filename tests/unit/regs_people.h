@@ -104,6 +104,23 @@ static inline struct rw_node *rw_join(struct rw_world *w, uint8_t token, const c
 	return n;
 }
 
+/* Who may own more than four addresses. */
+static inline struct rw_node *rw_join_router(struct rw_world *w)
+{
+	struct rw_node *n = rw_join(w, 1, "ada");
+	struct member_payload p = { .rights = RIGHT_ROUTER };
+	uint8_t payload[REG_PAYLOAD_MAX];
+	struct wr out = wr_of(payload, sizeof(payload));
+	struct reg_op req = { .name = reg_name_key(REG_MEMBER, n->key.pub.b, KEY_LEN),
+			      .verb = OP_MEMBER_SET };
+
+	wr_member_payload(&out, &p);
+	req.payload = payload;
+	req.payload_len = wr_len(&out);
+	CHECK_EQ_INT(rw_do(&w->node[0], &req, &w->root, NULL), REG_OK);
+	return n;
+}
+
 static inline enum reg_status rw_revoke(struct rw_world *w, const struct pubkey *who)
 {
 	struct reg_op req = { .name = reg_name_key(REG_MEMBER, who->b, KEY_LEN),

@@ -13,22 +13,6 @@ static size_t held(const struct rw_node *n)
 	return count;
 }
 
-static struct rw_node *join_router(struct rw_world *w)
-{
-	struct rw_node *n = rw_join(w, 1, "ada");
-	struct member_payload p = { .rights = RIGHT_ROUTER };
-	uint8_t payload[REG_PAYLOAD_MAX];
-	struct wr out = wr_of(payload, sizeof(payload));
-	struct reg_op req = { .name = reg_name_key(REG_MEMBER, n->key.pub.b, KEY_LEN),
-			      .verb = OP_MEMBER_SET };
-
-	wr_member_payload(&out, &p);
-	req.payload = payload;
-	req.payload_len = wr_len(&out);
-	CHECK_EQ_INT(rw_do(&w->node[0], &req, &w->root, NULL), REG_OK);
-	return n;
-}
-
 static usec_t claim_many(struct rw_node *n, size_t count)
 {
 	struct rw_world *w = n->w;
@@ -47,7 +31,7 @@ static usec_t claim_many(struct rw_node *n, size_t count)
 static void many_of(size_t keepers, bool far_away)
 {
 	struct rw_world *w = rw_new_set(5 + keepers, keepers);
-	struct rw_node *n = join_router(w);
+	struct rw_node *n = rw_join_router(w);
 	usec_t took;
 
 	w->delay = 250;
@@ -80,7 +64,7 @@ static void test_many_addresses_with_a_keeper_down_are_claimed_within_a_second(v
 static void test_many_more_than_fit_into_the_queue_come_in_the_end(void)
 {
 	struct rw_world *w = rw_new_set(9, 1);
-	struct rw_node *n = join_router(w);
+	struct rw_node *n = rw_join_router(w);
 
 	w->turns = true;
 	w->delay = 250;
@@ -111,7 +95,7 @@ static void test_many_addresses_above_the_quota_are_refused_and_end(void)
 static void test_many_addresses_survive_a_restart(void)
 {
 	struct rw_world *w = rw_new_set(12, 1);
-	struct rw_node *n = join_router(w);
+	struct rw_node *n = rw_join_router(w);
 
 	w->turns = true;
 	claim_many(n, 100);
@@ -156,7 +140,7 @@ static void test_one_more_address_that_another_owns_is_refused_by_name(void)
 static void test_many_claims_leave_in_bundles(void)
 {
 	struct rw_world *w = rw_new_set(14, 3);
-	struct rw_node *n = join_router(w);
+	struct rw_node *n = rw_join_router(w);
 	size_t sent;
 
 	w->delay = 250;

@@ -25,23 +25,6 @@ static usec_t claim(struct rw_node *n, uint32_t last, enum reg_status *status)
 	return w->now - begun;
 }
 
-/* Who may own more than four. */
-static struct rw_node *join_router(struct rw_world *w)
-{
-	struct rw_node *n = rw_join(w, 1, "ada");
-	struct member_payload p = { .rights = RIGHT_ROUTER };
-	uint8_t payload[REG_PAYLOAD_MAX];
-	struct wr out = wr_of(payload, sizeof(payload));
-	struct reg_op req = { .name = reg_name_key(REG_MEMBER, n->key.pub.b, KEY_LEN),
-			      .verb = OP_MEMBER_SET };
-
-	wr_member_payload(&out, &p);
-	req.payload = payload;
-	req.payload_len = wr_len(&out);
-	CHECK_EQ_INT(rw_do(&w->node[0], &req, &w->root, NULL), REG_OK);
-	return n;
-}
-
 static int rising(const void *a, const void *b)
 {
 	usec_t x = *(const usec_t *)a, y = *(const usec_t *)b;
@@ -52,7 +35,7 @@ static int rising(const void *a, const void *b)
 static void latency_of(size_t keepers)
 {
 	struct rw_world *w = rw_new_set(keepers, keepers);
-	struct rw_node *n = join_router(w);
+	struct rw_node *n = rw_join_router(w);
 	enum reg_status status;
 	usec_t took[51];
 
@@ -90,7 +73,7 @@ static void down_of(size_t keepers, size_t down)
 		if ((size_t)__builtin_popcount(mask) != down)
 			continue;
 		w = rw_new_set(7 + mask, keepers);
-		n = join_router(w);
+		n = rw_join_router(w);
 		claim(n, 1, &status);
 		for (size_t i = 0; i < keepers; i++)
 			w->node[i].cut = mask & 1u << i;
