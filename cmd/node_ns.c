@@ -360,11 +360,13 @@ static void on_revoked_self(struct ns *s, const struct regs_event *e, usec_t now
 
 static void on_result(struct ns *s, const struct regs_event *e, usec_t now)
 {
+	struct reg_answer answer = regs_answer(e);
+
 	ns_witness_result(s, e, now);
 	if (ns_query_result(s, e, now) || ns_start_result(s, e, now) || verb_result(s, e, now))
 		return;
 	if (s->leases)
-		leases_result(s->leases, e->op, e->status, &e->holder, e->grant, e->len, now);
+		leases_result(s->leases, e->op, &answer, now);
 	if (s->leaving)
 		ns_wake(s, now); /* perhaps that was the last one */
 }

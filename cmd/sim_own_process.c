@@ -220,6 +220,7 @@ static void env_note(void *ctx, const struct audit_note *n)
 static void result(struct ow_process *p, const struct ow_event *q)
 {
 	struct ow_waits *wait = waits_find(p, q->e.op), copy = { 0 };
+	struct reg_answer answer = regs_answer(&q->e);
 
 	if (wait) {
 		copy = *wait;
@@ -228,8 +229,7 @@ static void result(struct ow_process *p, const struct ow_event *q)
 	}
 	if (q->e.op & LEASE_OP) {
 		p->leases_touched = true;
-		leases_result(p->leases, q->e.op, q->e.status, &q->e.holder, q->grant, q->e.len,
-			      ow_now(p));
+		leases_result(p->leases, q->e.op, &answer, ow_now(p));
 	} else {
 		ow_answered(p, &copy, &q->e);
 	}

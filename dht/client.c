@@ -80,8 +80,8 @@ static void finish(struct client_op *o, const struct keeper_answer *a)
 {
 	struct regs *r = o->of;
 	struct regs_event e = { .type = REGS_RESULT, .op = o->id, .status = a->status,
-				.holder = a->holder, .detail = a->detail, .grant = a->grant,
-				.len = a->len };
+				.holder = a->holder, .hint = a->hint, .detail = a->detail,
+				.grant = a->grant, .len = a->len };
 	bool internal = o->internal;
 
 	forget(o);
@@ -208,7 +208,8 @@ static bool believable(const struct client_op *o, const struct keeper_answer *a)
 		return false;
 	if (a->status == REG_OK)
 		return a->len ? proves(o, &g) : !needs_proof(o);
-	return a->status != REG_OWNED || !key_equal(&a->holder, &o->signer);
+	return (a->status != REG_OWNED && a->status != REG_FULL) ||
+	       !key_equal(&a->holder, &o->signer);
 }
 
 static void busy(struct client_op *o, usec_t now)
@@ -266,8 +267,8 @@ static void tell_stray(struct regs *r, const struct regmsg *m)
 
 void client_result(struct regs *r, const struct pubkey *from, const struct regmsg *m, usec_t now)
 {
-	struct keeper_answer a = { .status = m->status, .holder = m->holder, .grant = m->bytes,
-				   .len = m->len };
+	struct keeper_answer a = { .status = m->status, .holder = m->holder, .hint = m->hint,
+				   .grant = m->bytes, .len = m->len };
 	struct client_op *o = find(&r->client, m->request);
 	bool newer = m->config_len && facts_take_config(r, from, m->config, m->config_len);
 	int at;

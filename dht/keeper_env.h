@@ -12,6 +12,7 @@ struct keeper_role;
 struct keeper_answer {
 	enum reg_status status;
 	struct pubkey holder; /* who owns it now, or zero */
+	struct ip hint;	      /* REG_OWNED of a claim: an address that seems free; len 0 = none */
 	uint64_t detail;      /* of an enrolment: when the token expired, or 0 */
 	const uint8_t *grant; /* of the register asked about; of an enrolment: of member:KEY */
 	size_t len;

@@ -194,6 +194,7 @@ uint32_t rules_rights(const struct keeper_role *k, const struct pubkey *key);
 /* REG_OK when the signer may ask for this change at all. */
 enum reg_status rules_allowed(const struct keeper_role *k, const struct change *c);
 enum reg_status rules_room(void *ctx, const struct pubkey *owner, const struct reg_name *name);
+bool rules_address_fits(const struct keeper_role *k, const struct reg_name *name);
 void rules_prune(void *ctx, struct revocation_payload *list);
 
 /* keeper_task.c */
@@ -205,6 +206,11 @@ int task_internal(struct keeper_role *k, const struct change *c);
 int task_restore(struct keeper_role *k, const uint8_t *grant, size_t len);
 void task_done(void *ctx, void *tag, const struct outcome *o, usec_t now);
 void task_elsewhere(struct keeper_role *k, const struct pubkey *to, uint64_t request);
+
+/* keeper_hint.c: the answer to `who`, whose claim of `refused` was refused as owned. REG_OWNED, with
+ * an address that seems free in *hint or with none found; REG_FULL: nothing in the range is free. */
+enum reg_status keeper_hint(struct keeper_role *k, const struct pubkey *who,
+			    const struct reg_name *refused, struct ip *hint);
 
 /* keeper_view.c */
 struct cell *keeper_cell(const struct keeper_role *k, const struct reg_name *name);

@@ -77,7 +77,8 @@ static struct task_key key_of(enum task_kind kind, const struct pubkey *who, uin
 static void result_send(struct keeper_role *k, const struct task *t, const struct keeper_answer *a)
 {
 	struct regmsg m = { .type = REGMSG_RESULT, .request = t->request, .holder = a->holder,
-			    .status = (uint8_t)a->status, .bytes = a->grant, .len = a->len };
+			    .hint = a->hint, .status = (uint8_t)a->status, .bytes = a->grant,
+			    .len = a->len };
 
 	if (a->status == REG_OTHER_EPOCH) {
 		task_elsewhere(k, &t->to, t->request);
@@ -103,10 +104,13 @@ void task_elsewhere(struct keeper_role *k, const struct pubkey *to, uint64_t req
 
 static void task_end(struct keeper_role *k, struct task *t, enum reg_status status)
 {
-	struct keeper_answer a = { status, t->outcome.holder, t->outcome.detail,
-				   t->outcome.grant, t->outcome.len };
+	struct keeper_answer a = { .status = status, .holder = t->outcome.holder,
+				   .detail = t->outcome.detail, .grant = t->outcome.grant,
+				   .len = t->outcome.len };
 	struct cell *c;
 
+	if (status == REG_OWNED && t->op.verb == OP_CLAIM && t->op.name.kind == REG_ADDRESS)
+		a.status = keeper_hint(k, &t->op.signer, &t->op.name, &a.hint);
 	map_take(&k->tasks, &t->key);
 	switch ((enum task_kind)t->key.kind) {
 	case TASK_REMOTE: result_send(k, t, &a); break;

@@ -144,12 +144,11 @@ void leases_release_all(struct leases *l, usec_t now)
 		lease_give_back(l->slot[i - 1], now);
 }
 
-void leases_result(struct leases *l, uint64_t op, enum reg_status status,
-		   const struct pubkey *holder, const uint8_t *grant, size_t len, usec_t now)
+void leases_result(struct leases *l, uint64_t op, const struct reg_answer *a, usec_t now)
 {
 	for (size_t i = 0; i < l->count; i++)
 		if (l->slot[i]->op == op && l->slot[i]->phase == PHASE_ASKED) {
-			lease_answer(l->slot[i], status, holder, grant, len, now);
+			lease_answer(l->slot[i], a, now);
 			return;
 		}
 }

@@ -95,8 +95,7 @@ void leases_renew(struct leases *l, const struct reg_name *name, usec_t now);
 void leases_release(struct leases *l, const struct reg_name *name, usec_t now);
 void leases_release_all(struct leases *l, usec_t now);
 /* Results of submitted operations (those whose op this module chose), and durable answers. */
-void leases_result(struct leases *l, uint64_t op, enum reg_status status,
-		   const struct pubkey *holder, const uint8_t *grant, size_t len, usec_t now);
+void leases_result(struct leases *l, uint64_t op, const struct reg_answer *a, usec_t now);
 void leases_persisted(struct leases *l, uint64_t op, int result, usec_t now);
 void leases_tick(struct leases *l, usec_t now);
 usec_t leases_deadline(const struct leases *l);

@@ -101,8 +101,8 @@ bool lease_is_asked_for(const struct lease *e);
 void lease_retell(struct leases *l, usec_t now); /* renews what no longer says the truth */
 void lease_retell_one(struct lease *e, usec_t now);
 void lease_gained(struct lease *e, usec_t now);	 /* others of the role make room */
-void lease_refused(struct lease *e, enum reg_status status, const struct pubkey *holder,
-		   usec_t now); /* drops it and tries the next candidate */
+/* Drops it and tries the next candidate, unless there is none. */
+void lease_refused(struct lease *e, const struct reg_answer *a, usec_t now);
 void lease_pause(struct leases *l, enum lease_role role, usec_t now); /* want again later */
 bool lease_may_start(const struct lease *e); /* names wait for the address */
 
@@ -110,8 +110,7 @@ bool lease_may_start(const struct lease *e); /* names wait for the address */
 bool lease_holding(const struct lease *e);
 void lease_arm(struct lease *e, usec_t next);
 void lease_fire(struct timer *t, usec_t now);
-void lease_answer(struct lease *e, enum reg_status status, const struct pubkey *holder,
-		  const uint8_t *grant, size_t len, usec_t now);
+void lease_answer(struct lease *e, const struct reg_answer *a, usec_t now);
 void lease_written(struct lease *e, int result, usec_t now);
 void lease_give_back(struct lease *e, usec_t now);
 void lease_resume(struct lease *e, usec_t now); /* after a restart */

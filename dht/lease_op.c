@@ -154,11 +154,11 @@ static void expire(struct lease *e, usec_t now)
 
 static void step(struct lease *e, usec_t now)
 {
-	static const struct pubkey nobody;
+	static const struct reg_answer nobody = { .status = REG_NO_QUORUM };
 
 	switch (e->phase) {
 	case PHASE_ASKED:
-		lease_answer(e, REG_NO_QUORUM, &nobody, NULL, 0, now);
+		lease_answer(e, &nobody, now);
 		break;
 	case PHASE_DISK:
 		lease_begin(e, verb_now(e), now);
@@ -266,13 +266,12 @@ static void settled(struct lease *e, const struct grant *g, const uint8_t *b, si
 }
 
 /* The keepers say that it is not ours (any more): a restart must not find the old validity. */
-static void not_ours(struct lease *e, enum reg_status status, const struct pubkey *holder,
-		     usec_t now)
+static void not_ours(struct lease *e, const struct reg_answer *a, usec_t now)
 {
 	bool was = lease_holding(e);
 
 	if (lease_is_outgoing(e)) {
-		lease_transfer_is_over(e, holder, now);
+		lease_transfer_is_over(e, &a->holder, now);
 		return;
 	}
 	if (e->taken) {
@@ -280,14 +279,14 @@ static void not_ours(struct lease *e, enum reg_status status, const struct pubke
 		return;
 	}
 	if (was)
-		lease_tell(e, LEASE_GONE, status, holder);
+		lease_tell(e, LEASE_GONE, a->status, &a->holder);
 	lease_void(e);
 	e->state = LEASE_CLAIMING;
 	e->tries = 0;
 	if (was)
 		lease_retell(e->of, now);
-	if (status == REG_OWNED || (status == REG_REFUSED && e->verb == OP_CLAIM))
-		lease_refused(e, status, holder, now);
+	if (a->status == REG_OWNED || e->verb == OP_CLAIM)
+		lease_refused(e, a, now);
 	else
 		lease_idle(e, now); /* free again: claim the same */
 }
@@ -333,11 +332,19 @@ static void released(struct lease *e, enum reg_status status, usec_t now)
 
 enum verdict { V_RETRY, V_NOT_OURS, V_STOP, V_FAIL };
 
-static enum verdict judge(const struct lease *e, enum reg_status status)
+/* It has an owner, and so has all the rest of the range. */
+static bool is_range_full(const struct lease *e, const struct reg_answer *a)
+{
+	return a->status == REG_FULL && e->verb == OP_CLAIM && !key_is_zero(&a->holder);
+}
+
+static enum verdict judge(const struct lease *e, const struct reg_answer *a)
 {
 	bool renewing = e->verb == OP_RENEW;
 
-	switch (status) {
+	if (is_range_full(e, a))
+		return V_NOT_OURS;
+	switch (a->status) {
 	case REG_OWNED:
 		return V_NOT_OURS;
 	case REG_REFUSED: /* a reserved name: "localhost" becomes "localhost-2" */
@@ -359,24 +366,24 @@ static enum verdict judge(const struct lease *e, enum reg_status status)
 	}
 }
 
-void lease_answer(struct lease *e, enum reg_status status, const struct pubkey *holder,
-		  const uint8_t *grant, size_t len, usec_t now)
+void lease_answer(struct lease *e, const struct reg_answer *a, usec_t now)
 {
 	struct grant g;
+	bool granted = a->status == REG_OK && grant_fits(e, a->grant, a->len, &g);
 
 	assert(e->phase == PHASE_ASKED);
 	if (e->releasing && e->verb == OP_RELEASE) {
-		released(e, status, now);
-	} else if (lease_is_incoming(e) && !(status == REG_OK && grant_fits(e, grant, len, &g))) {
-		lease_transfer_refused(e, status, now);
-	} else if (status == REG_OK && grant_fits(e, grant, len, &g)) {
-		settled(e, &g, grant, len, now);
+		released(e, a->status, now);
+	} else if (granted) {
+		settled(e, &g, a->grant, a->len, now);
+	} else if (lease_is_incoming(e)) {
+		lease_transfer_refused(e, a->status, now);
 	} else {
-		switch (judge(e, status)) {
-		case V_RETRY: unsettled(e, status, now); break;
-		case V_NOT_OURS: not_ours(e, status, holder, now); break;
-		case V_STOP: stopped(e, status, now); break;
-		case V_FAIL: failed(e, status, now); break;
+		switch (judge(e, a)) {
+		case V_RETRY: unsettled(e, a->status, now); break;
+		case V_NOT_OURS: not_ours(e, a, now); break;
+		case V_STOP: stopped(e, a->status, now); break;
+		case V_FAIL: failed(e, a->status, now); break;
 		}
 	}
 }

@@ -3,7 +3,9 @@
  * Each candidate is a struct lease (lease_op.c) until it is refused or gained. What is held stays
  * held while another is asked for and is given back once that is gained. The name waits for the
  * address, so that its register can carry it from the start. At most TRIES_MAX candidates, or all
- * there are, in a row, then a pause of PAUSE. */
+ * there are, in a row, then a pause of PAUSE; a range that is full is known after the first. The
+ * keeper that refuses an address names one that seems free to it, and that is the next candidate,
+ * but for every OWN_EVERY-th: a keeper that is behind, or lies, must not lead us for ever. */
 #include "dht/lease_impl.h"
 
 #include <assert.h>
@@ -13,6 +15,7 @@
 
 #define TRIES_MAX 64
 #define SKIPS_MAX 1024 /* candidates in a row that are not this era's to give */
+#define OWN_EVERY 8
 #define PAUSE SEC(30)
 #define RETELL_SPREAD MSEC(200)
 
@@ -74,7 +77,17 @@ static bool may_ask_for(const struct leases *l, const struct reg_name *name)
 	return pool_answer(&p, name) != REG_OWNED;
 }
 
-static bool candidate(struct lease_want *w, struct reg_name *name)
+/* Is that what a keeper named of any use after so many tries? */
+static bool takes_hint(const struct leases *l, const struct ip *hint, unsigned tried,
+		       struct reg_name *name)
+{
+	if (!hint || !lease_usable(l, hint) || tried % OWN_EVERY == 0)
+		return false;
+	*name = reg_name_address(hint);
+	return !lease_find(l, name);
+}
+
+static bool candidate(struct lease_want *w, const struct ip *hint, struct reg_name *name)
 {
 	const struct leases *l = w->of;
 	uint32_t most = lease_usable_count(&l->cfg.subnet);
@@ -83,6 +96,8 @@ static bool candidate(struct lease_want *w, struct reg_name *name)
 		return lease_host_candidate(w->host, l->era, w->attempt++, name);
 	if (w->tried++ >= usec_min(TRIES_MAX, most))
 		return false;
+	if (takes_hint(l, hint, w->tried, name))
+		return true;
 	for (uint32_t i = 0; i < usec_min(most, SKIPS_MAX); i++)
 		if (!lease_candidate(l, w->attempt++, name))
 			return false;
@@ -92,24 +107,26 @@ static bool candidate(struct lease_want *w, struct reg_name *name)
 }
 
 /* Any address that is not in our table yet, as one more; false = all were tried. */
-static bool any_more(struct leases *l, uint16_t tried, usec_t now)
+static bool any_more(struct leases *l, uint16_t tried, const struct ip *hint, usec_t now)
 {
 	uint32_t most = lease_usable_count(&l->cfg.subnet);
 	struct reg_name name;
-	struct lease *e;
+	struct lease *e = NULL;
+	bool found = false;
 
-	for (uint32_t i = 0; tried < TRIES_MAX && i < usec_min(most, LEASES_MAX); i++) {
-		if (!lease_candidate(l, l->more_attempt++, &name) || lease_find(l, &name) ||
-		    !may_ask_for(l, &name))
-			continue;
+	if (tried++ >= TRIES_MAX)
+		return false;
+	found = takes_hint(l, hint, tried, &name);
+	for (uint32_t i = 0; !found && i < usec_min(most, LEASES_MAX); i++)
+		found = lease_candidate(l, l->more_attempt++, &name) && !lease_find(l, &name) &&
+			may_ask_for(l, &name);
+	if (found)
 		e = claim(l, &name, ROLE_MORE_ADDRESSES, now);
-		if (!e)
-			return false;
-		e->any = true;
-		e->tried = (uint16_t)(tried + 1);
-		return true;
-	}
-	return false;
+	if (!e)
+		return false;
+	e->any = true;
+	e->tried = tried;
+	return true;
 }
 
 static void no_candidate(struct lease_want *w, usec_t now)
@@ -126,13 +143,13 @@ static void no_candidate(struct lease_want *w, usec_t now)
 }
 
 /* The next candidate that is not being given back right now. */
-static void want_next(struct lease_want *w, usec_t now)
+static void want_next(struct lease_want *w, const struct ip *hint, usec_t now)
 {
 	struct reg_name name;
 	const struct lease *e;
 
 	do {
-		if (!candidate(w, &name)) {
+		if (!candidate(w, hint, &name)) {
 			no_candidate(w, now);
 			return;
 		}
@@ -159,7 +176,7 @@ void lease_want_fire(struct timer *t, usec_t now)
 	struct lease_want *w = container_of(t, struct lease_want, timer);
 
 	if (w->active && !lease_current(w->of, w->role))
-		want_next(w, now);
+		want_next(w, NULL, now);
 }
 
 void lease_gained(struct lease *e, usec_t now)
@@ -180,25 +197,28 @@ void lease_gained(struct lease *e, usec_t now)
 	}
 }
 
-void lease_refused(struct lease *e, enum reg_status status, const struct pubkey *holder,
-		   usec_t now)
+void lease_refused(struct lease *e, const struct reg_answer *a, usec_t now)
 {
 	struct leases *l = e->of;
 	enum lease_role role = e->role;
 	struct lease_event ev = { .type = LEASE_FAILED, .more = true, .status = REG_FULL,
 				  .name = { .kind = REG_ADDRESS } };
-	bool any = e->any;
+	bool any = e->any, full = a->status == REG_FULL;
 	uint16_t tried = e->tried;
 
 	if (!any)
-		lease_tell(e, LEASE_REFUSED, status, holder);
+		lease_tell(e, LEASE_REFUSED, full ? REG_OWNED : a->status, &a->holder);
 	if (lease_is_asked_for(e))
 		l->want[role].ask.len = 0;
 	lease_drop(e, now);
-	if (any && !any_more(l, tried, now))
+	if (any && (full || !any_more(l, tried, &a->hint, now)))
 		l->env.event(l->env.ctx, &ev);
-	else if (lease_is_wanted(l, role) && !lease_current(l, role))
-		want_next(&l->want[role], now);
+	else if (!lease_is_wanted(l, role) || lease_current(l, role))
+		return;
+	else if (full)
+		no_candidate(&l->want[role], now);
+	else
+		want_next(&l->want[role], &a->hint, now);
 }
 
 void leases_want_address(struct leases *l, const struct ip *ask, usec_t now)
@@ -223,7 +243,7 @@ void leases_want_address(struct leases *l, const struct ip *ask, usec_t now)
 		l->env.event(l->env.ctx, &ev);
 	}
 	if (!lease_current(l, ROLE_ADDRESS))
-		want_next(w, now);
+		want_next(w, NULL, now);
 }
 
 /* Is this the wanted name or one of its numbered forms, of whatever era? */
@@ -255,7 +275,7 @@ void leases_want_name(struct leases *l, const char *host, usec_t now)
 	w->attempt = w->tried = 0;
 	timer_cancel(&l->timers, &w->timer);
 	if (!e || !answers(w->host, e))
-		want_next(w, now);
+		want_next(w, NULL, now);
 }
 
 int leases_add_name(struct leases *l, const char *host, usec_t now)
@@ -282,7 +302,7 @@ int leases_add_address(struct leases *l, const struct ip *ask, usec_t now)
 	if (l->count == LEASES_MAX)
 		return -ENOSPC;
 	if (!ask)
-		return any_more(l, 0, now) ? 0 : -ENOSPC;
+		return any_more(l, 0, NULL, now) ? 0 : -ENOSPC;
 	if (!lease_usable(l, ask))
 		return -EINVAL;
 	name = reg_name_address(ask);

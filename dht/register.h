@@ -55,6 +55,15 @@ struct reg_value {
 	size_t proof_len;
 };
 
+/* What a keeper said about an operation. */
+struct reg_answer {
+	enum reg_status status;
+	struct pubkey holder; /* who owns it now, or zero */
+	struct ip hint;	      /* an address that seemed free to that keeper; len 0 = none */
+	const uint8_t *grant; /* or NULL */
+	size_t len;
+};
+
 struct ballot {
 	uint32_t era, epoch;
 	uint64_t counter;

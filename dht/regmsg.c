@@ -32,10 +32,29 @@ static void operation_read(struct rd *r, struct regmsg *m)
 		r->bad = true;
 }
 
+static void wr_hint(struct wr *w, const struct ip *hint)
+{
+	wr_u8(w, hint->len);
+	wr_copy(w, hint->b, hint->len);
+}
+
+static struct ip rd_hint(struct rd *r)
+{
+	struct ip hint = { .len = rd_u8(r) };
+
+	if (hint.len != 0 && hint.len != 4) {
+		r->bad = true;
+		return (struct ip){ 0 };
+	}
+	rd_copy(r, hint.b, hint.len);
+	return hint;
+}
+
 static void result_write(struct wr *w, const struct regmsg *m)
 {
 	wr_u8(w, m->status);
 	wr_copy(w, m->holder.b, KEY_LEN);
+	wr_hint(w, &m->hint);
 	wr_block(w, m->bytes, m->len);
 	wr_block(w, m->config, m->config_len);
 }
@@ -44,6 +63,7 @@ static void result_read(struct rd *r, struct regmsg *m)
 {
 	m->status = rd_status(r);
 	rd_copy(r, m->holder.b, KEY_LEN);
+	m->hint = rd_hint(r);
 	rd_slice(r, GRANT_MAX, &m->bytes, &m->len);
 	rd_slice(r, CONFIG_MAX, &m->config, &m->config_len);
 }

@@ -48,6 +48,7 @@ struct regmsg {
 	struct mark echo; /* the furthest that the sender has seen of the receiver's; likewise */
 	uint8_t status;			/* RESULT, PROMISE, ACCEPTED */
 	struct pubkey holder;		/* RESULT */
+	struct ip hint;			/* RESULT: a free address; len 0 = none */
 	struct reg_name name;		/* PREPARE, ACCEPT */
 	struct ballot ballot;		/* PREPARE, ACCEPT; the promised one of PROMISE, ACCEPTED */
 	struct ballot accepted;		/* PROMISE; all zero when nothing was accepted */

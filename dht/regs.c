@@ -28,6 +28,12 @@ void regs_send(struct regs *r, const struct pubkey *to, const uint8_t *msg, size
 	bundles_add(&r->bundles, &(struct bundles_way){ r, message_leave, r->nsid }, to, msg, len);
 }
 
+struct reg_answer regs_answer(const struct regs_event *e)
+{
+	return (struct reg_answer){ .status = e->status, .holder = e->holder, .hint = e->hint,
+				    .grant = e->grant, .len = e->len };
+}
+
 void regs_tell(struct regs *r, const struct regs_event *e) { r->env.event(r->env.ctx, e); }
 
 uint64_t regs_random64(const struct regs *r)

@@ -1,10 +1,9 @@
 /* regs.h - the registers of one namespace as one node sees them. Public face.
  *
  * Every node is a client (it asks keepers and checks what they sign); a node that the keeper
- * configuration names is also an acceptor and a proposer (CASPaxos per register). The same messages
- * and rules serve a set of one, three or five. Sans-I/O; durable state is a map of keys to values
- * written through env.persist: the answer comes back as regs_persisted, and nothing that depends on
- * it leaves before. docs/protocol.md 7-9. */
+ * configuration names is also an acceptor and a proposer (CASPaxos per register). Sans-I/O; durable
+ * state is a map of keys to values written through env.persist: the answer comes back as
+ * regs_persisted, and nothing that depends on it leaves before. docs/protocol.md 7-9. */
 #ifndef DHT_REGS_H
 #define DHT_REGS_H
 
@@ -18,17 +17,16 @@
 #define REGS_REGISTERS_MAX 131072
 #define REGS_CLIENTS_MAX 4096 /* rate and quota books at a keeper; attached peers */
 enum regs_service { REGS_SERVICE_REGISTER = 4, REGS_SERVICE_MEMBER = 7 }; /* protocol.md 4.5 */
-
 struct regs;
 
 enum regs_event_type {
-	REGS_RESULT,   /* op, status, holder; grant bytes when there is one */
+	REGS_RESULT,   /* op; regs_answer */
 	REGS_ENROLLED, /* op, status, detail, grant = membership; settings, config, secrets are set */
 	REGS_UPDATED,  /* settings, secrets, config, revocations or own membership changed */
 	REGS_REVOKED_SELF, /* our own membership was revoked */
 	REGS_HANDOVER, /* dht/handover.h: regs_handover */
 	REGS_STRAY, /* grant of ours: an answer to an operation that was given up */
-	REGS_FORKED,	   /* two proven successors of one keeper set, of epoch `detail` */
+	REGS_FORKED, /* two proven successors of one keeper set, of epoch `detail` */
 	REGS_DISPUTED, /* grant: another owner was shown for its generation; look for both again */
 };
 struct regs_event {
@@ -36,6 +34,7 @@ struct regs_event {
 	uint64_t op;
 	enum reg_status status;
 	struct pubkey holder;
+	struct ip hint;
 	uint64_t detail;
 	const uint8_t *grant; /* verified; valid during the call */
 	size_t len;
@@ -101,6 +100,7 @@ void regs_peer_gone(struct regs *r, const struct pubkey *peer, usec_t now);
  * cancels the older. 0, -EBUSY (REGS_OPS_MAX), -EINVAL. */
 int regs_submit(struct regs *r, uint64_t op, const struct reg_op *req, const struct key_pair *admin,
 		usec_t now);
+struct reg_answer regs_answer(const struct regs_event *e); /* points into it */
 
 /* What is known here. */
 const struct config *regs_keepers(const struct regs *r);	  /* NULL before the first */

@@ -55,7 +55,7 @@ static uint32_t standing(const struct keeper_role *k, const struct pubkey *key)
 }
 
 /* In the subnet, and not its network, lowest (the namespace's own) or broadcast address. */
-static bool address_fits(const struct keeper_role *k, const struct reg_name *name)
+bool rules_address_fits(const struct keeper_role *k, const struct reg_name *name)
 {
 	const struct settings *s = k->env.settings(k->env.ctx);
 	struct ip ip = { .len = 4 };
@@ -79,7 +79,7 @@ static bool name_is_reserved(const struct reg_name *name)
 static enum reg_status owned_allowed(const struct keeper_role *k, const struct reg_op *op)
 {
 	struct owned_payload p;
-	bool fits = op->name.kind == REG_ADDRESS ? address_fits(k, &op->name) :
+	bool fits = op->name.kind == REG_ADDRESS ? rules_address_fits(k, &op->name) :
 						   !name_is_reserved(&op->name);
 
 	if (!owned_payload_read(&p, op->payload, op->payload_len))

@@ -41,6 +41,7 @@ struct kit_answer {
 	struct pubkey to;
 	enum reg_status status;
 	struct pubkey holder;
+	struct ip hint;
 	uint64_t detail;
 	uint8_t grant[GRANT_MAX];
 	size_t len;
@@ -114,7 +115,8 @@ static inline void kit_answer(struct kit *t, uint64_t request, const struct pubk
 	struct kit_answer *x = &t->answers[t->answer_count++ % KIT_ANSWERS];
 
 	*x = (struct kit_answer){ .request = request, .to = *to, .status = a->status,
-				  .holder = a->holder, .detail = a->detail, .len = a->len };
+				  .holder = a->holder, .hint = a->hint, .detail = a->detail,
+				  .len = a->len };
 	if (a->len)
 		memcpy(x->grant, a->grant, a->len);
 }
@@ -170,7 +172,7 @@ static inline void kit_send(void *ctx, const struct pubkey *to, uint8_t service,
 		t->shown[kk - t->keepers] = m.mark;
 	kit_answer(t, m.request, to,
 		   &(struct keeper_answer){ .status = (enum reg_status)m.status, .holder = m.holder,
-					    .grant = m.bytes, .len = m.len });
+					    .hint = m.hint, .grant = m.bytes, .len = m.len });
 }
 
 static inline void kit_persist(void *ctx, uint64_t op, const uint8_t *key, size_t key_len,

@@ -56,6 +56,9 @@ struct world {
 	uint64_t number;
 	uint32_t granted; /* seconds, 0 = what was asked for */
 	uint64_t behind;  /* seconds, the keepers' clock */
+	struct ip hint;	  /* that the keepers give */
+	bool full;	  /* as they say */
+	size_t claims;
 };
 
 static inline void env_random(void *ctx, void *out, size_t len)
@@ -77,6 +80,7 @@ static inline int env_submit(void *ctx, uint64_t op, const struct reg_op *req, u
 	if (w->submit_full || w->asked_count == ASKED_MAX)
 		return -EBUSY;
 	w->asked_count++;
+	w->claims += req->verb == OP_CLAIM;
 	a->op = op;
 	a->req = *req;
 	if (req->payload_len)
@@ -187,6 +191,18 @@ static inline size_t make_grant(struct world *w, uint8_t *out, const struct aske
 	return grant_write(out, GRANT_MAX, &g, 1, sig);
 }
 
+static inline void world_tell(struct world *w, uint64_t op, struct reg_answer a)
+{
+	leases_result(w->l, op, &a, w->now);
+}
+
+/* What the keepers add to "owned": that all are, or one that they think is free. */
+static inline struct reg_answer refusal(const struct world *w, const struct pubkey *owner)
+{
+	return (struct reg_answer){ .status = w->full ? REG_FULL : REG_OWNED, .holder = *owner,
+				    .hint = w->hint };
+}
+
 static inline void answer(struct world *w, const struct asked *a)
 {
 	uint8_t grant[GRANT_MAX];
@@ -194,18 +210,18 @@ static inline void answer(struct world *w, const struct asked *a)
 	size_t len;
 
 	if (o && !o->released && !key_equal(&o->owner, &w->cfg.self)) {
-		leases_result(w->l, a->op, REG_OWNED, &o->owner, NULL, 0, w->now);
+		world_tell(w, a->op, refusal(w, &o->owner));
 		return;
 	}
 	if (a->req.verb != OP_CLAIM && (!o || o->released)) {
-		leases_result(w->l, a->op, REG_UNKNOWN, &w->other, NULL, 0, w->now);
+		world_tell(w, a->op, (struct reg_answer){ .status = REG_UNKNOWN, .holder = w->other });
 		return;
 	}
 	if (a->req.verb == OP_CLAIM && (!o || o->released))
 		o = own(w, &a->req.name, &w->cfg.self);
 	o->released = a->req.verb == OP_RELEASE;
 	len = make_grant(w, grant, a, o);
-	leases_result(w->l, a->op, REG_OK, &o->owner, grant, len, w->now);
+	world_tell(w, a->op, (struct reg_answer){ REG_OK, o->owner, .grant = grant, .len = len });
 }
 
 static inline void keepers_say(struct world *w, enum reg_status status)
@@ -219,7 +235,7 @@ static inline void keepers_say(struct world *w, enum reg_status status)
 		if (status == REG_OK)
 			answer(w, &batch[i]);
 		else
-			leases_result(w->l, batch[i].op, status, &w->other, NULL, 0, w->now);
+			world_tell(w, batch[i].op, (struct reg_answer){ status, .holder = w->other });
 }
 
 /* Lets everything happen for `t`, keepers answering with `status`. */

@@ -94,14 +94,14 @@ static inline void rw_restart(struct rw_node *n, bool flushed)
 static inline void rw_to_leases(struct rw_node *n, const struct regs_event *e)
 {
 	struct handover h = regs_handover(e);
+	struct reg_answer answer = regs_answer(e);
 
 	if (e->type == REGS_STRAY)
 		leases_stray(n->leases, e->grant, e->len, n->w->now);
 	else if (e->type == REGS_HANDOVER)
 		leases_handover(n->leases, &h, n->w->now);
 	else
-		leases_result(n->leases, e->op, e->status, &e->holder, e->grant, e->len,
-			      n->w->now);
+		leases_result(n->leases, e->op, &answer, n->w->now);
 }
 
 static inline void rw_hand_over(struct rw_node *n)

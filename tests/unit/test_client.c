@@ -29,12 +29,18 @@ static void test_client_claim_is_answered_with_a_grant_that_verifies(void)
 	struct rw_node *n;
 	struct rw_world *w = with_member(1, &n);
 	struct reg_op req = claim_of("10.7.1.1");
+	const struct regs_event *told;
 	struct grant g;
 
 	CHECK_EQ_INT(rw_do(n, &req, NULL, &g), REG_OK);
 	CHECK(key_equal(&g.owner, &n->key.pub) && g.state == REG_HELD);
 	CHECK_EQ_INT(rw_do(&w->node[0], &req, NULL, NULL), REG_OWNED);
-	CHECK(key_equal(&w->node[0].events[w->node[0].event_count - 1].e.holder, &n->key.pub));
+	told = &w->node[0].events[w->node[0].event_count - 1].e;
+	CHECK(key_equal(&told->holder, &n->key.pub));
+	CHECK(prefix_has(&w->settings.subnet, &told->hint));
+	CHECK_EQ_INT(rw_do(rw_join(w, 1, "eve"), &req, NULL, NULL), REG_OWNED); /* by messages */
+	told = &w->node[2].events[w->node[2].event_count - 1].e;
+	CHECK(prefix_has(&w->settings.subnet, &told->hint));
 	rw_free(w);
 }
 

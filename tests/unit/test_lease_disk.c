@@ -273,9 +273,9 @@ static void test_lease_grant_for_another_is_not_believed(void)
 	a = w->asked[0];
 	o.name = a.req.name;
 	len = make_grant(w, grant, &a, &o);
-	leases_result(w->l, a.op, REG_OK, &w->other, grant, len, w->now);
+	world_tell(w, a.op, (struct reg_answer){ REG_OK, w->other, .grant = grant, .len = len });
 	CHECK_EQ_INT(events_of(w, LEASE_GAINED), 0);
-	leases_result(w->l, a.op, REG_OK, &w->cfg.self, NULL, 0, w->now);
+	world_tell(w, a.op, (struct reg_answer){ REG_OK, w->cfg.self, .len = 0 });
 	CHECK_EQ_INT(events_of(w, LEASE_GAINED), 0);
 	world_free(w);
 }
