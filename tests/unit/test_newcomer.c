@@ -226,6 +226,11 @@ static void test_newcomers_do_not_vote_on_what_they_cannot_know(void)
 	CHECK(sk_wait(s, 4, "12567", SEC(30)) < SEC(8));
 	CHECK(all_unknown(s, "12567", &name)); /* and nobody takes their silence for "free" */
 	CHECK(asks(s, ACCOMPLICE, OP_CLAIM, &name) != REG_OK);
+	s->w->now += SEC((uint64_t)29 * 86400);
+	sk_run(s, SEC(700)); /* memberships are renewed */
+	CHECK(asks(s, HOLDER, OP_CLAIM, &name) != REG_OK);
+	s->w->now += SEC((uint64_t)2 * 86400); /* no lease of it can run any more */
+	CHECK_EQ_INT(asks(s, HOLDER, OP_CLAIM, &name), REG_OK);
 	sk_free(s);
 }
 
