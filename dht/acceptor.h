@@ -38,8 +38,10 @@ struct acceptor_env {
 		       const struct reg_value *new);
 	/* Is this the body of a configuration that may follow the one served? */
 	bool (*follows)(void *ctx, const uint8_t *body, size_t len);
-	/* Hardened sets: may this copy, from one of the others, not replace what we have? */
-	bool (*doubts)(void *ctx, const struct cell *c, struct rd value);
+	/* Hardened sets: may this copy, from one of the others, not replace what we have? c NULL: we
+	 * have nothing. */
+	bool (*doubts)(void *ctx, const struct reg_name *name, const struct cell *c,
+		       struct rd value);
 };
 
 struct acceptor {
@@ -71,6 +73,8 @@ void acceptor_fini(struct acceptor *a);
 struct cell *acceptor_cell(const struct acceptor *a, const struct reg_name *name);
 /* The accepted value; false = none. */
 bool cell_value(const struct cell *c, struct reg_value *v);
+/* No value, and what was chosen before we came is not known: keeper_settle.c. */
+bool cell_is_unknown(const struct cell *c);
 /* The register in which the successor of (era, epoch) is chosen. */
 struct reg_name acceptor_successor(uint32_t era, uint32_t epoch);
 /* PREPARE and ACCEPT. True: *reply is ready now (a refusal, or a promise alone). False: it comes from

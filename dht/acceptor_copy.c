@@ -1,12 +1,14 @@
 /* acceptor_copy.c - cells as they go from one keeper to another (rule R11).
  *
- * An entry: name, accepted ballot 17, age seconds 8, beacon 8, block(4800) value. What is not durable
+ * An entry: name, accepted ballot 17, age seconds 8, beacon 8, block(4800) value; the value is empty,
+ * and the ballot BALLOT_UNKNOWN, of a register that is unknown to its keeper. What is not durable
  * here yet is not shown, and nothing after it either, so that the positions shown rise without a gap.
  * Registers of successors stay at home.
  *
- * Of two copies the one with the higher ballot stands; of equal ones, which are the same value, the
- * smaller age, as every age is a lower bound. This is right whoever the copy comes from: a value that
- * was offered for acceptance in a ballot is one that Paxos allows there, chosen or not, and whatever
+ * Between keepers that trust each other, of two copies the one with the higher ballot stands; of
+ * equal ones, which are the same value, the smaller age, as every age is a lower bound. (In a hardened
+ * set env.doubts judges first, and a newcomer comes by no cells here: keeper_settle.c.) This is
+ * right whoever the copy comes from: a value that was offered for acceptance in a ballot is one that Paxos allows there, chosen or not, and whatever
  * was chosen is among the copies of any quorum. Where this acceptor still votes in the epoch, a copy
  * is an ACCEPT that comes late, and is taken under the same condition: not below what was promised.
  * Otherwise it is put aside until there are no votes any more: the source will not send it again, and
@@ -52,7 +54,7 @@ size_t acceptor_give(const struct acceptor *a, uint64_t *position, uint8_t *out,
 
 	for (; l != &a->order; l = l->next) {
 		const struct cell *c = container_of(l, struct cell, in_order);
-		bool goes = c->value && c->name.kind != REG_SUCCESSOR;
+		bool goes = (c->value || cell_is_unknown(c)) && c->name.kind != REG_SUCCESSOR;
 		size_t n = goes ? entry_write(out + len, size - len, c, now) : 0;
 
 		if (c->stored != c->position || (goes && !n))
@@ -64,15 +66,17 @@ size_t acceptor_give(const struct acceptor *a, uint64_t *position, uint8_t *out,
 	return len;
 }
 
-struct entry {
-	const uint8_t *start; /* of its bytes */
-	struct reg_name name;
-	struct ballot accepted;
-	uint64_t age, beacon;
-	struct rd value;
-};
+static bool is_unknown(const struct ballot *b)
+{
+	return b->counter == 0 && b->proposer == BALLOT_UNKNOWN;
+}
 
-static bool rd_entry(struct rd *r, struct entry *e)
+bool cell_is_unknown(const struct cell *c)
+{
+	return c && !c->value && is_unknown(&c->accepted);
+}
+
+bool rd_acceptor_entry(struct rd *r, struct acceptor_entry *e)
 {
 	e->start = r->p;
 	e->name = rd_reg_name(r);
@@ -80,7 +84,11 @@ static bool rd_entry(struct rd *r, struct entry *e)
 	e->age = rd_u64(r);
 	e->beacon = rd_u64(r);
 	e->value = rd_block(r, REG_VALUE_MAX);
-	return rd_ok(r) && e->name.kind != REG_SUCCESSOR && e->accepted.counter > 0 &&
+	if (!rd_ok(r) || e->name.kind == REG_SUCCESSOR)
+		return false;
+	if (rd_left(&e->value) == 0)
+		return is_unknown(&e->accepted);
+	return e->accepted.counter > 0 &&
 	       cell_value_fits(&e->name, e->value.p, rd_left(&e->value));
 }
 
@@ -96,40 +104,50 @@ static bool put_aside(struct acceptor *a, const uint8_t *b, size_t len)
 
 static bool votes(const struct acceptor *a) { return a->epoch && !a->sealed; }
 
-static bool entry_take(struct acceptor *a, const struct entry *e, usec_t now)
+bool acceptor_put(struct acceptor *a, const struct acceptor_entry *e, usec_t since)
+{
+	struct cell *c = a->writes.count < ACCEPTOR_WRITES_MAX ? cell_make(a, &e->name) : NULL;
+
+	if (!c)
+		return false;
+	c->accepted = e->accepted;
+	if (ballot_compare(&c->promised, &c->accepted) < 0 && !is_unknown(&e->accepted))
+		c->promised = c->accepted;
+	c->beacon = e->beacon;
+	c->since = since;
+	if (rd_left(&e->value))
+		cell_set(a, c, e->value.p, rd_left(&e->value));
+	cell_rewrite(a, c);
+	return true;
+}
+
+static bool entry_take(struct acceptor *a, const struct acceptor_entry *e, usec_t now)
 {
 	usec_t age = e->age < now / USEC_A_SECOND ? e->age * USEC_A_SECOND : now;
 	struct cell *c = acceptor_cell(a, &e->name);
 	int order = c ? ballot_compare(&e->accepted, &c->accepted) : 1;
 
+	if (rd_left(&e->value) == 0)
+		return true;
 	if (order == 0 && now - age > c->since)
 		c->since = now - age;
-	if (order <= 0 || (c && c->value && a->env.doubts && a->env.doubts(a->env.ctx, c, e->value)))
+	if (order <= 0 ||
+	    (a->env.doubts && a->env.doubts(a->env.ctx, &e->name, c, e->value)))
 		return true;
 	if (votes(a) && c && ballot_compare(&e->accepted, &c->promised) < 0)
 		return put_aside(a, e->start, (size_t)(e->value.end - e->start));
-	c = a->writes.count < ACCEPTOR_WRITES_MAX ? cell_make(a, &e->name) : NULL;
-	if (!c)
-		return false;
-	c->accepted = e->accepted;
-	if (ballot_compare(&c->promised, &c->accepted) < 0)
-		c->promised = c->accepted;
-	c->beacon = e->beacon;
-	c->since = now - age;
-	cell_set(a, c, e->value.p, rd_left(&e->value));
-	cell_rewrite(a, c);
-	return true;
+	return acceptor_put(a, e, now - age);
 }
 
 bool acceptor_take(struct acceptor *a, struct rd *entries, usec_t now)
 {
 	struct rd check = *entries;
-	struct entry e;
+	struct acceptor_entry e;
 
 	while (rd_left(&check))
-		if (!rd_entry(&check, &e))
+		if (!rd_acceptor_entry(&check, &e))
 			return false;
-	while (rd_left(entries) && rd_entry(entries, &e))
+	while (rd_left(entries) && rd_acceptor_entry(entries, &e))
 		if (!entry_take(a, &e, now))
 			return false;
 	return true;

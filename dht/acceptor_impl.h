@@ -3,6 +3,7 @@
 #define DHT_ACCEPTOR_IMPL_H
 
 #include "dht/acceptor.h"
+#include "dht/entry.h"
 
 struct write {
 	uint64_t op;

@@ -8,12 +8,18 @@
  *   sealed   a member of the set before, sealed for good, had no more than is here; a quorum of them
  *            has everything that was chosen there, as nothing will be added any more (acceptor.c);
  *   whole    a member of the newest set that has itself been complete: it has all of it, and more.
- * Less is never enough: one sealed member of three may have missed what the two others chose. */
+ * Less is never enough: one sealed member of three may have missed what the two others chose.
+ *
+ * A newcomer to a hardened set gathers (keeper_settle.c): no source counts alone, so it needs as many
+ * that are whole as a quorum of the newest set has; and one of both sets counts as sealed when it is
+ * whole, as what it has came of what it had. Where trust ends with this change, one that is whole
+ * counts when it was trusted before. */
 #include "dht/copy.h"
 
 #include <stdlib.h>
 
 #include "base/mutant.h"
+#include "dht/judge.h"
 
 #define AGAIN_FIRST MSEC(300) /* no answer */
 #define AGAIN_DOUBLINGS 4
@@ -53,9 +59,27 @@ static struct copy_source *source_add(struct copy *c, const struct keeper *k, st
 		s->position = before->position;
 		s->end = before->end;
 		s->heard = before->heard;
+		s->slot = before->slot;
+		c->stayed |= (uint16_t)(1u << s->slot);
 	}
 	s->next = now;
 	return s;
+}
+
+/* The new ones get what the others have left. */
+static void slots_give(struct copy *c, struct copy *was)
+{
+	uint16_t taken = c->stayed;
+
+	for (size_t i = 0; i < c->count; i++) {
+		struct copy_source *s = &c->source[i];
+
+		if (source_of(was, &s->node, s->incarnation))
+			continue;
+		for (s->slot = 0; taken & 1u << s->slot;)
+			s->slot++;
+		taken |= (uint16_t)(1u << s->slot);
+	}
 }
 
 void copy_aim(struct copy *c, const struct config *newest, const struct config *before,
@@ -64,8 +88,11 @@ void copy_aim(struct copy *c, const struct config *newest, const struct config *
 	struct copy was = *c;
 
 	c->count = 0;
+	c->stayed = 0;
 	c->newest = (struct epoch_at){ newest->era, newest->epoch };
 	c->old_quorum = before ? before->quorum : 0;
+	c->new_quorum = judge_is_hardened(newest) ? newest->quorum : 1;
+	c->guards = judge_is_hardened(newest) && before && !judge_is_hardened(before);
 	c->hurries = before != NULL;
 	for (size_t i = 0; before && i < before->count; i++)
 		if (!key_equal(&before->members[i].node, self))
@@ -73,6 +100,7 @@ void copy_aim(struct copy *c, const struct config *newest, const struct config *
 	for (size_t i = 0; i < newest->count; i++)
 		if (!key_equal(&newest->members[i].node, self))
 			source_add(c, &newest->members[i], &was, now)->is_new = true;
+	slots_give(c, &was);
 }
 
 static bool is_done(const struct copy_source *s)
@@ -148,7 +176,7 @@ void copy_input(struct copy *c, const struct pubkey *from, const struct regmsg *
 	s->tries = 0;
 	s->next = now + (c->hurries ? LOOK_HURRIED : LOOK);
 	if ((!is_newest(c, &m->state.served) && !is_before(c, &m->state.served)) ||
-	    !c->env.take(c->env.ctx, &entries, now))
+	    !c->env.take(c->env.ctx, s->slot, &entries, now))
 		return;
 	if (more && m->upto > s->position)
 		s->next = now;
@@ -160,12 +188,42 @@ void copy_input(struct copy *c, const struct pubkey *from, const struct regmsg *
 	copy_tick(c, now);
 }
 
+uint16_t copy_heard(const struct copy *c, bool of_newest)
+{
+	uint16_t slots = 0;
+
+	for (size_t i = 0; i < c->count; i++) {
+		const struct copy_source *s = &c->source[i];
+
+		if (of_newest ? s->whole : s->is_old && is_done(s))
+			slots |= (uint16_t)(1u << s->slot);
+	}
+	return slots;
+}
+
+bool copy_heard_all(const struct copy *c)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (c->source[i].is_old && !is_done(&c->source[i]))
+			return false;
+	return true;
+}
+
+static bool is_gathered(const struct copy *c)
+{
+	return (c->old_quorum &&
+		__builtin_popcount(copy_heard(c, false)) >= c->old_quorum) ||
+	       __builtin_popcount(copy_heard(c, true)) >= c->new_quorum;
+}
+
 bool copy_is_complete(const struct copy *c, bool own)
 {
 	size_t sealed = own;
 
+	if (c->gathers)
+		return is_gathered(c);
 	for (size_t i = 0; i < c->count; i++) {
-		if (c->source[i].whole)
+		if (c->source[i].whole && (!c->guards || c->source[i].is_old))
 			return true;
 		sealed += c->source[i].sealed;
 	}

@@ -11,13 +11,14 @@ struct copy_env {
 	void (*random)(void *ctx, void *out, size_t len);
 	void (*pull)(void *ctx, const struct pubkey *to, const struct regmsg *m, usec_t now);
 	/* Takes all entries, or says false: then they come again. */
-	bool (*take)(void *ctx, struct rd *entries, usec_t now);
+	bool (*take)(void *ctx, uint8_t slot, struct rd *entries, usec_t now);
 	bool (*has_room)(void *ctx); /* false: the disk is behind, ask later */
 };
 
 struct copy_source {
 	struct pubkey node;
 	uint64_t incarnation;
+	uint8_t slot; /* its number, the same for as long as it stays */
 	uint64_t position, end; /* copied up to; the source's last */
 	bool heard;
 	bool is_old; /* a member of the set before the newest */
@@ -33,7 +34,10 @@ struct copy {
 	struct copy_env env;
 	uint8_t nsid[NSID_LEN];
 	struct epoch_at newest;
-	uint8_t old_quorum;
+	uint8_t old_quorum, new_quorum;
+	bool gathers; /* nobody is believed alone: what is whole counts like what is sealed */
+	bool guards;  /* the newest set is hardened, the one before was not */
+	uint16_t stayed; /* slots of sources that were there before the last copy_aim */
 	bool hurries; /* the registers stand still until this is done */
 	struct copy_source source[COPY_SOURCES_MAX];
 	size_t count;
@@ -51,6 +55,9 @@ usec_t copy_deadline(const struct copy *c);
 /* Nothing that was chosen before the newest epoch is missing. `own`: we are sealed in the epoch
  * before, and count as one of its quorum. */
 bool copy_is_complete(const struct copy *c, bool own);
+/* Slots of those members of the set before, or of the newest, of which everything is here. */
+uint16_t copy_heard(const struct copy *c, bool of_newest);
+bool copy_heard_all(const struct copy *c); /* of the set before */
 /* Positions to go until a quorum of `quorum` sources is here; UINT64_MAX: too few answer. */
 uint64_t copy_behind(const struct copy *c, size_t quorum);
 

@@ -23,6 +23,8 @@
  * Reports that disagree for ever would need several conflicting half-written values at once; then
  * the register waits until a lease is over. Liars can withhold; that is what is left to them.
  *
+ * A change of the set keeps it so: keeper_settle.c.
+ *
  * Age: the (b + 1)th smallest reported, which no liar can press below the honest ones'. */
 #include "dht/judge.h"
 

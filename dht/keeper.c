@@ -185,6 +185,7 @@ void keeper_free(struct keeper_role *k)
 	quota_fini(&k->quota);
 	tasks_fini(k);
 	free(k->copy);
+	reports_free(k->reports);
 	free(k->succession);
 	free(k->body);
 	free(k->marks);

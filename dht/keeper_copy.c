@@ -2,15 +2,16 @@
  *
  * copy.c asks and counts, the acceptor takes; here is whom to ask, and what may be built on: cells
  * that were served in the epoch before the newest, or copied from it. Everything older goes first,
- * also on the disk, lest something come back that was dropped since. Cells are given to members of
+ * also on the disk, lest something come back that was dropped since. A newcomer to a hardened set
+ * takes nothing at once, but gathers what each of them shows (keeper_settle.c). Cells are given to members of
  * the newest set and to those planned, by whoever has them as a member that served them. */
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "dht/judge.h"
 #include "dht/keeper_impl.h"
 
 #define CLEAR_BATCH 512 /* cells a step */
-#define COPY_WRITES_MAX 4096 /* under way; with what is on its way then, less than an owner takes */
 
 static void copy_send(void *ctx, const struct pubkey *to, const struct regmsg *m, usec_t now)
 {
@@ -25,10 +26,12 @@ static void copy_random(void *ctx, void *out, size_t len)
 	k->env.random(k->env.ctx, out, len);
 }
 
-static bool copy_take(void *ctx, struct rd *entries, usec_t now)
+static bool copy_take(void *ctx, uint8_t slot, struct rd *entries, usec_t now)
 {
 	struct keeper_role *k = ctx;
 
+	if (k->reports)
+		return reports_take(k->reports, slot, entries, now);
 	return acceptor_take(&k->acceptor, entries, now);
 }
 
@@ -43,28 +46,14 @@ void copies_end(struct keeper_role *k)
 {
 	free(k->copy);
 	k->copy = NULL;
+	reports_free(k->reports);
+	k->reports = NULL;
 	acceptor_drop_late(&k->acceptor);
 }
 
 static bool is_aimed(const struct keeper_role *k, const struct config *cf, bool hurries)
 {
 	return k->copy && epoch_is(k->copy->newest, epoch_of(cf)) && k->copy->hurries == hurries;
-}
-
-/* Copies that were begun for the set before go on; older ones are of no use. */
-void copies_begin(struct keeper_role *k, const struct config *cf, bool installs)
-{
-	struct copy_env env = { k, copy_random, copy_send, copy_take, copy_has_room };
-	const struct config *before =
-		installs ? k->env.config_of(k->env.ctx, cf->era, cf->epoch - 1) : NULL;
-
-	if (is_aimed(k, cf, before != NULL))
-		return;
-	if (!k->copy) {
-		k->copy = mem_new(sizeof(*k->copy));
-		copy_init(k->copy, &env, k->nsid);
-	}
-	copy_aim(k->copy, cf, before, &k->cfg.self.pub, k->now);
 }
 
 /* True: no registers are here but what may be built on. */
@@ -80,6 +69,39 @@ bool copies_clean(struct keeper_role *k)
 	if (empty)
 		keeper_count_again(k);
 	return empty;
+}
+
+/* Copies that were begun for the set before go on; older ones are of no use, and what was taken on
+ * trust is of none where nobody is trusted. */
+void copies_begin(struct keeper_role *k, const struct config *cf, bool installs)
+{
+	struct copy_env env = { k, copy_random, copy_send, copy_take, copy_has_room };
+	const struct config *before =
+		installs ? k->env.config_of(k->env.ctx, cf->era, cf->epoch - 1) : NULL;
+	bool gathers = !k->acceptor.epoch && judge_is_hardened(before ? before : cf);
+
+	if (is_aimed(k, cf, before != NULL))
+		return;
+	if (k->copy && k->copy->gathers != gathers)
+		copies_end(k);
+	if (!copies_clean(k))
+		return;
+	if (!k->copy) {
+		k->copy = mem_new(sizeof(*k->copy));
+		copy_init(k->copy, &env, k->nsid);
+		k->copy->gathers = gathers;
+	}
+	copy_aim(k->copy, cf, before, &k->cfg.self.pub, k->now);
+	if (gathers && !k->reports)
+		k->reports = reports_new(k->acceptor.cells.seed);
+	if (k->reports)
+		reports_keep(k->reports, k->copy->stayed);
+}
+
+void copies_tick(struct keeper_role *k)
+{
+	if (k->copy)
+		copy_tick(k->copy, k->now);
 }
 
 /* Registers, or copies of them, from before the set before the newest. */

@@ -221,11 +221,13 @@ static void install_step(struct keeper_role *k, const struct config *cf)
 	if (!copies_clean(k))
 		return;
 	copies_begin(k, cf, true);
-	copy_tick(k->copy, k->now);
+	copies_tick(k);
+	if (!k->copy)
+		return;
 	own = k->acceptor.epoch && k->acceptor.sealed_durably;
 	/* Not before the set itself is on the disk, lest a restart go back to the one before. */
 	if (acceptor_take_late(&k->acceptor, k->now) && copy_is_complete(k->copy, own) &&
-	    acceptor_is_quiet(&k->acceptor) && k->env.config_durable(k->env.ctx))
+	    copies_settle(k) && acceptor_is_quiet(&k->acceptor) && k->env.config_durable(k->env.ctx))
 		keeper_mark_store(k, (struct keeper_mark){ .served = epoch_of(cf) });
 }
 
@@ -245,7 +247,7 @@ static void learn_step(struct keeper_role *k, const struct config *cf)
 	if (!copies_clean(k))
 		return;
 	copies_begin(k, cf, false);
-	copy_tick(k->copy, k->now);
+	copies_tick(k);
 }
 
 /* A sealed keeper alone cannot undo the seal; what it accepted, or another value, will be chosen. */
@@ -272,7 +274,7 @@ static void serve_step(struct keeper_role *k, const struct config *cf)
 	finish_step(k);
 	if (peers_is_planned(k, &k->cfg.self.pub) && cf->count > 1) {
 		copies_begin(k, cf, false);
-		copy_tick(k->copy, k->now);
+		copies_tick(k);
 	} else {
 		copies_end(k);
 	}

@@ -9,6 +9,7 @@
 #include "dht/keeper.h"
 #include "dht/proposer.h"
 #include "dht/quota.h"
+#include "dht/reports.h"
 #include "dht/succession.h"
 
 #define TASKS_MAX 4096
@@ -93,6 +94,7 @@ struct keeper_role {
 	usec_t seen_at;
 	uint64_t seen_wall;
 	struct copy *copy;	       /* NULL: nothing to copy */
+	struct reports *reports;       /* of its sources, when we gather; else NULL */
 	struct succession *succession; /* of ours; NULL: none under way */
 	struct pubkey planned[KEEPERS_MAX]; /* of the set that another (or we) is about to propose */
 	size_t planned_count;
@@ -123,7 +125,7 @@ bool judge_ask(struct keeper_role *k, const struct pubkey *from, const struct re
 	       struct acceptor_reply *reply);
 void judge_caught(void *ctx, uint8_t member, const struct reg_name *name,
 		  const struct judge_report *value);
-bool judge_doubts(void *ctx, const struct cell *c, struct rd value);
+bool judge_doubts(void *ctx, const struct reg_name *name, const struct cell *c, struct rd value);
 void judge_read_wanted(struct keeper_role *k);
 bool judge_legal(void *ctx, const struct reg_name *name, const struct judge_report *base,
 		 const struct judge_report *report);
@@ -160,14 +162,19 @@ bool epoch_follows(struct epoch_at a, struct epoch_at after);
 usec_t epoch_deadline(const struct keeper_role *k);
 
 /* keeper_copy.c: registers of the set before */
+#define COPY_WRITES_MAX 4096 /* under way; with what is on its way then, less than an owner takes */
 /* From the members of cf or, when it is installed, of the one before it. */
 void copies_begin(struct keeper_role *k, const struct config *cf, bool installs);
 void copies_end(struct keeper_role *k);
+void copies_tick(struct keeper_role *k);
 void copies_drop_old(struct keeper_role *k, const struct config *cf);
 bool copies_clean(struct keeper_role *k); /* true: none are here but what may be built on */
 uint64_t copies_behind(const struct keeper_role *k);
 void copies_pull(struct keeper_role *k, const struct pubkey *from, const struct regmsg *m);
 void copies_cells(struct keeper_role *k, const struct pubkey *from, const struct regmsg *m);
+
+/* keeper_settle.c. What is gathered becomes registers; true: all of it did, or nothing was. */
+bool copies_settle(struct keeper_role *k);
 
 /* keeper_peers.c: what keepers tell each other of themselves */
 void peers_aim(struct keeper_role *k);

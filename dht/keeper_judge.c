@@ -26,7 +26,13 @@ void judge_init(struct keeper_role *k)
 
 static enum reg_status allowed(void *ctx, const struct change *c) { return rules_allowed(ctx, c); }
 
-static void world(void *ctx, struct change_world *w) { keeper_world(ctx, w); }
+/* What was done in the set before was done in its epoch. */
+static void world(void *ctx, struct change_world *w)
+{
+	keeper_world(ctx, w);
+	if (epoch_standing(ctx) == STANDING_INSTALLS)
+		w->epoch--;
+}
 
 static bool value(void *ctx, const struct reg_name *name, struct reg_value *v)
 {
@@ -132,6 +138,16 @@ static bool is_proven(const struct cell *c, const struct regmsg *m)
 	return m->proven.counter && (!c || ballot_compare(&m->proven, &c->accepted) > 0);
 }
 
+/* What we do not know was chosen before we came: until any lease of it is over. What has no lease
+ * waits until it is proven. */
+static bool is_withheld(const struct keeper_role *k, const struct cell *c)
+{
+	bool ends = c && (c->name.kind == REG_ADDRESS || c->name.kind == REG_HOST_NAME);
+	usec_t longest = SEC(LEASE_SECONDS_ALONE) / 199 * 201 + SEC(60);
+
+	return cell_is_unknown(c) && !(ends && k->now - c->since > longest);
+}
+
 /* Whose form and members the acceptor judges. Here: one for ever, and no weaker against liars while
  * the settings want such a set. */
 static bool successor_is_right(const struct keeper_role *k, const struct cell *c,
@@ -165,6 +181,10 @@ static bool is_right(struct keeper_role *k, const struct cell *c, struct regmsg 
 		return true;
 	if (m->name.kind == REG_SUCCESSOR)
 		return successor_is_right(k, c, &new);
+	if (is_withheld(k, c)) {
+		want(k, &need);
+		return false;
+	}
 	o.old = cell_value(c, &old) ? &old : NULL;
 	o.age = o.old ? (k->now - c->since) / USEC_A_SECOND : 0;
 	why_of(&o);
@@ -229,22 +249,26 @@ bool judge_ask(struct keeper_role *k, const struct pubkey *from, const struct re
 		       acceptor_accept(&k->acceptor, from, &m, reply, k->now);
 }
 
-/* At a change of the set: what we have came by legal steps, and so must what replaces it. A newcomer
- * has nothing yet, and takes the highest ballots of a quorum. */
-bool judge_doubts(void *ctx, const struct cell *c, struct rd value)
+/* At a change of the set: what we have, or that we have nothing, came by legal steps, and so must what
+ * replaces it. A newcomer knows nothing yet: keeper_settle.c. */
+bool judge_doubts(void *ctx, const struct reg_name *name, const struct cell *c, struct rd value)
 {
 	struct keeper_role *k = ctx;
 	const struct config *served =
 		k->env.config_of(k->env.ctx, k->acceptor.era, k->acceptor.epoch);
-	struct judge_report old = { .age = (k->now - c->since) / USEC_A_SECOND,
-				    .value = c->value, .len = c->value_len };
-	struct judge_report new = { .value = (uint8_t *)(uintptr_t)value.p,
-				    .len = rd_left(&value) };
+	struct judge_report old, new = { .value = (uint8_t *)(uintptr_t)value.p,
+					 .len = rd_left(&value) };
 
 	if (!served || !judge_is_hardened(served))
 		return false;
+	if (cell_is_unknown(c))
+		return true;
+	if (!c || !c->value)
+		return !judge_legal(k, name, NULL, &new);
+	old = (struct judge_report){ .age = (k->now - c->since) / USEC_A_SECOND,
+				     .value = c->value, .len = c->value_len };
 	return (old.len != new.len || memcmp(old.value, new.value, new.len) != 0) &&
-	       !judge_legal(k, &c->name, &old, &new);
+	       !judge_legal(k, name, &old, &new);
 }
 
 /* Told to the owner, who keeps it. */

@@ -65,11 +65,13 @@ static bool on_follows(void *ctx, const uint8_t *body, size_t len)
 	return len > 0;
 }
 
-static bool on_doubts(void *ctx, const struct cell *c, struct rd value)
+static bool on_doubts(void *ctx, const struct reg_name *name, const struct cell *c,
+		      struct rd value)
 {
 	struct shop *s = ctx;
 
-	return s->doubts && c->value_len > rd_left(&value);
+	(void)name;
+	return s->doubts && c && c->value && c->value_len > rd_left(&value);
 }
 
 static struct shop *shop_new(uint32_t epoch, bool doubts)

@@ -30,10 +30,11 @@ static void puller_pull(void *ctx, const struct pubkey *to, const struct regmsg 
 	p->asked[p->pulls++ % COPY_SOURCES_MAX] = *m;
 }
 
-static bool puller_take(void *ctx, struct rd *entries, usec_t now)
+static bool puller_take(void *ctx, uint8_t slot, struct rd *entries, usec_t now)
 {
 	struct puller *p = ctx;
 
+	(void)slot;
 	(void)entries;
 	(void)now;
 	p->takes++;
@@ -129,6 +130,107 @@ static void test_copy_is_complete_with_one_that_was_complete_itself(void)
 	CHECK(copy_is_complete(&p.c, false));
 }
 
+/* Hardened sets, four of five: 1 to 5 of epoch 4, 4 to 8 of epoch 5; we are 8. */
+static void gatherer_begin(struct puller *p)
+{
+	struct copy_env env = { p, puller_random, puller_pull, puller_take, puller_room };
+	uint8_t nsid[NSID_LEN] = { 0 };
+
+	memset(p, 0, sizeof(*p));
+	p->before = config_of_keys(4, 1, 5);
+	p->newest = config_of_keys(5, 4, 5);
+	p->before.quorum = p->newest.quorum = 4;
+	p->self = kit_key(8).pub;
+	copy_init(&p->c, &env, nsid);
+	p->c.gathers = true;
+	copy_aim(&p->c, &p->newest, &p->before, &p->self, NOW);
+	copy_tick(&p->c, NOW);
+}
+
+static void test_copy_in_hardened_sets_believes_no_one_that_is_whole(void)
+{
+	struct puller p;
+
+	gatherer_begin(&p);
+	for (uint32_t i = 5; i <= 7; i++) {
+		answers(&p, i, (struct told){ 5, false, 10, 10 });
+		CHECK(!copy_is_complete(&p.c, false));
+	}
+	answers(&p, 4, (struct told){ 5, false, 10, 10 });
+	CHECK(copy_is_complete(&p.c, false));
+	CHECK_EQ_INT(__builtin_popcount(copy_heard(&p.c, true)), 4);
+	CHECK_EQ_INT(__builtin_popcount(copy_heard(&p.c, false)), 2);
+}
+
+static void test_copy_in_hardened_sets_counts_who_is_whole_as_one_of_the_old(void)
+{
+	struct puller p;
+
+	gatherer_begin(&p);
+	answers(&p, 1, (struct told){ 4, true, 10, 10 });
+	answers(&p, 2, (struct told){ 4, true, 10, 10 });
+	answers(&p, 6, (struct told){ 5, false, 10, 10 });
+	answers(&p, 4, (struct told){ 4, true, 10, 10 });
+	CHECK(!copy_is_complete(&p.c, false));
+	answers(&p, 5, (struct told){ 5, false, 10, 10 });
+	CHECK(copy_is_complete(&p.c, false) && !copy_heard_all(&p.c));
+	answers(&p, 3, (struct told){ 4, true, 10, 10 });
+	CHECK(copy_heard_all(&p.c));
+}
+
+/* Who does not know the set before has only the newest to ask. */
+static void test_copy_in_hardened_sets_without_the_set_before_needs_a_quorum_of_the_newest(void)
+{
+	struct puller p;
+
+	gatherer_begin(&p);
+	copy_aim(&p.c, &p.newest, NULL, &p.self, NOW);
+	copy_tick(&p.c, NOW);
+	CHECK(!copy_is_complete(&p.c, false));
+	for (uint32_t i = 4; i <= 7; i++) {
+		CHECK(!copy_is_complete(&p.c, false));
+		answers(&p, i, (struct told){ 5, false, 10, 10 });
+	}
+	CHECK(copy_is_complete(&p.c, false));
+}
+
+/* Where the newest set is the first that trusts nobody, a stranger's word is not enough. */
+static void test_copy_into_the_first_hardened_set_is_from_who_was_trusted(void)
+{
+	struct puller p;
+
+	gatherer_begin(&p);
+	p.before.quorum = 3;
+	p.c.gathers = false;
+	copy_aim(&p.c, &p.newest, &p.before, &p.self, NOW);
+	copy_tick(&p.c, NOW);
+	answers(&p, 6, (struct told){ 5, false, 10, 10 });
+	CHECK(!copy_is_complete(&p.c, false));
+	answers(&p, 5, (struct told){ 5, false, 10, 10 });
+	CHECK(copy_is_complete(&p.c, false));
+}
+
+static void test_copy_sources_that_stay_keep_their_numbers(void)
+{
+	struct puller p;
+	struct config later = config_of_keys(6, 6, 5);
+	uint8_t slot[16] = { 0 };
+	uint16_t seen = 0;
+
+	gatherer_begin(&p);
+	for (size_t i = 0; i < p.c.count; i++)
+		slot[p.c.source[i].incarnation] = p.c.source[i].slot;
+	copy_aim(&p.c, &later, &p.newest, &p.self, NOW);
+	for (size_t i = 0; i < p.c.count; i++) {
+		const struct copy_source *s = &p.c.source[i];
+
+		CHECK(!(seen & 1u << s->slot) && s->slot < COPY_SOURCES_MAX);
+		seen |= (uint16_t)(1u << s->slot);
+		CHECK(s->incarnation > 7 || s->slot == slot[s->incarnation]);
+		CHECK((p.c.stayed >> s->slot & 1) == (s->incarnation <= 7));
+	}
+}
+
 static void test_copy_does_not_count_another_incarnation_or_a_late_answer(void)
 {
 	struct puller p;
@@ -211,6 +313,11 @@ static void test_copy_asks_for_nothing_while_the_disk_is_behind(void)
 static const struct test tests[] = {
 	TEST(test_copy_is_complete_with_a_quorum_of_sealed_sources),
 	TEST(test_copy_is_complete_with_one_that_was_complete_itself),
+	TEST(test_copy_in_hardened_sets_believes_no_one_that_is_whole),
+	TEST(test_copy_in_hardened_sets_counts_who_is_whole_as_one_of_the_old),
+	TEST(test_copy_in_hardened_sets_without_the_set_before_needs_a_quorum_of_the_newest),
+	TEST(test_copy_into_the_first_hardened_set_is_from_who_was_trusted),
+	TEST(test_copy_sources_that_stay_keep_their_numbers),
 	TEST(test_copy_does_not_count_another_incarnation_or_a_late_answer),
 	TEST(test_copy_that_was_not_taken_comes_again),
 	TEST(test_copy_goes_on_after_the_seal_where_it_was),
