@@ -156,7 +156,10 @@ void ow_disk_clear(struct ow_process *p)
 	}
 	while (d->count)
 		ow_free(&p->w->pool, d->record[--d->count].value);
-	*d = (struct ow_disk){ .delay = d->delay };
+	d->first = 0; /* what is left of records and writes is not looked at */
+	d->fails = 0;
+	d->hangs = false;
+	d->dies_in = 0;
 }
 
 static uint8_t *copy(struct ow_pool *pool, const void *b, size_t len)

@@ -31,6 +31,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "dht/entry.h"
 
 uint8_t judge_liars(const struct config *cf)
 {
@@ -79,94 +80,194 @@ static bool same_report(const struct judge_report *a, const struct judge_report 
 	       same_value(a, b);
 }
 
-/* How many say the same as member i, and the `skip`th smallest age among them. */
-static uint8_t support(const struct judge_panel *p, size_t i, uint8_t skip, uint64_t *age)
+static uint8_t heard_count(const struct judge_panel *p)
 {
-	uint64_t ages[KEEPERS_MAX];
-	uint8_t count = 0;
-
-	for (size_t j = 0; j < KEEPERS_MAX; j++) {
-		size_t at = count;
-
-		if (!has_value(p, j) || !same_report(&p->reports[i], &p->reports[j]))
-			continue;
-		for (; at > 0 && ages[at - 1] > p->reports[j].age; at--)
-			ages[at] = ages[at - 1];
-		ages[at] = p->reports[j].age;
-		count++;
-	}
-	*age = skip < count ? ages[skip] : 0;
-	return count;
+	return (uint8_t)__builtin_popcount(p->heard);
 }
 
-/* Of the reports below `under` (NULL = all): one with the highest ballot, or -1. Of equal ballots the
- * one that more members share. */
-static int highest(const struct judge_panel *p, const struct judge_report *under)
+/* --- sets of majorities: the highest ballot --- */
+
+static struct judge_choice trusted(const struct judge_panel *p)
 {
-	uint8_t best_count = 0, count;
-	uint64_t age;
+	struct judge_choice c = { .sure = true };
+	uint8_t same = 0;
 	int best = -1;
 
-	for (size_t i = 0; i < KEEPERS_MAX; i++) {
-		const struct judge_report *r = &p->reports[i];
-		int order;
-
-		if (!has_value(p, i) ||
-		    (under && ballot_compare(&r->accepted, &under->accepted) >= 0))
-			continue;
-		order = best < 0 ? 1 : ballot_compare(&r->accepted, &p->reports[best].accepted);
-		count = support(p, i, 0, &age);
-		if (order < 0 || (order == 0 && count <= best_count))
-			continue;
-		best = (int)i;
-		best_count = count;
-	}
-	return best;
-}
-
-static int surest(const struct judge_panel *p, uint8_t liars)
-{
-	uint64_t age;
-	int at = highest(p, NULL);
-
-	while (at >= 0 && support(p, (size_t)at, 0, &age) <= liars)
-		at = highest(p, &p->reports[at]);
-	return at;
-}
-
-static struct judge_choice choice_of(const struct judge_panel *p, int at, uint8_t liars)
-{
-	struct judge_choice c = { 0 };
-	uint8_t values = 0;
-
 	for (size_t i = 0; i < KEEPERS_MAX; i++)
-		values += has_value(p, i);
-	if (at >= 0) {
-		c.report = &p->reports[at];
-		c.count = support(p, (size_t)at, liars, &c.age);
+		if (has_value(p, i) && (best < 0 || ballot_compare(&p->reports[i].accepted,
+								   &p->reports[best].accepted) > 0))
+			best = (int)i;
+	if (best < 0) {
+		c.unanimous = true;
+		return c;
 	}
-	c.unanimous = at < 0 ? values == 0 : c.count == __builtin_popcount(p->heard);
+	c.report = &p->reports[best];
+	c.age = UINT64_MAX;
+	c.beacon = c.report->beacon;
+	for (size_t i = 0; i < KEEPERS_MAX; i++)
+		if (has_value(p, i) && same_report(c.report, &p->reports[i])) {
+			c.age = p->reports[i].age < c.age ? p->reports[i].age : c.age;
+			same++;
+		}
+	c.unanimous = same == heard_count(p);
 	return c;
 }
 
-struct judge_choice judge_pick(const struct judge_panel *p, const struct config *cf,
-			       bool (*legal)(void *ctx, const struct judge_report *base,
-					     const struct judge_report *value),
-			       void *ctx)
-{
-	uint8_t liars = judge_liars(cf);
-	int sure, at = highest(p, NULL);
+/* --- hardened sets: what enough of them show, or what comes of it --- */
 
-	if (!liars || at < 0)
-		return choice_of(p, at, liars);
-	for (sure = surest(p, liars); at >= 0 && at != sure; at = highest(p, &p->reports[at])) {
-		if (sure >= 0 && ballot_compare(&p->reports[at].accepted,
-						&p->reports[sure].accepted) <= 0)
-			break;
-		if (legal(ctx, sure < 0 ? NULL : &p->reports[sure], &p->reports[at]))
-			return choice_of(p, at, liars);
+struct trial {
+	const struct judge_panel *p;
+	judge_legal_fn *legal;
+	void *ctx;
+	uint8_t liars, enough;
+};
+
+static bool is_unknown(const struct judge_report *r)
+{
+	return !r->len && r->accepted.proposer == BALLOT_UNKNOWN;
+}
+
+/* Who shows v (NULL: nothing). Who says that it does not know shows neither. */
+static uint8_t shown_by(const struct judge_panel *p, const struct judge_report *v)
+{
+	uint8_t by = 0;
+
+	for (size_t i = 0; i < KEEPERS_MAX; i++)
+		if (is_heard(p, i) && !is_unknown(&p->reports[i]) &&
+		    (v ? same_value(v, &p->reports[i]) : !has_value(p, i)))
+			by |= (uint8_t)(1u << i);
+	return by;
+}
+
+/* How many show v, or that of which it comes by one legal step; not all of them when enough do. */
+static uint8_t backers(const struct trial *t, const struct judge_report *v)
+{
+	uint8_t by = shown_by(t->p, v);
+	uint8_t count = (uint8_t)__builtin_popcount(by);
+
+	for (size_t i = 0; v && count < t->enough && i < KEEPERS_MAX; i++) {
+		const struct judge_report *r = &t->p->reports[i];
+
+		if (is_heard(t->p, i) && !is_unknown(r) && !(by & 1u << i))
+			count += t->legal(t->ctx, r->len ? r : NULL, v);
 	}
-	return choice_of(p, sure, liars);
+	return count;
+}
+
+/* Among any so many that show a value one is honest and not behind: the smallest age of the oldest. */
+static uint64_t age_of(const struct trial *t, uint8_t by)
+{
+	uint64_t ages[KEEPERS_MAX];
+	size_t count = 0;
+
+	for (size_t i = 0; i < KEEPERS_MAX; i++) {
+		size_t at = count;
+
+		if (!(by & 1u << i))
+			continue;
+		for (; at > 0 && ages[at - 1] > t->p->reports[i].age; at--)
+			ages[at] = ages[at - 1];
+		ages[at] = t->p->reports[i].age;
+		count++;
+	}
+	return count < t->enough ? 0 : ages[count - t->enough];
+}
+
+/* Which most show, when more than lie do; else the lowest: a later one only begins the age anew. */
+static uint64_t beacon_of(const struct trial *t, uint8_t by)
+{
+	uint64_t lowest = UINT64_MAX, best = 0;
+	uint8_t most = 0;
+
+	for (size_t i = 0; i < KEEPERS_MAX; i++) {
+		uint64_t beacon = t->p->reports[i].beacon;
+		uint8_t count = 0;
+
+		if (!(by & 1u << i))
+			continue;
+		for (size_t j = 0; j < KEEPERS_MAX; j++)
+			count += (by & 1u << j) && t->p->reports[j].beacon == beacon;
+		lowest = beacon < lowest ? beacon : lowest;
+		if (count > most || (count == most && beacon > best)) {
+			most = count;
+			best = beacon;
+		}
+	}
+	return most > t->liars ? best : lowest;
+}
+
+static bool is_unanimous(const struct judge_panel *p, const struct judge_report *v)
+{
+	for (size_t i = 0; i < KEEPERS_MAX; i++)
+		if (is_heard(p, i) && (v ? !same_report(v, &p->reports[i]) : has_value(p, i)))
+			return false;
+	return true;
+}
+
+static struct judge_choice choose(const struct trial *t, const struct judge_report *v, bool sure)
+{
+	struct judge_choice c = { .report = v, .sure = sure };
+	uint8_t by = shown_by(t->p, v);
+
+	if (v) {
+		c.age = age_of(t, by);
+		c.beacon = beacon_of(t, by);
+	}
+	c.unanimous = is_unanimous(t->p, v);
+	return c;
+}
+
+/* Reports with a value by falling ballots, each value once. */
+static size_t candidates(const struct judge_panel *p, const struct judge_report *out[KEEPERS_MAX])
+{
+	const struct judge_report *sorted[KEEPERS_MAX];
+	size_t n = 0, count = 0;
+
+	for (size_t i = 0; i < KEEPERS_MAX; i++) {
+		const struct judge_report *r = &p->reports[i];
+		size_t at = n;
+
+		if (!has_value(p, i))
+			continue;
+		for (; at > 0 && ballot_compare(&sorted[at - 1]->accepted, &r->accepted) < 0; at--)
+			sorted[at] = sorted[at - 1];
+		sorted[at] = r;
+		n++;
+	}
+	for (size_t i = 0; i < n; i++) {
+		bool known = false;
+
+		for (size_t j = 0; j < count; j++)
+			known |= same_value(out[j], sorted[i]);
+		if (!known)
+			out[count++] = sorted[i];
+	}
+	return count;
+}
+
+struct judge_choice judge_pick(const struct judge_panel *p, const struct config *cf,
+			       judge_legal_fn *legal, void *ctx)
+{
+	struct trial t = { p, legal, ctx, judge_liars(cf), judge_enough(cf) };
+	const struct judge_report *v[KEEPERS_MAX + 1];
+	const struct judge_report *best = NULL;
+	uint8_t count, most = 0;
+	size_t n;
+
+	if (!t.liars)
+		return trusted(p);
+	n = candidates(p, v);
+	v[n++] = NULL;
+	for (size_t i = 0; i < n; i++) {
+		count = backers(&t, v[i]);
+		if (count >= t.enough)
+			return choose(&t, v[i], true);
+		if (count > most) {
+			most = count;
+			best = v[i];
+		}
+	}
+	return choose(&t, best, false);
 }
 
 int judge_equivocator(const struct judge_panel *p, const struct config *cf)

@@ -33,16 +33,17 @@ void judge_panel_clear(struct judge_panel *p); /* frees */
 
 struct judge_choice {
 	const struct judge_report *report; /* of a member with the value to build upon; NULL: none */
-	uint64_t age;			   /* a lower bound of its age that liars cannot move */
-	uint8_t count;			   /* members that reported it */
-	bool unanimous;			   /* all that were heard report it, or all report nothing */
+	uint64_t age;	/* a lower bound of its age that liars cannot raise; sure ones: nor lower */
+	uint64_t beacon;
+	bool sure;	/* whatever was chosen is this, or led to it; of the most likely one false */
+	bool unanimous; /* all that were heard report it alike, or all report nothing */
 };
-/* `legal`: could `value` come of `base` (NULL = of nothing) by one operation? Asked of reports that
- * too few members share. Majority sets never ask. */
+/* Could `value` come of `base` (NULL = of nothing) by one operation? */
+typedef bool judge_legal_fn(void *ctx, const struct judge_report *base,
+			    const struct judge_report *value);
+/* Sets of majorities never ask `legal`, and are always sure. */
 struct judge_choice judge_pick(const struct judge_panel *p, const struct config *cf,
-			       bool (*legal)(void *ctx, const struct judge_report *base,
-					     const struct judge_report *value),
-			       void *ctx);
+			       judge_legal_fn *legal, void *ctx);
 /* Two reports with one ballot and different values: the member whose ballot it is, else -1. */
 int judge_equivocator(const struct judge_panel *p, const struct config *cf);
 

@@ -103,7 +103,7 @@ static void to_ourselves(struct keeper_role *k, const struct regmsg *m)
 void keeper_message(struct keeper_role *k, const struct pubkey *to, const struct regmsg *m)
 {
 	size_t room = m->type == REGMSG_CELLS ? REGMSG_BULK_MAX : REGMSG_MAX;
-	uint8_t *msg = mem_new(room);
+	uint8_t *msg = mem_resize(NULL, room);
 	struct regmsg marked = *m;
 	size_t n;
 

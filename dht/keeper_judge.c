@@ -132,12 +132,6 @@ static bool same_again(const struct keeper_role *k, const struct cell *c, struct
 	return true;
 }
 
-/* Enough members have it under a ballot above the one that we accepted last. */
-static bool is_proven(const struct cell *c, const struct regmsg *m)
-{
-	return m->proven.counter && (!c || ballot_compare(&m->proven, &c->accepted) > 0);
-}
-
 /* What we do not know was chosen before we came: until any lease of it is over. What has no lease
  * waits until it is proven. */
 static bool is_withheld(const struct keeper_role *k, const struct cell *c)
@@ -177,7 +171,7 @@ static bool is_right(struct keeper_role *k, const struct cell *c, struct regmsg 
 	m->age = 0;
 	if (!value_read(&new, m->bytes, m->len))
 		return false;
-	if (is_proven(c, m))
+	if (m->proven)
 		return true;
 	if (m->name.kind == REG_SUCCESSOR)
 		return successor_is_right(k, c, &new);

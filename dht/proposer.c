@@ -6,7 +6,8 @@
  * change function; what comes out (a new value with age 0, or the old one with its age) is offered
  * to all for acceptance, and the signatures of a quorum make the grant. A refusal is answered at
  * once if all promises showed the same ballot or none; otherwise the value is proposed again
- * before, lest two readers see two values (R10).
+ * before, lest two readers see two values (R10). In a hardened set the value is one that enough
+ * promises tell of (judge.c); until they do, all members are waited for, till a repetition is due.
  *
  * When so many refuse that no quorum is left, the proposal backs off (jittered) and tries again
  * with a ballot past the one in its way. Messages are repeated until answered. Grants are only as
@@ -20,6 +21,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/mutant.h"
+#include "dht/vote.h"
 
 enum phase { WAITING, PREPARING, ACCEPTING, BACKING_OFF };
 
@@ -44,12 +46,13 @@ struct proposal {
 	struct ballot ballot;
 	uint64_t seen; /* highest counter that stood in the way */
 	struct judge_panel panel; /* what the promises reported */
-	struct ballot proven;	  /* of the value built upon, when enough members reported it */
 	uint64_t age, beacon;	  /* of `value` */
 	uint8_t *value;		  /* the one to accept; encoded */
 	size_t value_len;
 	bool is_new; /* the change made it */
 	bool is_hardened;
+	bool proven; /* enough promises told of the value built upon */
+	bool hurries; /* who has not promised by now is not waited for */
 	struct outcome outcome;
 	uint8_t sigs[KEEPERS_MAX][SIG_LEN];
 };
@@ -181,7 +184,7 @@ static void round_begin(struct proposal *q, usec_t now)
 				     1 + (counter > q->seen ? counter : q->seen), (uint8_t)self };
 	q->is_hardened = judge_is_hardened(cf);
 	q->is_new = false;
-	q->proven = (struct ballot){ 0 };
+	q->proven = q->hurries = false;
 	judge_panel_clear(&q->panel);
 	free(q->value);
 	q->value = NULL;
@@ -264,6 +267,12 @@ static void back_off(struct proposal *q, usec_t now)
 	timer_set(&p->timers, &q->timer, usec_min(now + wait, q->deadline));
 }
 
+static void hurry(struct proposal *q, const struct config *cf, usec_t now)
+{
+	q->hurries = true;
+	phase_end(q, cf, now);
+}
+
 static void proposal_fire(struct timer *t, usec_t now)
 {
 	struct proposal *q = container_of(t, struct proposal, timer);
@@ -273,6 +282,8 @@ static void proposal_fire(struct timer *t, usec_t now)
 		proposal_fail(q, REG_NO_QUORUM, now);
 	else if (!cf || q->phase == BACKING_OFF)
 		round_begin(q, now);
+	else if (q->phase == PREPARING && bits(q->yes) >= cf->quorum)
+		hurry(q, cf, now);
 	else if (MUTANT(VIEW_QUORUM) && bits(q->yes) > bits(q->no))
 		phase_end(q, cf, now); /* who has not answered by now is taken for dead */
 	else
@@ -316,34 +327,36 @@ static bool is_legal(void *ctx, const struct judge_report *base, const struct ju
 	return q->owner->env.legal(q->owner->env.ctx, &q->change.name, base, value);
 }
 
-/* The value to build upon becomes that of the proposal. True: all promises told the same. */
-static bool value_choose(struct proposal *q, const struct config *cf)
+/* The value to build upon becomes that of the proposal. */
+static struct judge_choice value_choose(struct proposal *q, const struct config *cf)
 {
 	struct judge_choice c = judge_pick(&q->panel, cf, is_legal, q);
-	int liar = judge_equivocator(&q->panel, cf);
 
-	if (liar >= 0)
-		q->owner->env.caught(q->owner->env.ctx, (uint8_t)liar, &q->change.name, c.report);
-	if (!c.report)
-		return c.unanimous;
-	q->value = mem_copy(c.report->value, c.report->len);
-	q->value_len = c.report->len;
+	free(q->value);
+	q->value = c.report ? mem_copy(c.report->value, c.report->len) : NULL;
+	q->value_len = c.report ? c.report->len : 0;
 	q->age = c.age;
-	q->beacon = c.report->beacon;
-	if (c.count >= judge_enough(cf))
-		q->proven = c.report->accepted;
-	return c.unanimous;
+	q->beacon = c.beacon;
+	q->proven = c.sure && c.report;
+	return c;
 }
 
-/* A quorum has promised: what becomes of the value? */
+/* A quorum has promised: what becomes of the value? While liars could make it another, those that are
+ * missing may still tell; what is done without them is judged by every acceptor, but answers nothing. */
 static void proposal_decide(struct proposal *q, const struct config *cf, usec_t now)
 {
+	struct judge_choice base = value_choose(q, cf);
 	struct proposer *p = q->owner;
 	struct change_world world;
 	struct change_result r;
 	struct reg_value old;
-	bool agreed = value_choose(q, cf), had = value_of(q, &old);
+	bool had = value_of(q, &old);
+	int liar = judge_equivocator(&q->panel, cf);
 
+	if (!base.sure && !q->hurries && bits(q->yes | q->no) < cf->count)
+		return;
+	if (liar >= 0)
+		p->env.caught(p->env.ctx, (uint8_t)liar, &q->change.name, base.report);
 	p->env.world(p->env.ctx, &world, now);
 	memset(&r, 0, offsetof(struct change_result, payload));
 	r.status = p->env.allowed(p->env.ctx, &q->change, now);
@@ -353,40 +366,36 @@ static void proposal_decide(struct proposal *q, const struct config *cf, usec_t 
 	q->outcome.same = r.same;
 	q->outcome.holder = r.holder;
 	q->outcome.detail = r.detail;
-	if (r.status == REG_OK && !r.same)
+	if (r.status == REG_OK && !r.same) {
 		value_replace(q, &r.value, world.wall);
-	else if (r.status != REG_OK && (!had || agreed)) {
+	} else if (r.status != REG_OK && !had && !base.sure) {
+		back_off(q, now);
+		return;
+	} else if (r.status != REG_OK && (!had || base.unanimous)) {
 		proposal_finish(q, now);
 		return;
 	}
 	phase_begin(q, ACCEPTING, cf, now);
 }
 
-/* What the signatures of the quorum prove: a grant, or which configuration follows. */
-static size_t proof_write(uint8_t *out, size_t size, const struct proposal *q,
-			  const struct reg_value *v)
+static bool vote_of(const struct proposal *q, struct vote *v)
 {
-	const uint8_t(*sigs)[SIG_LEN] = (const uint8_t(*)[SIG_LEN])q->sigs;
-	struct config_choice choice = { v->payload, v->payload_len, q->ballot };
-	struct grant g = grant_of(q->owner->nsid, &q->change.name, v);
-
-	if (q->change.name.kind == REG_SUCCESSOR)
-		return config_assemble(out, size, &choice, q->yes, sigs);
-	g.ballot = q->ballot;
-	g.beacon = q->beacon;
-	return grant_write(out, size, &g, q->yes, sigs);
+	*v = (struct vote){ .nsid = q->owner->nsid, .name = &q->change.name, .ballot = q->ballot,
+			    .beacon = q->beacon };
+	return value_of(q, &v->value);
 }
 
 static void proposal_grant(struct proposal *q, usec_t now)
 {
 	uint8_t buf[GRANT_MAX];
-	struct reg_value v;
+	struct vote v;
 
-	if (!value_of(q, &v)) {
+	if (!vote_of(q, &v)) {
 		proposal_fail(q, REG_MALFORMED, now);
 		return;
 	}
-	q->outcome.len = proof_write(buf, sizeof(buf), q, &v);
+	q->outcome.len = vote_proof(buf, sizeof(buf), &v, q->yes,
+				    (const uint8_t(*)[SIG_LEN])q->sigs);
 	q->outcome.grant = q->outcome.len ? buf : NULL;
 	proposal_finish(q, now);
 }
@@ -408,8 +417,13 @@ static void refusal_take(struct proposal *q, uint8_t member, const struct regmsg
 	q->no |= (uint8_t)(1u << member);
 	if (m->ballot.counter > q->seen && judge_counter_fits(m->ballot.counter, q->ballot.counter))
 		q->seen = m->ballot.counter;
-	if (!cf || bits(q->no) <= (size_t)(cf->count - cf->quorum))
+	if (!cf)
 		return;
+	if (bits(q->no) <= (size_t)(cf->count - cf->quorum)) {
+		if (q->phase == PREPARING && bits(q->yes) >= cf->quorum)
+			phase_end(q, cf, now); /* it was waited for */
+		return;
+	}
 	if (m->status == REG_BUSY)
 		back_off(q, now);
 	else
@@ -420,26 +434,12 @@ static void refusal_take(struct proposal *q, uint8_t member, const struct regmsg
 static bool is_signed(const struct proposal *q, const struct config *cf, uint8_t member,
 		      const struct regmsg *m)
 {
-	const struct pubkey *key = &cf->members[member].epoch_key;
-	uint8_t body[GRANT_MAX];
-	struct wr w = wr_of(body, sizeof(body));
-	struct config_choice choice;
-	struct reg_value v;
-	struct grant g;
+	struct vote v;
 
 	if (m->type != REGMSG_ACCEPTED || key_equal(&cf->members[member].node, &q->owner->self))
 		return true;
-	if (!value_of(q, &v))
-		return false;
-	choice = (struct config_choice){ v.payload, v.payload_len, q->ballot };
-	if (q->change.name.kind == REG_SUCCESSOR)
-		return config_signed(m->sig, &choice, key, q->owner->crypto);
-	g = grant_of(q->owner->nsid, &q->change.name, &v);
-	g.ballot = q->ballot;
-	g.beacon = q->beacon;
-	wr_grant_body(&w, &g);
-	return wr_ok(&w) &&
-	       q->owner->crypto->verify(m->sig, key, GRANT_LABEL, body, wr_len(&w));
+	return vote_of(q, &v) &&
+	       vote_signed(&v, m->sig, &cf->members[member].epoch_key, q->owner->crypto);
 }
 
 static void answer_keep(struct proposal *q, uint8_t member, const struct regmsg *m)

@@ -70,7 +70,7 @@ struct regmsg {
 	size_t config_len;
 	const uint8_t *why; /* ACCEPT, hardened sets: the operation that made the value */
 	size_t why_len;
-	struct ballot proven; /* not sent; ACCEPT to ourselves: what we saw enough members report */
+	bool proven; /* not sent; ACCEPT to ourselves: we saw that enough members have it, or its base */
 };
 
 /* Bytes written, or 0 when it does not fit. */

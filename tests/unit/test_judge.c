@@ -63,8 +63,7 @@ static void test_judge_majority_believes_the_highest_ballot(void)
 	c = pick(&p, 5, 3);
 	CHECK_EQ_INT(value_of(&c), 7);
 	CHECK_EQ_INT(c.age, 40);
-	CHECK_EQ_INT(c.count, 1);
-	CHECK(!c.unanimous);
+	CHECK(c.sure && !c.unanimous);
 	judge_panel_clear(&p);
 }
 
@@ -93,7 +92,7 @@ static void test_judge_lone_liar_with_a_high_ballot_is_not_believed(void)
 	report(&p, 3, UINT64_MAX, 9, 0);
 	c = pick(&p, 5, 4);
 	CHECK_EQ_INT(value_of(&c), 1);
-	CHECK_EQ_INT(c.count, 3);
+	CHECK(c.sure && !c.unanimous);
 	judge_panel_clear(&p);
 }
 
@@ -108,10 +107,127 @@ static void test_judge_liars_move_neither_age_nor_value(void)
 	report(&p, 5, 8, 9, 0);
 	c = pick(&p, 7, 6);
 	CHECK_EQ_INT(value_of(&c), 1);
-	CHECK_EQ_INT(c.age, 1001);
-	report(&p, 4, 4, 1, UINT64_MAX);
+	CHECK_EQ_INT(c.age, 1000);
+	report(&p, 5, 4, 1, 0);
 	c = pick(&p, 7, 6);
-	CHECK_EQ_INT(c.age, 1002);
+	CHECK_EQ_INT(c.age, 1000);
+	report(&p, 4, 4, 1, UINT64_MAX);
+	report(&p, 5, 4, 1, UINT64_MAX);
+	c = pick(&p, 7, 6);
+	CHECK(c.age >= 1000 && c.age <= 1003);
+	judge_panel_clear(&p);
+}
+
+/* One that is behind tells the age of what was before, as a liar may: an up-to-date one decides. */
+static void test_judge_believes_no_age_of_liars_and_who_is_behind(void)
+{
+	struct judge_panel p = { .heard = 0 };
+	struct judge_choice c;
+
+	report(&p, 0, 4, 1, 5000);
+	report(&p, 1, 4, 1, UINT64_MAX);
+	report(&p, 2, 9, 1, 20);
+	report(&p, 3, 9, 1, 10);
+	c = pick(&p, 5, 4);
+	CHECK(c.sure && c.age <= 20);
+	judge_panel_clear(&p);
+}
+
+static void test_judge_takes_the_beacon_that_more_than_liars_tell(void)
+{
+	static const struct {
+		uint64_t beacon[4], expect;
+	} rows[] = {
+		{ { 5, 5, 5, 5 }, 5 }, { { 5, 5, 5, 99 }, 5 }, { { 5, 5, 9, 9 }, 9 },
+		{ { 4, 9, 9, 9 }, 9 }, { { 4, 5, 6, 99 }, 4 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct judge_panel p = { .heard = 0 };
+		struct judge_choice c;
+
+		for (uint8_t m = 0; m < 4; m++) {
+			report(&p, m, 4 + m, 1, 10);
+			p.reports[m].beacon = rows[i].beacon[m];
+		}
+		c = pick(&p, 5, 4);
+		CHECK(c.sure);
+		CHECK_EQ_INT(c.beacon, rows[i].expect);
+		judge_panel_clear(&p);
+	}
+}
+
+/* The same value was accepted under many ballots. */
+static void test_judge_counts_values_and_not_ballots(void)
+{
+	struct judge_panel p = { .heard = 0 };
+	struct judge_choice c;
+
+	report(&p, 0, 4, 1, 50);
+	report(&p, 1, 5, 1, 60);
+	report(&p, 2, 6, 1, 70);
+	report(&p, 3, 1000, 9, 0);
+	report(&p, 4, 1000, 9, 0); /* one that was led, and who led it */
+	c = pick(&p, 5, 4);
+	CHECK(c.sure && !c.unanimous);
+	CHECK_EQ_INT(value_of(&c), 1);
+	judge_panel_clear(&p);
+}
+
+static void test_judge_counts_who_shows_what_it_came_of(void)
+{
+	struct judge_panel p = { .heard = 0 };
+	struct judge_choice c;
+
+	report(&p, 0, 4, 2, 50);
+	report(&p, 1, 5, 3, 60);
+	report(&p, 2, 4, 2, 70);
+	report(&p, 3, 1000, 9, 0);
+	c = pick(&p, 5, 4);
+	CHECK(c.sure);
+	CHECK_EQ_INT(value_of(&c), 3);
+	CHECK_EQ_INT(c.age, 0); /* it is just being made */
+	judge_panel_clear(&p);
+}
+
+static void test_judge_is_not_sure_of_two_against_two(void)
+{
+	struct judge_panel p = { .heard = 0 };
+	struct judge_choice c;
+
+	report(&p, 0, 4, 1, 50);
+	report(&p, 1, 4, 1, 60);
+	report(&p, 3, 1000, 9, 0);
+	report(&p, 4, 1000, 9, 0);
+	c = pick(&p, 5, 4);
+	CHECK(!c.sure && !c.unanimous && c.age == 0);
+	report(&p, 2, 4, 1, 60);
+	c = pick(&p, 5, 4);
+	CHECK(c.sure);
+	CHECK_EQ_INT(value_of(&c), 1);
+	judge_panel_clear(&p);
+}
+
+/* Not knowing is no word for free. */
+static void test_judge_who_does_not_know_backs_nothing(void)
+{
+	struct judge_panel p = { .heard = 0 };
+	struct judge_report unknown = { .accepted = { .proposer = 255 } };
+	struct judge_choice c;
+
+	report(&p, 0, 0, 0, 0);
+	report(&p, 1, 0, 0, 0);
+	judge_panel_add(&p, 2, &unknown);
+	judge_panel_add(&p, 3, &unknown);
+	c = pick(&p, 5, 4);
+	CHECK(!c.sure && !c.report);
+	report(&p, 1, 3, 1, 0);
+	c = pick(&p, 5, 4);
+	CHECK(!c.sure);
+	report(&p, 2, 0, 0, 0);
+	c = pick(&p, 5, 4);
+	CHECK(c.sure);
+	CHECK_EQ_INT(value_of(&c), 1);
 	judge_panel_clear(&p);
 }
 
@@ -140,7 +256,7 @@ static void test_judge_nothing_sure_is_free_or_a_legal_first_step(void)
 	report(&p, 2, 0, 0, 0);
 	report(&p, 3, 9, 9, 0);
 	c = pick(&p, 5, 4);
-	CHECK(!c.report && !c.unanimous);
+	CHECK(!c.report && c.sure && !c.unanimous);
 	report(&p, 3, 9, 1, 0);
 	c = pick(&p, 5, 4);
 	CHECK_EQ_INT(value_of(&c), 1);
@@ -164,6 +280,7 @@ static void test_judge_no_report_of_one_liar_hides_what_was_chosen(void)
 				report(&p, 2, behind ? 3 : 4, behind ? 1 : 2, 70);
 				report(&p, 3, counter, value, 0);
 				c = pick(&p, 5, 4);
+				CHECK(c.sure);
 				CHECK(value_of(&c) == 2 || (value_of(&c) == 3 && counter > 4));
 				judge_panel_clear(&p);
 			}
@@ -206,6 +323,12 @@ static const struct test tests[] = {
 	TEST(test_judge_smallest_age_counts_in_a_majority_set),
 	TEST(test_judge_lone_liar_with_a_high_ballot_is_not_believed),
 	TEST(test_judge_liars_move_neither_age_nor_value),
+	TEST(test_judge_believes_no_age_of_liars_and_who_is_behind),
+	TEST(test_judge_takes_the_beacon_that_more_than_liars_tell),
+	TEST(test_judge_counts_values_and_not_ballots),
+	TEST(test_judge_counts_who_shows_what_it_came_of),
+	TEST(test_judge_is_not_sure_of_two_against_two),
+	TEST(test_judge_who_does_not_know_backs_nothing),
 	TEST(test_judge_half_written_value_that_is_legal_is_finished),
 	TEST(test_judge_nothing_sure_is_free_or_a_legal_first_step),
 	TEST(test_judge_no_report_of_one_liar_hides_what_was_chosen),
