@@ -83,6 +83,13 @@ static double seconds(usec_t t) { return (double)t / 1e6; }
 
 /* --- overlap --- */
 
+static void two_since(struct audit_word *owner, usec_t at)
+{
+	if (!owner->is_two)
+		owner->two_at = at;
+	owner->is_two = true;
+}
+
 static void lives(struct check *c, const struct audit_fact *f)
 {
 	struct audit_word *self = &c->a->word[f->node];
@@ -94,14 +101,20 @@ static void lives(struct check *c, const struct audit_fact *f)
 	self->lives = true;
 	for (size_t i = 0; i < c->a->words; i++)
 		if (c->a->word[i].lives && i != f->node && c->a->word[i].owner == self->owner)
-			c->a->word[self->owner].is_two = true;
+			two_since(&c->a->word[self->owner], f->at);
 }
 
-static bool are_one(const struct check *c, const struct span *s, const struct span *t)
+static bool is_two(const struct check *c, uint16_t owner, usec_t at)
+{
+	return c->a->word[owner].is_two && c->a->word[owner].two_at <= at;
+}
+
+/* Of two that use a name from `at` on. */
+static bool are_one(const struct check *c, const struct span *s, const struct span *t, usec_t at)
 {
 	uint16_t x = owner_of(c, s->node), y = owner_of(c, t->node);
 
-	return x == y || c->a->word[x].is_two || c->a->word[y].is_two;
+	return x == y || is_two(c, x, at) || is_two(c, y, at);
 }
 
 static void span_end(struct check *c, struct span *s, usec_t now)
@@ -156,7 +169,7 @@ static const char *overlap(struct check *c)
 	for (size_t i = 0; i < c->w->spans.count; i++, s++) {
 		bool new = !last || last->name != s->name;
 
-		if (!new && s->from < last->until && !are_one(c, s, last)) {
+		if (!new && s->from < last->until && !are_one(c, s, last, s->from)) {
 			snprintf(c->why, c->why_size,
 				 "%s is used by %s (generation %llu) from %.6f until %.6f and by %s "
 				 "(generation %llu) from %.6f", text(c, s->name), text(c, last->node),
@@ -265,6 +278,20 @@ static const char *told(struct check *c, const struct audit_fact *f)
 	return broken;
 }
 
+/* A refusal shows no generation, but that there is none. */
+static const char *refused(struct check *c, const struct audit_fact *f)
+{
+	struct asked *o = answered(c, f);
+
+	if (!c->a->one_era || !o || o->verb != OP_READ || f->number != REG_UNKNOWN || !o->floor)
+		return NULL;
+	snprintf(c->why, c->why_size,
+		 "%s began at %.6f and was told that nobody ever owned %s; an operation that had ended "
+		 "before saw generation %llu", text(c, f->node), seconds(o->at), text(c, o->name),
+		 (unsigned long long)o->floor / 2);
+	return "chain";
+}
+
 static bool is_first(const struct check *c, const struct made *m)
 {
 	EACH(struct made, x, c->w->made)
@@ -368,6 +395,7 @@ static const char *one(struct check *c, const struct audit_fact *f)
 	case AUDIT_OK:
 		return told(c, f);
 	case AUDIT_FAIL:
+		return refused(c, f);
 	case AUDIT_INFO:
 		answered(c, f);
 		return NULL;

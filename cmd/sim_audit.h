@@ -1,9 +1,10 @@
 /* sim_audit.h - histories of ownership and what must be true of them.
  *
- *	overlap	at no time may two owners use one name; an owner that is two processes at a time
- *		is not judged by this (one may give back what the other uses: docs/evidence)
+ *	overlap	at no time may two owners use one name; an owner is not judged by this from
+ *		when on it was two processes (one may give back what the other uses: docs/evidence)
  *	chain	a generation of a register has one owner; what is known of a register when an
- *		operation begins is not older than what any operation that had ended before saw;
+ *		operation begins is not older than what any operation that had ended before saw
+ *		(in one era: nor is it unknown to who reads it);
  *		every generation was asked for by its owner, or given to it; and what is used was the
  *		answer to an operation of its owner
  *	fence	a receiver lets no frame in below the highest generation that it let in before
@@ -29,7 +30,8 @@ struct audit_word {
 	char text[AUDIT_WORD];
 	uint16_t owner; /* of a node: the word before the dot, else itself */
 	bool lives;	/* of a node: it has told something and has not died since */
-	bool is_two;	/* of an owner: two of its processes lived at one time */
+	bool is_two;	/* of an owner: two of its processes lived at one time ... */
+	usec_t two_at;	/* ... from here on */
 };
 
 #define AUDIT_WORDS_MAX 60000
@@ -42,6 +44,7 @@ struct sim_audit {
 	struct audit_word *word;
 	size_t words, words_size;
 	bool full; /* more facts than AUDIT_FACTS_MAX: the rest was left out */
+	bool one_era; /* no era began and no name was dropped: what was owned is never unknown */
 	/* Of the checkers: made once, kept. */
 	void *work;
 	size_t work_size;

@@ -67,9 +67,12 @@ void ow_wake(struct ow_process *p)
 		ow_tick(p);
 	written(p);
 	for (size_t i = 0; i < p->waiting_count; i++) {
+		struct ow_packet *k = p->waiting[i];
+
+		p->waiting[i] = NULL; /* it may be the end of the process, which frees those left */
 		if (p->state == OW_RUNS)
-			ow_input(p, p->waiting[i]);
-		ow_free(&p->w->pool, p->waiting[i]);
+			ow_input(p, k);
+		ow_free(&p->w->pool, k);
 	}
 	p->waiting_count = 0;
 	if (p->state == OW_RUNS)
@@ -178,7 +181,7 @@ static void people(struct ow_world *w)
 	ow_load(w, w->rules.keepers / 2);
 	ow_edge_clocks(w);
 	for (size_t i = 0; i < w->rules.people; i++)
-		ow_start(&w->process[i], true);
+		ow_start(&w->process[i]);
 }
 
 void ow_reset(struct ow_world *w)
@@ -224,6 +227,7 @@ struct ow_world *ow_new(const struct ow_sizes *size, const char *subnet)
 		w->base[set] = mem_new(size->persons * sizeof(**w->base));
 	w->audit = mem_new(sizeof(*w->audit));
 	sim_audit_init(w->audit);
+	w->audit->one_era = true;
 	w->flavour = OW_FLAVOURS;
 	prefix_parse(&w->settings.subnet, subnet);
 	ow_people(w);

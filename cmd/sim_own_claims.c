@@ -32,7 +32,7 @@ static void begin(struct ow_world *w, size_t set, size_t count, const struct ow_
 	w->rules.net = *net;
 	ow_load(w, set);
 	for (size_t i = 0; i < count; i++)
-		ow_start(&w->process[i], true);
+		ow_start(&w->process[i]);
 	ow_run(w, w->now + SETTLE);
 }
 

@@ -90,6 +90,8 @@ void ow_disk_write(struct ow_process *p, uint64_t op, const uint8_t *key, size_t
 	usec_t last;
 
 	w->writes++;
+	if (d->dies_in && --d->dies_in == 0)
+		p->dies = true;
 	if (d->writing == OW_WRITES) /* a disk that hangs for long: lost as if it had failed late */
 		return;
 	last = d->writing ? d->write[(d->first + d->writing - 1) % OW_WRITES].at : 0;
@@ -98,7 +100,7 @@ void ow_disk_write(struct ow_process *p, uint64_t op, const uint8_t *key, size_t
 	t->op = op;
 	t->at = last > w->now ? last : w->now + d->delay / 2 + ow_draw(w, d->delay);
 	t->r = (struct ow_record){ .key_len = (uint8_t)key_len, .len = (uint32_t)len,
-				    .hash = hash_of_key(key, key_len) };
+				    .stamp = p->stamp, .hash = hash_of_key(key, key_len) };
 	memcpy(t->r.key, key, key_len);
 	if (len) {
 		t->r.value = ow_alloc(&w->pool, len);

@@ -53,7 +53,7 @@ static void reboot(struct ow_world *w, const struct ow_plan *f, struct ow_proces
 		return;
 	ow_stop(p, true);
 	ow_clock_draw(p);
-	p->same_machine = false;
+	ow_another_machine(p);
 	later(w, f, OW_START);
 }
 
@@ -61,6 +61,15 @@ static void crash_at_write(struct ow_world *w, const struct ow_plan *f, struct o
 {
 	(void)w;
 	p->disk.dies_in = 1 + f->mask % 16;
+	p->down = f->span;
+}
+
+void ow_die(struct ow_process *p)
+{
+	struct ow_plan f = { .who = (uint8_t)p->index, .span = p->down };
+
+	p->dies = false;
+	crash(p->w, &f, p);
 }
 
 static void disk_fails(struct ow_world *w, const struct ow_plan *f, struct ow_process *p)
@@ -105,7 +114,7 @@ static void disk_back(struct ow_world *w, const struct ow_plan *f, struct ow_pro
 	}
 	ow_stop(p, false);
 	ow_disk_load(p, &w->old[p->person]);
-	p->same_machine = false;
+	ow_another_machine(p);
 	later(w, f, OW_START);
 }
 
@@ -126,7 +135,7 @@ static void disk_lost(struct ow_world *w, const struct ow_plan *f, struct ow_pro
 		ow_free(&w->pool, d->record[i].value);
 		d->record[i] = d->record[--d->count];
 	}
-	p->same_machine = false;
+	ow_another_machine(p);
 	later(w, f, OW_START);
 }
 
@@ -141,8 +150,7 @@ static void stand_still(struct ow_world *w, const struct ow_plan *f, struct ow_p
 static void start(struct ow_world *w, const struct ow_plan *f, struct ow_process *p)
 {
 	(void)w, (void)f;
-	ow_start(p, p->same_machine);
-	p->same_machine = true; /* from now on */
+	ow_start(p);
 }
 
 static bool gives_back(const struct ow_process *p)
@@ -172,7 +180,7 @@ static void copy(struct ow_world *w, const struct ow_plan *f, struct ow_process 
 	ow_snapshot_clear(w, &w->old[p->person]);
 	p->quiet = q->quiet = true;
 	q->start_counter = p->start_counter;
-	ow_start(q, false);
+	ow_start(q);
 }
 
 static void revoke(struct ow_world *w, const struct ow_plan *f, struct ow_process *p)

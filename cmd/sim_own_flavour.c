@@ -8,7 +8,7 @@
 #include "base/list.h"
 #include "cmd/sim_own_impl.h"
 
-#define FAULTS_MAX 12
+#define APART_MAX 200 /* seconds; keepers refuse values of 600 and more ahead */
 
 const char *const ow_flavour_names[OW_FLAVOURS] = {
 	[OW_ANY] = "any",	[OW_LATE] = "late",	[OW_STILL] = "still",
@@ -326,6 +326,7 @@ static void draw_rules(struct ow_world *w)
 	r->net.late_max = SEC(60);
 	r->net.delay = MSEC(1 + ow_draw(w, 60));
 	r->net.jitter = MSEC(1 + ow_draw(w, 60));
+	r->apart = ow_draw(w, 4) ? 1 : APART_MAX;
 }
 
 void ow_plan_draw(struct ow_world *w)

@@ -51,6 +51,7 @@ struct ow_record {
 	uint8_t key_len;
 	uint32_t hash;
 	uint32_t len;
+	uint32_t stamp; /* the machine that wrote it */
 	uint8_t *value;
 };
 struct ow_write {
@@ -98,7 +99,8 @@ struct ow_process {
 	uint8_t side; /* of the network; OW_BRIDGE: of both */
 	enum ow_state state;
 	uint32_t life; /* rises with every start and stop: events of another life are void */
-	bool same_machine, superseded, quiet; /* quiet: neither claims nor releases by itself */
+	uint32_t stamp; /* of its machine: boot and state folder (cmd/daemon_state.c) */
+	bool superseded, quiet; /* quiet: neither claims nor releases by itself */
 	struct regs *regs;
 	struct leases *leases;
 	struct fence fence;
@@ -120,6 +122,8 @@ struct ow_process {
 	uint64_t last_op, start_counter, start_op;
 	struct ip asked;
 	bool leases_touched; /* since the audit was told */
+	bool dies;	     /* it came to the write at which it does */
+	usec_t down;	     /* for so long then */
 };
 
 /* --- what a schedule is made of --- */
@@ -189,6 +193,7 @@ struct ow_rules { /* of one schedule, drawn at its start */
 	uint8_t deaf; /* this process hears nothing of what keepers decide but of successors; 0 = none */
 	uint32_t on_send, on_write; /* a pause or crash just then: in a million */
 	struct ow_net net;
+	uint32_t apart; /* seconds: wall clocks are wrong by so much, both ways */
 };
 
 struct ow_sizes {
@@ -196,6 +201,7 @@ struct ow_sizes {
 	size_t persons; /* and strangers, who share a token for one */
 	size_t processes; /* theirs, and copies of them */
 	uint32_t lease;
+	bool hardened;
 };
 
 struct ow_snapshot {
@@ -231,6 +237,7 @@ struct ow_world {
 	unsigned admitted; /* strangers that the single token let in */
 	uint16_t revoked;  /* people that were */
 	uint64_t packets, writes, operations, changes;
+	uint32_t machines; /* stamps given out */
 	bool news; /* pass between the sides */
 	struct ow_plan cut; /* of OW_CUT_IN_CHANGE, while it waits; mask 0 = none */
 	char wrong[200];
@@ -268,7 +275,8 @@ size_t ow_person_of(const struct ow_world *w, const struct pubkey *key);
 usec_t ow_now(const struct ow_process *p); /* by its own clock */
 usec_t ow_common(const struct ow_process *p, usec_t own);
 struct ow_process *ow_process_new(struct ow_world *w, size_t person);
-void ow_start(struct ow_process *p, bool same_machine);
+void ow_start(struct ow_process *p);
+void ow_another_machine(struct ow_process *p); /* or boot, or folder */
 void ow_stop(struct ow_process *p, bool power);
 void ow_clock_draw(struct ow_process *p);
 void ow_input(struct ow_process *p, const struct ow_packet *k);
@@ -287,6 +295,7 @@ void ow_fault(struct ow_world *w, const struct ow_plan *f);
 void ow_wake(struct ow_process *p);
 void ow_cut(struct ow_process *p); /* when it waits for this one */
 void ow_cut_now(struct ow_world *w);
+void ow_die(struct ow_process *p); /* at the write that was chosen, after the call that made it */
 void ow_on_send(struct ow_process *p); /* an operation left: something may happen just now */
 
 /* sim_own_work.c */

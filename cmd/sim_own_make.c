@@ -41,7 +41,7 @@ void ow_people(struct ow_world *w)
 	seed_of(w->single_seed, 4);
 	w->settings = (struct settings){ .root = w->root.pub, .number = 1, .name = "own",
 					 .subnet = w->settings.subnet, .lease = w->size.lease,
-					 .mtu = 1420 };
+					 .mtu = 1420, .hardened = w->size.hardened };
 	reg_name_host(&w->hot_name, "web");
 }
 
@@ -90,7 +90,7 @@ static void create(struct ow_world *w)
 {
 	struct ow_process *first = &w->process[0];
 
-	ow_start(first, true);
+	ow_start(first);
 	regs_create(first->regs, &w->root, &w->settings, "first", ow_now(first));
 	ow_settle(first);
 	ow_run(w, w->now + OP_WAIT);
@@ -102,7 +102,7 @@ static void create(struct ow_world *w)
 		token(w, w->token_seed[i], REG_USES_MAX);
 	token(w, w->single_seed, 1);
 	for (size_t i = 1; i < w->size.members; i++) {
-		ow_start(&w->process[i], true);
+		ow_start(&w->process[i]);
 		ow_enrol(&w->process[i], regs_keepers(first->regs), w->token_seed[i / OW_TOKEN_USES]);
 		if (i % 10 == 0) /* keepers take so many a second */
 			ow_run(w, w->now + SEC(1));
@@ -136,7 +136,7 @@ static void keep(struct ow_world *w, size_t set)
 		ow_snapshot_take(w, &w->base[set][i], &w->process[i].disk);
 	}
 	for (size_t i = 0; set + 1 < OW_SETS && i < w->size.members; i++)
-		ow_start(&w->process[i], true);
+		ow_start(&w->process[i]);
 	ow_run(w, w->now + OP_WAIT);
 }
 

@@ -38,12 +38,12 @@ usec_t ow_common(const struct ow_process *p, usec_t own)
 void ow_clock_draw(struct ow_process *p)
 {
 	struct ow_world *w = p->w;
-	uint64_t true_wall = OW_WALL + w->now / PPM;
+	uint64_t true_wall = OW_WALL + w->now / PPM, apart = w->rules.apart;
 
 	p->clock_from = w->now;
 	p->clock_base = SEC(10 + ow_draw(w, 100000));
 	p->clock_ppm = (int32_t)ow_draw(w, 2 * OW_PPM_MAX + 1) - OW_PPM_MAX;
-	p->wall = (struct wall){ true_wall + ow_draw(w, 3) - 1, p->clock_base };
+	p->wall = (struct wall){ true_wall + ow_draw(w, 2 * apart + 1) - apart, p->clock_base };
 }
 
 /* --- callbacks --- */
@@ -259,8 +259,6 @@ static void hand_over(struct ow_process *p)
 		else if (q.e.type == REGS_HANDOVER)
 			handed(p, &q);
 		else if (q.e.type == REGS_STRAY)
-			leases_stray(p->leases, q.grant, q.e.len, ow_now(p));
-		else if (q.e.type == REGS_STRAY)
 			stray(p, &q);
 		else
 			ow_answered(p, NULL, &q.e);
@@ -291,6 +289,10 @@ void ow_settle(struct ow_process *p)
 		ow_cut(p);
 	if (p->superseded) {
 		ow_stop(p, false);
+		return;
+	}
+	if (p->dies) {
+		ow_die(p);
 		return;
 	}
 	if (p->leases_touched) {
@@ -349,15 +351,25 @@ static void attach(struct ow_process *p)
 	}
 }
 
+/* As the daemon does it: when all of its leases were written by this machine. */
+static bool is_same_machine(const struct ow_process *p)
+{
+	for (size_t i = 0; i < p->disk.count; i++)
+		if (p->disk.record[i].key[0] == LEASE_KEY && p->disk.record[i].stamp != p->stamp)
+			return false;
+	return true;
+}
+
 static void make(struct ow_process *p)
 {
 	struct ow_world *w = p->w;
+	bool same = is_same_machine(p);
 	struct regs_config rc = { .self = w->person[p->person], .root = w->root.pub,
 				  .crypto = &crypto_quick, .wall = &p->wall, .log = &p->log,
-				  .same_machine = p->same_machine };
+				  .same_machine = same };
 	struct regs_env re = { p, env_random, env_send, env_persist, env_event };
 	struct lease_config lc = { .self = rc.self.pub, .subnet = w->settings.subnet,
-				   .lease = w->settings.lease, .same_machine = p->same_machine,
+				   .lease = w->settings.lease, .same_machine = same,
 				   .wall = &p->wall, .log = &p->log };
 	struct lease_env le = { p, env_random, env_submit, env_persist, env_lease_event, env_sign,
 				env_submit_signed, env_hand };
@@ -383,13 +395,17 @@ static void restore(struct ow_process *p)
 	}
 }
 
-void ow_start(struct ow_process *p, bool same_machine)
+void ow_another_machine(struct ow_process *p)
+{
+	p->stamp = ++p->w->machines;
+}
+
+void ow_start(struct ow_process *p)
 {
 	if (p->state != OW_DEAD)
 		return;
 	p->state = OW_RUNS;
 	p->life++;
-	p->same_machine = same_machine;
 	p->tick_at = USEC_NEVER;
 	p->waits_count = p->event_count = p->waiting_count = 0;
 	p->start_op = 0;
@@ -444,7 +460,7 @@ struct ow_process *ow_process_new(struct ow_world *w, size_t person)
 	p->person = (uint16_t)person;
 	p->state = OW_DEAD;
 	p->side = 0;
-	p->superseded = p->quiet = false;
+	p->superseded = p->quiet = p->dies = false;
 	p->full_at = 0;
 	if (!p->heard)
 		p->heard = mem_new(w->size.persons * sizeof(*p->heard));
@@ -456,6 +472,7 @@ struct ow_process *ow_process_new(struct ow_world *w, size_t person)
 	p->audit = (struct audit){ .ctx = p, .note = env_note };
 	for (size_t i = 0; i < w->size.persons; i++)
 		p->heard[i] = (uint16_t)i;
+	ow_another_machine(p);
 	ow_clock_draw(p);
 	return p;
 }

@@ -3,7 +3,10 @@
  * The state file has a line a block, appended and made durable when the block is done:
  *	done FROM COUNT seed S violations V trace T ms M commit C
  * A run that finds lines of its seed skips the blocks they name. Several processes may share one
- * file, each with a range of its own. */
+ * file, each with a range of its own.
+ *
+ * Of every HARD_EVERY schedules one is of a hardened namespace (docs/protocol.md 8.13), a world of its
+ * own: with honest keepers, for liars are not played here. */
 #include "cmd/sim_own_run.h"
 
 #include <errno.h>
@@ -20,15 +23,30 @@
 #define BAD_USAGE 2
 #define OW_LEASE 60 /* seconds, the least */
 #define BLOCK 1000
+#define HARD_EVERY 8
 #define SHOWN_MAX 10 /* violations told in full */
 
 struct run {
 	uint64_t schedules, seed, from;
 	const char *state, *audit, *commit;
 	int fd, flavour;
-	struct ow_world *w;
-	uint64_t violations, trace, done, skipped, packets, writes, operations;
+	struct ow_world *w, *hard;
+	uint64_t violations, trace, done, skipped;
 };
+
+static const char usage[] =
+	"usage: vpnsim ownership [options]\n"
+	"Schedules of faults over registers, leases and fences, judged for two owners at one time\n"
+	"(docs/evidence/ownership.md). Exit status: 0 = nothing found, 1 = something, 2 = bad usage.\n"
+	"  --schedules N   so many (1000)           --from N     the first one's index (0)\n"
+	"  --seed N        a schedule is named by seed and index (1)\n"
+	"  --flavour F     all of one kind; without it they are mixed\n"
+	"  --state FILE    notes what was done, and what it notes is not done again\n"
+	"  --commit TEXT   what the state file calls this program\n"
+	"  --audit FILE    the history of one schedule, or of the last violation\n"
+	"  --mutant NAME   with a fault put in on purpose (of make check-mutants only)\n"
+	"  --help          this text\n"
+	"VPNSIM_LOG=1 in the environment tells faults and logs. Flavours:";
 
 static int bad(const char *what, const char *why)
 {
@@ -44,7 +62,12 @@ static uint64_t milliseconds(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-static void tell(struct run *r, const char *rule, uint64_t index)
+static struct ow_world *world_of(const struct run *r, uint64_t index)
+{
+	return index % HARD_EVERY == HARD_EVERY - 1 ? r->hard : r->w;
+}
+
+static void tell(struct run *r, const struct ow_world *w, const char *rule, uint64_t index)
 {
 	char file[80];
 	const char *to = r->audit;
@@ -55,8 +78,8 @@ static void tell(struct run *r, const char *rule, uint64_t index)
 		 (unsigned long long)index);
 	to = to ? to : file;
 	printf("violation: seed %llu index %llu: %s: %s\n", (unsigned long long)r->seed,
-	       (unsigned long long)index, rule, r->w->wrong);
-	if (sim_audit_save(r->w->audit, to))
+	       (unsigned long long)index, rule, w->wrong);
+	if (sim_audit_save(w->audit, to))
 		printf("  the history is in %s; again: vpnsim ownership --seed %llu --from %llu "
 		       "--schedules 1\n", to, (unsigned long long)r->seed,
 		       (unsigned long long)index);
@@ -65,13 +88,14 @@ static void tell(struct run *r, const char *rule, uint64_t index)
 
 static void one(struct run *r, uint64_t index)
 {
-	const char *rule = ow_schedule(r->w, r->seed, index);
+	struct ow_world *w = world_of(r, index);
+	const char *rule = ow_schedule(w, r->seed, index);
 
 	if (rule)
-		tell(r, rule, index);
+		tell(r, w, rule, index);
 	else if (r->audit && r->schedules == 1)
-		sim_audit_save(r->w->audit, r->audit);
-	r->trace += sim_mix(index, r->w->trace); /* a sum: blocks in any order */
+		sim_audit_save(w->audit, r->audit);
+	r->trace += sim_mix(index, w->trace); /* a sum: blocks in any order */
 	r->done++;
 }
 
@@ -127,20 +151,43 @@ static bool block(struct run *r, uint64_t from, uint64_t count)
 	return note(r, &before, from, milliseconds() - began);
 }
 
-static int run(struct run *r)
+static struct ow_world *world_new(const struct run *r, bool hardened)
 {
 	static const struct ow_sizes size = { .members = 10, .persons = 12, .processes = 16,
 					.lease = OW_LEASE };
+	struct ow_sizes s = size;
+	struct ow_world *w;
+
+	s.hardened = hardened;
+	w = ow_new(&s, "10.7.0.0/29");
+	w->flavour = r->flavour;
+	w->tells = getenv("VPNSIM_LOG") != NULL;
+	return w;
+}
+
+static void sums(const struct run *r)
+{
+	const struct ow_world *w = r->w, *h = r->hard;
+
+	printf("%llu operations, %llu packets, %llu durable writes, %llu changes begun\ntrace %016llx\n",
+	       (unsigned long long)(w->operations + h->operations),
+	       (unsigned long long)(w->packets + h->packets),
+	       (unsigned long long)(w->writes + h->writes),
+	       (unsigned long long)(w->changes + h->changes), (unsigned long long)r->trace);
+}
+
+static int run(struct run *r)
+{
 	uint64_t began = milliseconds(), spent, end = r->from + r->schedules;
 
 	r->fd = r->state ? open(r->state, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644) : -1;
 	if (r->state && r->fd < 0)
 		return bad(r->state, strerror(errno));
-	r->w = ow_new(&size, "10.7.0.0/29");
-	if (r->w->wrong[0])
-		return bad("the world cannot be made", r->w->wrong);
-	r->w->flavour = r->flavour;
-	r->w->tells = getenv("VPNSIM_LOG") != NULL;
+	r->w = world_new(r, false);
+	r->hard = world_new(r, true);
+	if (r->w->wrong[0] || r->hard->wrong[0])
+		return bad("the world cannot be made",
+			   r->w->wrong[0] ? r->w->wrong : r->hard->wrong);
 	for (uint64_t i = r->from; i < end; i += BLOCK)
 		if (!block(r, i, end - i < BLOCK ? end - i : BLOCK))
 			return bad(r->state, "cannot be written");
@@ -151,11 +198,9 @@ static int run(struct run *r)
 	       (unsigned long long)r->from, (unsigned long long)end - 1, (unsigned long long)r->seed,
 	       (unsigned long long)r->done, (unsigned long long)r->skipped,
 	       (unsigned long long)r->violations);
-	printf("%llu operations, %llu packets, %llu durable writes, %llu changes begun\ntrace %016llx\n",
-	       (unsigned long long)r->w->operations, (unsigned long long)r->w->packets,
-	       (unsigned long long)r->w->writes, (unsigned long long)r->w->changes,
-	       (unsigned long long)r->trace);
+	sums(r);
 	ow_free_world(r->w);
+	ow_free_world(r->hard);
 	if (r->fd >= 0)
 		close(r->fd);
 	return r->violations ? 1 : 0;
@@ -185,7 +230,16 @@ static int set_mutant(const char *name)
 }
 
 enum ow_option { OPT_SCHEDULES, OPT_SEED, OPT_FROM, OPT_STATE, OPT_MUTANT, OPT_AUDIT, OPT_COMMIT,
-		 OPT_FLAVOUR };
+		 OPT_FLAVOUR, OPT_HELP };
+
+static int help(void)
+{
+	fputs(usage, stdout);
+	for (unsigned f = 0; f < OW_FLAVOURS; f++)
+		printf(" %s", ow_flavour_names[f]);
+	putchar('\n');
+	exit(0);
+}
 
 static int set_flavour(struct run *r, const char *name)
 {
@@ -218,6 +272,8 @@ static int option(struct run *r, int o)
 		return 0;
 	case OPT_FLAVOUR:
 		return set_flavour(r, optarg);
+	case OPT_HELP:
+		return help();
 	case OPT_COMMIT:
 		r->commit = optarg;
 		return 0;
@@ -237,6 +293,7 @@ int sim_own_main(int argc, char **argv)
 		{ "audit", required_argument, NULL, OPT_AUDIT },
 		{ "flavour", required_argument, NULL, OPT_FLAVOUR },
 		{ "commit", required_argument, NULL, OPT_COMMIT },
+		{ "help", no_argument, NULL, OPT_HELP },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct run r = { .schedules = 1000, .seed = 1, .commit = VPND_VERSION, .fd = -1,

@@ -207,7 +207,7 @@ void ow_strangers(struct ow_world *w)
 
 		if (p->state != OW_DEAD || w->process[0].state != OW_RUNS)
 			return;
-		ow_start(p, true);
+		ow_start(p);
 		ow_enrol(p, regs_keepers(w->process[0].regs), w->single_seed);
 	}
 }

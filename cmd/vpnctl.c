@@ -229,20 +229,27 @@ static const struct command *find_command(char **argv, int n, int *words)
 	return NULL;
 }
 
+/* Where the first word begins commands, one of those is meant. */
 static int unknown_command(char **argv, int n)
 {
-	const char *names[ARRAY_LEN(commands)];
+	const char *names[ARRAY_LEN(commands)], *family[ARRAY_LEN(commands)], *near;
 	char two[64];
-	size_t len = strlen(argv[0]);
+	size_t len = strlen(argv[0]), members = 0;
 
 	snprintf(two, sizeof(two), "%s%s%s", argv[0], n > 1 ? " " : "", n > 1 ? argv[1] : "");
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
 		names[i] = commands[i].name;
 		if (strncmp(names[i], argv[0], len) == 0 && names[i][len] == ' ')
-			return wrong("incomplete or unknown command", two,
-				     names[i]);
+			family[members++] = names[i];
 	}
-	return wrong("unknown command", argv[0], nearest_word(argv[0], names, ARRAY_LEN(names)));
+	if (!members)
+		return wrong("unknown command", argv[0],
+			     nearest_word(argv[0], names, ARRAY_LEN(names)));
+	near = nearest_word(two, family, members);
+	for (size_t i = 0; n > 1 && i < members; i++)
+		if (strncmp(family[i], two, strlen(two)) == 0)
+			near = family[i]; /* as far as it goes */
+	return wrong("incomplete or unknown command", two, near ? near : family[0]);
 }
 
 /* Words after a command that takes none: mostly its second word, spelt wrong. */

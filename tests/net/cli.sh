@@ -35,6 +35,8 @@ t "a wrong command names the nearest" says 2 "did you mean 'peers'" "$VPNCTL" pe
 t "also of two words" says 2 "member (list|set|revoke)" "$VPNCTL" member lst
 t "a wrong option names the nearest" says 2 "did you mean '(--)?subnet'" "$VPNCTL" create x --subnt 10.0.0.0/16
 t "a wrong value says what is right" says 2 "duration like" "$VPNCTL" invite x --expires soon
+t "a wrong second word names the nearest of its family" says 2 "did you mean 'lease transfer'" \
+	"$VPNCTL" lease transfr
 t "a wrong word behind a command too" says 2 "did you mean 'keepers grow'" "$VPNCTL" keepers grw
 t "and one behind a command that takes none" says 2 "unknown command 'status now'" "$VPNCTL" status now
 t "vpnctl without words shows them" says 2 "usage: vpnctl" "$VPNCTL"

@@ -69,6 +69,9 @@ printf '1000 aaaaaaaa hold 10.0.0.2 x 9000\n' >bad
 out=$("$VPNSIM" --audit bad 2>&1)
 [ $? -eq 2 ] && case $out in *"bad:1: no line"*) : ;; *) false ;; esac
 verdict $? 'what is no line of an audit is refused with its number' "$out"
+out=$("$VPNSIM" ownership --help)
+[ $? -eq 0 ] && case $out in usage:*--schedules*) : ;; *) false ;; esac
+verdict $? 'ownership --help says how it is used' "$out"
 out=$("$VPNSIM" ownership --flavour sweet 2>&1)
 [ $? -eq 2 ]
 verdict $? 'a flavour that does not exist is refused' "$out"

@@ -8,7 +8,7 @@
 #include "tests/check.h"
 
 /* The rule that is broken, or "". */
-static const char *judge(const char *const lines[])
+static const char *judge_of(const char *const lines[], bool one_era)
 {
 	static char broken[20];
 	char file[] = "/tmp/test_sim_audit.XXXXXX", why[300] = "";
@@ -21,6 +21,7 @@ static const char *judge(const char *const lines[])
 		fprintf(f, "%s\n", lines[i]);
 	fclose(f);
 	sim_audit_init(&a);
+	a.one_era = one_era;
 	CHECK_EQ_INT(sim_audit_load(&a, file), 0);
 	rule = sim_audit_check(&a, why, sizeof(why));
 	CHECK((rule != NULL) == (why[0] != 0));
@@ -29,6 +30,8 @@ static const char *judge(const char *const lines[])
 	unlink(file);
 	return broken;
 }
+
+static const char *judge(const char *const lines[]) { return judge_of(lines, false); }
 
 #define JUDGE(...) judge((const char *const[]){ __VA_ARGS__, NULL })
 #define GOOD(...) CHECK(strcmp(JUDGE(__VA_ARGS__), "") == 0)
@@ -70,6 +73,9 @@ static void test_audit_one_owner_that_is_two_processes_is_one_owner(void)
 	/* But the second of two lives, one after the other, is. */
 	BAD("overlap", "10 aaaaaaaa.1 hold x 1 100", "20 aaaaaaaa.1 die", "30 aaaaaaaa.2 hold x 1 120",
 	    "50 bbbbbbbb hold x 2 200");
+	/* And what was before there were two. */
+	BAD("overlap", "10 aaaaaaaa.1 hold x 1 100", "50 bbbbbbbb hold x 2 200",
+	    "60 aaaaaaaa.2 hold x 1 120");
 }
 
 static void test_audit_a_generation_with_two_owners_is_found(void)
@@ -95,6 +101,28 @@ static void test_audit_an_answer_older_than_one_that_was_known_is_found(void)
 	/* What ended without a word says nothing. */
 	GOOD("1 aaaaaaaa invoke 1 claim x 0", "2 aaaaaaaa info 1", "3 bbbbbbbb invoke 1 read x 0",
 	     "4 bbbbbbbb ok 1 x 1 cccccccc");
+}
+
+/* In another era, or of a name that was dropped, it would be right. */
+static void test_audit_what_was_owned_and_then_unknown_is_found(void)
+{
+	static const char *const read[] = { "1 aaaaaaaa invoke 1 claim x 0",
+					    "2 aaaaaaaa ok 1 x 2 aaaaaaaa",
+					    "3 bbbbbbbb invoke 1 read x 0", "4 bbbbbbbb fail 1 8",
+					    NULL };
+	static const char *const at_once[] = { "1 aaaaaaaa invoke 1 claim x 0",
+					       "2 bbbbbbbb invoke 1 read x 0",
+					       "3 aaaaaaaa ok 1 x 2 aaaaaaaa",
+					       "4 bbbbbbbb fail 1 8", NULL };
+	static const char *const renewed[] = { "1 aaaaaaaa invoke 1 release x 0",
+					       "2 aaaaaaaa ok 1 x 2 -",
+					       "3 bbbbbbbb invoke 1 renew x 0",
+					       "4 bbbbbbbb fail 1 8", NULL };
+
+	CHECK(strcmp(judge_of(read, true), "chain") == 0);
+	CHECK(strcmp(judge_of(read, false), "") == 0);
+	CHECK(strcmp(judge_of(at_once, true), "") == 0);
+	CHECK(strcmp(judge_of(renewed, true), "") == 0);
 }
 
 static void test_audit_what_nobody_asked_for_is_found(void)
@@ -166,6 +194,7 @@ int main(void)
 		TEST(test_audit_one_owner_that_is_two_processes_is_one_owner),
 		TEST(test_audit_a_generation_with_two_owners_is_found),
 		TEST(test_audit_an_answer_older_than_one_that_was_known_is_found),
+		TEST(test_audit_what_was_owned_and_then_unknown_is_found),
 		TEST(test_audit_what_nobody_asked_for_is_found),
 		TEST(test_audit_use_of_what_was_not_answered_is_found),
 		TEST(test_audit_a_frame_below_the_fence_is_found),
