@@ -19,6 +19,7 @@
 #include <stdlib.h>
 
 #include "base/mutant.h"
+#include "dht/entry.h"
 #include "dht/judge.h"
 
 #define AGAIN_FIRST MSEC(300) /* no answer */
@@ -164,6 +165,20 @@ static void judge(struct copy *c, struct copy_source *s, const struct keeper_sta
 		s->sealed = true;
 }
 
+/* Nobody has accepted a ballot of an epoch after the one that it serves. Taken from a liar, it would
+ * stand in the way of every ballot to come, also when the liar has long been replaced. */
+static bool is_of_its_time(struct rd entries, const struct epoch_at *served)
+{
+	struct acceptor_entry e;
+
+	while (rd_left(&entries)) {
+		if (!rd_acceptor_entry(&entries, &e) || e.accepted.era > served->era ||
+		    (e.accepted.era == served->era && e.accepted.epoch > served->epoch))
+			return false;
+	}
+	return true;
+}
+
 void copy_input(struct copy *c, const struct pubkey *from, const struct regmsg *m, usec_t now)
 {
 	struct copy_source *s = source_of(c, from, m->state.incarnation);
@@ -176,6 +191,7 @@ void copy_input(struct copy *c, const struct pubkey *from, const struct regmsg *
 	s->tries = 0;
 	s->next = now + (c->hurries ? LOOK_HURRIED : LOOK);
 	if ((!is_newest(c, &m->state.served) && !is_before(c, &m->state.served)) ||
+	    !is_of_its_time(entries, &m->state.served) ||
 	    !c->env.take(c->env.ctx, s->slot, &entries, now))
 		return;
 	if (more && m->upto > s->position)

@@ -83,6 +83,7 @@ static struct sk *five(uint64_t seed)
 	struct sk *s = sk_new(seed, 10);
 	struct reg_name name = sk_address(0);
 
+	s->w->node[HOLDER].keeps_strays = true;
 	CHECK_EQ_INT(hard_change(s, 0, FIRST), 0);
 	CHECK(sk_wait(s, 2, FIRST, SEC(30)) != USEC_NEVER);
 	CHECK_EQ_INT(asks(s, HOLDER, OP_CLAIM, &name), REG_OK);
@@ -285,6 +286,35 @@ static void test_claims_go_on_while_a_liar_is_copied(void)
 	}
 }
 
+/* The right value, under a ballot that no epoch ever comes to. */
+static void shows_an_endless_ballot(struct sk *s, size_t i)
+{
+	struct reg_name held = sk_address(0);
+	const struct cell *c = cell_at(s, i, &held);
+	struct acceptor_entry e = { .name = held, .beacon = c->beacon,
+				    .accepted = { 0, UINT32_MAX, UINT64_MAX, 4 } };
+	uint8_t value[REG_VALUE_MAX];
+
+	memcpy(value, c->value, c->value_len);
+	e.value = rd_of(value, c->value_len);
+	CHECK(acceptor_put(&role(s, i)->acceptor, &e, 0));
+}
+
+/* Also when it has left again. */
+static void test_no_ballot_that_a_liar_shows_ends_a_register(void)
+{
+	for (size_t c = 0; c < ARRAY_LEN(changes); c++) {
+		struct sk *s = five(1 + c);
+		struct reg_name held = sk_address(0);
+
+		shows_an_endless_ballot(s, 4);
+		CHECK_EQ_INT(hard_change(s, 0, changes[c].to), 0);
+		CHECK(sk_wait(s, 3, changes[c].to, SEC(30)) != USEC_NEVER);
+		CHECK_EQ_INT(asks(s, HOLDER, OP_RENEW, &held), REG_OK);
+		sk_free(s);
+	}
+}
+
 static const struct test tests[] = {
 	TEST(test_newcomers_believe_no_lying_old_member),
 	TEST(test_newcomers_believe_no_liar_and_one_that_it_has_led),
@@ -292,6 +322,7 @@ static const struct test tests[] = {
 	TEST(test_newcomers_do_not_vote_on_what_they_cannot_know),
 	TEST(test_newcomers_take_what_a_liar_hides),
 	TEST(test_claims_go_on_while_a_liar_is_copied),
+	TEST(test_no_ballot_that_a_liar_shows_ends_a_register),
 };
 
 int main(void) { return run_tests(tests, ARRAY_LEN(tests)); }
