@@ -1,8 +1,8 @@
 /* reports.c - what each source of a change of keepers shows of each register; see keeper_settle.c.
  *
  * Sources that show the same share one report, so that among honest ones every value is here once; it
- * goes when its register is settled. A source has one report of a register at a time, and counts for
- * REGS_REGISTERS_MAX registers at most: b liars can have (1 + b) times that many kept, no more. */
+ * goes when its register is settled. A source has one report of a register at a time, and what is
+ * kept for it ends at REPORTS_SOURCE_MAX bytes: b liars can have 1 + b times that kept, no more. */
 #include "dht/reports.h"
 
 #include <stdlib.h>
@@ -59,6 +59,8 @@ bool report_same_value(const struct report *a, const struct report *b)
 	return a->len == b->len && memcmp(a->value, b->value, a->len) == 0;
 }
 
+static size_t cost(size_t len) { return sizeof(struct reports_of) + sizeof(struct report) + len; }
+
 /* A report that nobody shows any more goes. */
 static void withdraw(struct reports *r, struct reports_of *o, uint16_t slots)
 {
@@ -68,7 +70,8 @@ static void withdraw(struct reports *r, struct reports_of *o, uint16_t slots)
 		struct report *p = *at;
 
 		for (uint8_t i = 0; i < COPY_SOURCES_MAX; i++)
-			r->shown[i] -= (p->sources & slots & 1u << i) != 0;
+			if (p->sources & slots & 1u << i)
+				r->kept[i] -= cost(p->len);
 		p->sources &= (uint16_t)~slots;
 		if (p->sources) {
 			at = &p->next;
@@ -135,16 +138,18 @@ static struct reports_of *reports_make(struct reports *r, const struct reg_name 
 static bool entry_take(struct reports *r, uint8_t slot, const struct acceptor_entry *e, usec_t now)
 {
 	usec_t age = e->age < now / USEC_A_SECOND ? e->age * USEC_A_SECOND : now;
-	struct reports_of *o = reports_make(r, &e->name);
+	struct reports_of *o = map_get(&r->regs, &e->name);
+	size_t more = cost(rd_left(&e->value));
 	struct report *p;
 
-	if (!o || o->settled)
-		return o != NULL;
-	withdraw(r, o, (uint16_t)(1u << slot));
-	if (r->shown[slot] >= REGS_REGISTERS_MAX)
+	if (o && o->settled)
+		return true;
+	if (o)
+		withdraw(r, o, (uint16_t)(1u << slot));
+	if (r->kept[slot] + more > REPORTS_SOURCE_MAX || !(o = reports_make(r, &e->name)))
 		return false;
 	p = report_of(o, e);
-	r->shown[slot]++;
+	r->kept[slot] += more;
 	p->sources |= (uint16_t)(1u << slot);
 	p->since = now - age > p->since ? now - age : p->since;
 	return true;

@@ -5,6 +5,9 @@
 #include "dht/copy.h"
 #include "dht/entry.h"
 
+/* Room for REGS_REGISTERS_MAX registers as large as addresses and names are. */
+#define REPORTS_SOURCE_MAX ((size_t)64 << 20)
+
 /* One value under one ballot, and who shows it; the highest ballot first. */
 struct report {
 	struct report *next;
@@ -24,7 +27,7 @@ struct reports_of { /* one register */
 
 struct reports {
 	struct map regs; /* of struct reports_of */
-	size_t shown[COPY_SOURCES_MAX]; /* registers, by each source */
+	size_t kept[COPY_SOURCES_MAX]; /* bytes, for each source */
 	usec_t since; /* enough was gathered; 0 = not yet */
 };
 
