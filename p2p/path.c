@@ -171,6 +171,13 @@ void paths_challenge(struct paths *ps, int at, const uint8_t fresh[PATH_NONCE_LE
 	p->tries += p->tries < UINT16_MAX ? 1 : -(PATH_SENT_MAX - 1);
 }
 
+static usec_t warm(const struct paths *ps)
+{
+	if (ps->active)
+		return PATH_WARM;
+	return ps->of_leaf ? PATH_WARM_LEAF : PATH_WARM_IDLE;
+}
+
 void paths_prove(struct paths *ps, int at, usec_t rtt, usec_t now)
 {
 	struct path *p = &ps->list[at];
@@ -179,7 +186,7 @@ void paths_prove(struct paths *ps, int at, usec_t rtt, usec_t now)
 	p->proven = true;
 	p->tries = 0;
 	probe_end(p);
-	p->next = now + (ps->active ? PATH_WARM : PATH_WARM_IDLE);
+	p->next = now + warm(ps);
 	rtt = usec_min(rtt, RTT_MAX);
 	if (rtt)
 		p->rtt = (uint32_t)(p->rtt ? (3 * (usec_t)p->rtt + rtt) / 4 : rtt);

@@ -13,6 +13,7 @@
 #define PATH_AMPLIFY 3	       /* bytes to an unproven address for each byte from it */
 #define PATH_WARM SEC(25)      /* proven paths of a session in use are challenged so often */
 #define PATH_WARM_IDLE SEC(120) /* ... of an idle one */
+#define PATH_WARM_LEAF MINUTES(10) /* ... of an idle one with a leaf: it pays for each byte */
 #define PATH_CHANCE SEC(5)      /* an uninvited address not proven by then may give way */
 #define PATH_LOST 3	       /* unanswered challenges after which a path is not proven */
 
@@ -38,6 +39,7 @@ struct paths {
 	int8_t used; /* place in list, -1 = none */
 	bool changed; /* an address is new since the owner last looked */
 	bool active; /* the session carries data: keep the others warm */
+	bool of_leaf; /* one of the two is a leaf */
 };
 
 void paths_init(struct paths *ps);

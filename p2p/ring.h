@@ -75,6 +75,9 @@ void ring_traffic(struct ring *r, const struct pubkey *peer, usec_t now);
 /* The linked or routed sender's RING message; from_link false = source unproven, agent as told. */
 void ring_input(struct ring *r, const struct pubkey *from, bool from_link,
 		const struct node_id *agent, struct rd msg, usec_t now);
+/* A leaf's owner has this link for other reasons: it becomes the uplink in place of the one there
+ * is. False when it may not be one. */
+bool ring_uplink(struct ring *r, const struct pubkey *peer, usec_t now);
 void ring_tick(struct ring *r, usec_t now);
 usec_t ring_deadline(const struct ring *r);
 /* Graceful leave: tells the neighbours of one another. */

@@ -1,7 +1,8 @@
 /* ring_demand.c - links because of traffic.
  *
  * Eight routed messages within ten seconds with one node, and a link with it is asked for. It is
- * kept until two minutes pass without such traffic. Sources of routed messages are not proven, so
+ * kept until two minutes pass without such traffic. What a leaf sends is not told here: a link with
+ * it would cost it more than the messages do. Sources of routed messages are not proven, so
  * there are bounds: DEMAND_MAX nodes counted and as many such links, one asked for a second. */
 #include <stdlib.h>
 

@@ -1,6 +1,7 @@
 /* ring_leaf.c - a leaf's one link, and our links with leaves; docs/protocol.md 5.1.
  *
- * A leaf keeps one link, its uplink, and tells every peer by LINK that it is a leaf. It has no
+ * A leaf keeps one link, its uplink, and tells every peer by LINK that it is a leaf. Where its
+ * owner needs another session anyhow, that is made the uplink. It has no
  * neighbours, asks nothing of the ring, and hears contacts only to have somebody else when the
  * uplink goes down: then another link that is up becomes it, or those whom it has heard of are
  * tried in turn, with pauses from 1 s to 30 s.
@@ -67,6 +68,18 @@ void leaf_hear(struct ring *r, const struct ring_contact *c, usec_t now)
 {
 	if (!key_equal(&c->key, &r->self) && !ring_link(r, &c->key))
 		lost_add(r, &c->key, c->addrs, c->addr_count, now);
+}
+
+bool ring_uplink(struct ring *r, const struct pubkey *peer, usec_t now)
+{
+	struct link *l = ring_link(r, peer), *old = uplink(r);
+
+	if (!l || !old || l == old || !l->direct || l->doubt || l->refused)
+		return false;
+	old->uplink = false;
+	l->uplink = true;
+	r->leaf_at = now + ring_jitter(r, ASK_EVERY);
+	return true;
 }
 
 void leaf_run(struct ring *r, usec_t now)

@@ -177,7 +177,8 @@ static void deliver_message(struct p2p *p, const struct routed *m, usec_t now)
 		return;
 	}
 	if (m->service != ROUTED_RING) {
-		ring_traffic(p->ring, &m->source, now);
+		if (!(m->flags & ROUTED_OF_LEAF))
+			ring_traffic(p->ring, &m->source, now);
 		p2p_emit(p, &e);
 		return;
 	}
@@ -225,6 +226,7 @@ int route_send(struct p2p *p, struct routed *m, usec_t now)
 	struct session *s;
 
 	m->hops = RING_HOPS;
+	m->flags |= p->cfg.leaf ? ROUTED_OF_LEAF : 0;
 	m->source = p->cfg.self.pub;
 	if (m->len > ROUTED_BODY_MAX)
 		return -EMSGSIZE;

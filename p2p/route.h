@@ -9,6 +9,7 @@
 #define ROUTED_BODY_MAX 1500 /* bytes carried */
 #define ROUTED_NEAREST 1     /* flag: deliver to the nearest node, not only the exact one */
 #define ROUTED_ASKS 2	     /* flag of one hop: the link that gets it owes a sign of life */
+#define ROUTED_OF_LEAF 4     /* flag: the source is a leaf, which has one link and wants no other */
 
 struct routed {
 	uint8_t hops, flags, service;

@@ -193,12 +193,23 @@ bool session_is_ours(const struct session *s)
 	       (s->up && ring_keeps(s->p->ring, &s->peer));
 }
 
-bool session_is_wanted(const struct session *s, usec_t now)
+/* Who attaches to a leaf may never speak again; it has its keeper's session, which is used. */
+bool session_has_use(const struct session *s, usec_t now)
 {
+	bool attached = attach_count(s->attachments) > 0;
 	usec_t used = used_at(s), from = since(s);
 
-	return session_is_ours(s) || (used && now < used + SESSION_USE) ||
+	if (s->bootstrap || (s->asked && !s->up) || (attached && !s->p->cfg.leaf))
+		return true;
+	if (attached && now < session_active_at(s) + SESSION_LEAF)
+		return true;
+	return (used && now < used + SESSION_USE) ||
 	       (from && now < from + (s->up ? SESSION_TRIAL : SESSION_USE));
+}
+
+bool session_is_wanted(const struct session *s, usec_t now)
+{
+	return session_has_use(s, now) || (s->up && ring_keeps(s->p->ring, &s->peer));
 }
 
 /* --- handshakes done --- */
@@ -227,6 +238,7 @@ static void bring_up(struct session *s, const struct key_slot *k, usec_t now)
 	s->use = (struct peer_use){ .marked = s->use.marked, .marked_next = s->use.marked_next };
 	keepalive_init(&s->keepalive, &s->use.marks, pair_of(s), jitter, now);
 	paths_unheard(&s->paths);
+	s->paths.of_leaf = pair_of(s) != KEEPALIVE_FULL;
 	control_channel(s);
 	p2p_emit(s->p, &(struct p2p_event){ .type = P2P_SESSION_UP, .peer = s->peer,
 					    .session = s->handle, .leaf = s->peer_is_leaf });

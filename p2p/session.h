@@ -19,6 +19,7 @@
 
 #define SESSION_USE MINUTES(10) /* unused so long and wanted by nobody: closed */
 #define SESSION_TRIAL SEC(90)	/* ... one that was never used */
+#define SESSION_LEAF MINUTES(15) /* ... by a leaf, though it is attached: SYNC comes in time */
 #define ANSWERED_KEPT SEC(20)	/* a responder's key that is never used */
 #define PREVIOUS_KEPT SEC(180)	/* after the key that followed it was made */
 #define CONTROL_PLAIN_MAX 1650	/* a control plaintext: ROUTED around a data packet */
@@ -93,6 +94,7 @@ void session_tick(struct session *s, usec_t now);
 /* Our process stood still from `then` on: a handshake at once if it was wanted then. */
 void session_wake(struct session *s, usec_t then, usec_t now);
 bool session_is_wanted(const struct session *s, usec_t now);
+bool session_has_use(const struct session *s, usec_t now); /* wanted, but not by the ring alone */
 /* Kept by us, not merely by the peer: bootstrap, attachment, the ring, our owner's request. */
 bool session_is_ours(const struct session *s);
 

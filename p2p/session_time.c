@@ -131,12 +131,31 @@ static void mind_keys(struct session *s, usec_t now)
 		connect_want(s, now);
 }
 
+/* A leaf that needs another session anyhow, its keeper's mostly, needs no uplink beside it. */
+static void mind_uplink(struct session *s, usec_t now)
+{
+	const struct session *other;
+	size_t at = 0;
+
+	if (ring_role(s->p->ring, &s->peer) != RING_UPLINK || session_has_use(s, now))
+		return;
+	while ((other = map_next(&s->p->sessions, &at)))
+		if (other->up && other->kind == P2P_PATH_DIRECT && !other->ring_doubt &&
+		    session_has_use(other, now) && attach_count(other->attachments) > 0 &&
+		    ring_uplink(s->p->ring, &other->peer, now))
+			return;
+}
+
+/* The initiator closes. With a leaf the leaf does, too: of all its sessions it alone knows which
+ * it needs, and the others keep them for its sake. */
 static void mind_use(struct session *s, usec_t now)
 {
 	if (now < heard_at(s->check))
 		return;
 	s->check = heard_unit(now + CHECK_GAP);
-	if (s->initiator && !session_is_wanted(s, now))
+	if (s->p->cfg.leaf)
+		mind_uplink(s, now);
+	if ((s->initiator || s->p->cfg.leaf) && !session_is_wanted(s, now))
 		session_close(s, now);
 }
 

@@ -278,6 +278,24 @@ static void test_keepalive_sign_of_life_is_whatever_goes_out_in_time(void)
 							   MSEC(50)) - MSEC(50));
 }
 
+static void test_path_spare_one_of_a_leaf_is_looked_at_every_ten_minutes(void)
+{
+	struct paths ps;
+	struct addr a = { .ip = ip_v4(0xc0000201), .port = 1 };
+
+	paths_init(&ps);
+	ps.of_leaf = true;
+	CHECK_EQ_INT(paths_add(&ps, &a, 0, true, SEC(1)), 0);
+	paths_prove(&ps, 0, MSEC(10), SEC(2));
+	CHECK_EQ_INT(paths_deadline(&ps), SEC(2) + PATH_WARM_LEAF);
+	paths_set_active(&ps, true, SEC(3));
+	CHECK_EQ_INT(paths_deadline(&ps), SEC(3) + PATH_WARM); /* as any other, with data */
+	ps.of_leaf = ps.active = false;
+	paths_prove(&ps, 0, MSEC(10), SEC(4));
+	CHECK_EQ_INT(paths_deadline(&ps), SEC(4) + PATH_WARM_IDLE);
+	paths_fini(&ps);
+}
+
 static const struct test tests[] = {
 	TEST(test_path_better_rtt_wins_only_by_a_margin),
 	TEST(test_path_unproven_candidate_is_never_chosen),
@@ -286,6 +304,7 @@ static const struct test tests[] = {
 	TEST(test_path_full_table_gives_up_the_hopeless_only),
 	TEST(test_path_uninvited_addresses_do_not_block_the_table),
 	TEST(test_path_proven_one_that_falls_silent_is_proven_no_more),
+	TEST(test_path_spare_one_of_a_leaf_is_looked_at_every_ten_minutes),
 	TEST(test_keepalive_silence_after_sending_escalates),
 	TEST(test_keepalive_hearing_over_the_used_way_ends_the_waiting),
 	TEST(test_keepalive_idle_session_says_so_and_a_silent_one_is_probed),
