@@ -63,6 +63,7 @@ void acceptor_fini(struct acceptor *a)
 		free(w);
 	}
 	free(a->late);
+	free(a->marks);
 	map_fini(&a->cells);
 	map_fini(&a->writes);
 	sodium_memzero(&a->epoch_key, sizeof(a->epoch_key));

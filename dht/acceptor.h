@@ -55,6 +55,7 @@ struct acceptor {
 	struct key_pair epoch_key;
 	struct map cells, writes;
 	struct list order;
+	struct acceptor_marks *marks; /* NULL until somebody copies: acceptor_copy.c */
 	uint64_t position; /* the last one given */
 	uint64_t durable;  /* the highest that survives a crash */
 	size_t failed;	   /* cells whose last write did */
@@ -101,7 +102,7 @@ bool acceptor_clear(struct acceptor *a, size_t count);
 
 /* acceptor_copy.c. Cells after *position that are durable, at most REGMSG_BULK_MAX bytes; *position
  * moves on to the last one written, or to acceptor.position when all there is went out. */
-size_t acceptor_give(const struct acceptor *a, uint64_t *position, uint8_t *out, size_t size,
+size_t acceptor_give(struct acceptor *a, uint64_t *position, uint8_t *out, size_t size,
 		     usec_t now);
 /* What another keeper has accepted. False: malformed, or no room, then all have to come again. */
 bool acceptor_take(struct acceptor *a, struct rd *entries, usec_t now);

@@ -5,6 +5,11 @@
  * here yet is not shown, and nothing after it either, so that the positions shown rise without a gap.
  * Registers of successors stay at home.
  *
+ * Who copies asks piece by piece. Some cells at which pieces began are remembered, so that a copy of
+ * n registers takes about n steps and not n for every piece: a place is looked for from the nearest of
+ * them below it, or from the end, whichever can be no further. Where such a cell is does not matter:
+ * its position says what it is good for.
+ *
  * Between keepers that trust each other, of two copies the one with the higher ballot stands; of
  * equal ones, which are the same value, the smaller age, as every age is a lower bound. (In a hardened
  * set env.doubts judges first, and a newcomer comes by no cells here: keeper_settle.c.) This is
@@ -20,6 +25,7 @@
 #include "base/mem.h"
 
 #define USEC_A_SECOND 1000000
+#define MARKS_MAX 16
 #define LATE_MAX (1024 * 1024) /* bytes put aside */
 
 static size_t entry_write(uint8_t *out, size_t size, const struct cell *c, usec_t now)
@@ -34,19 +40,69 @@ static size_t entry_write(uint8_t *out, size_t size, const struct cell *c, usec_
 	return wr_ok(&w) ? wr_len(&w) : 0;
 }
 
-static struct list *first_above(const struct acceptor *a, uint64_t position)
-{
-	struct list *l = a->order.prev;
+/* --- finding the place --- */
 
-	/* Mostly little is new, so it is looked for from the end ... */
+struct acceptor_marks {
+	struct list *at[MARKS_MAX]; /* the last cell before a piece, or NULL */
+	unsigned next;		    /* to be used again */
+};
+
+static uint64_t position_at(const struct acceptor *a, const struct list *l)
+{
+	return l == &a->order ? 0 : container_of(l, const struct cell, in_order)->position;
+}
+
+void cell_goes(struct acceptor *a, const struct cell *c)
+{
+	for (size_t i = 0; a->marks && i < MARKS_MAX; i++)
+		if (a->marks->at[i] == &c->in_order)
+			a->marks->at[i] = NULL;
+}
+
+/* The mark that is nearest below; one that may be set anew when there is none. */
+static struct list **mark_below(struct acceptor *a, uint64_t position)
+{
+	struct list **best = NULL;
+
+	if (!a->marks)
+		a->marks = mem_new(sizeof(*a->marks));
+	for (size_t i = 0; i < MARKS_MAX; i++) {
+		struct list **m = &a->marks->at[i];
+
+		if (*m && position_at(a, *m) <= position &&
+		    (!best || position_at(a, *m) > position_at(a, *best)))
+			best = m;
+	}
+	if (best)
+		return best;
+	best = &a->marks->at[a->marks->next++ % MARKS_MAX];
+	*best = NULL;
+	return best;
+}
+
+static struct list *first_above(struct acceptor *a, uint64_t position)
+{
+	struct list **mark, *l = &a->order;
+
 	if (position == 0)
-		return a->order.next;
-	while (l != &a->order && container_of(l, struct cell, in_order)->position > position)
-		l = l->prev;
+		return l->next;
+	if (position >= a->position)
+		return l;
+	mark = mark_below(a, position);
+	if (*mark)
+		l = *mark;
+	if (position - position_at(a, l) <= a->position - position) {
+		while (l->next != &a->order && position_at(a, l->next) <= position)
+			l = l->next;
+	} else {
+		for (l = a->order.prev; l != &a->order && position_at(a, l) > position;)
+			l = l->prev;
+	}
+	*mark = l == &a->order ? NULL : l;
 	return l->next;
 }
 
-size_t acceptor_give(const struct acceptor *a, uint64_t *position, uint8_t *out, size_t size,
+size_t acceptor_give(struct acceptor *a, uint64_t *position, uint8_t *out, size_t size,
 		     usec_t now)
 {
 	struct list *l = first_above(a, *position);

@@ -179,6 +179,7 @@ static void cell_forget(struct acceptor *a, struct cell *c)
 	if (c->failed)
 		a->failed--;
 	map_take(&a->cells, &c->name);
+	cell_goes(a, c);
 	list_del(&c->in_order);
 	free(c->value);
 	free(c->grant);

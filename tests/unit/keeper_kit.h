@@ -203,6 +203,11 @@ static inline const struct config *kit_config(void *ctx)
 	return kk->kit->has_config ? &kk->kit->config : NULL;
 }
 
+static inline void kit_ask_chain(void *ctx, const struct pubkey *from, const uint8_t *b, size_t len)
+{
+	(void)ctx, (void)from, (void)b, (void)len;
+}
+
 static inline const struct config *kit_config_of(void *ctx, uint32_t era, uint32_t epoch)
 {
 	const struct config *cf = kit_config(ctx);
@@ -273,6 +278,7 @@ static inline void kit_keeper_new(struct kit_keeper *kk)
 	struct keeper_env env = { .ctx = kk, .random = kit_random, .send = kit_send,
 				  .persist = kit_persist, .settings = kit_settings,
 				  .config = kit_config, .config_of = kit_config_of,
+				  .ask_chain = kit_ask_chain,
 				  .config_durable = kit_config_durable, .chosen = kit_chosen,
 				  .lead = kit_lead, .installed = kit_installed,
 				  .result = kit_result,

@@ -49,6 +49,7 @@ struct rw_node {
 	struct regs *regs;
 	struct leases *leases;
 	bool same_machine, cut, disk_broken, disk_silent;
+	bool keeps_strays; /* what is asked for without its leases is not given back by them */
 	bool attached[NODES_MAX];
 	struct rw_stored disk[STORED_MAX], writes[STORED_MAX];
 	size_t disk_count, write_count;

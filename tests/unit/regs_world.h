@@ -96,6 +96,8 @@ static inline void rw_to_leases(struct rw_node *n, const struct regs_event *e)
 	struct handover h = regs_handover(e);
 	struct reg_answer answer = regs_answer(e);
 
+	if (e->type == REGS_STRAY && n->keeps_strays)
+		return;
 	if (e->type == REGS_STRAY)
 		leases_stray(n->leases, e->grant, e->len, n->w->now);
 	else if (e->type == REGS_HANDOVER)

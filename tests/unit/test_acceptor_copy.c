@@ -2,6 +2,7 @@
 #include "dht/acceptor.h"
 
 #include "dht/change.h"
+#include "dht/entry.h"
 #include "tests/unit/keeper_ops.h"
 
 #define NOW SEC(10000)
@@ -112,7 +113,7 @@ static bool shop_succeed(struct shop *s, uint64_t counter, const char *body)
 }
 
 /* Everything above *position goes over; bytes. */
-static size_t copy_all(struct shop *to, const struct shop *from, uint64_t *position, usec_t now)
+static size_t copy_all(struct shop *to, struct shop *from, uint64_t *position, usec_t now)
 {
 	static uint8_t room[COPY_ENTRIES_MAX];
 	size_t total = 0, n;
@@ -283,6 +284,47 @@ static void test_acceptor_copy_of_garbage_changes_nothing(void)
 	shops_close(&a, &b);
 }
 
+/* More of them than have a mark each, every one at its own pace, while registers change. */
+static void test_acceptor_copy_every_reader_gets_the_last_of_all_that_changes(void)
+{
+	enum { READERS = 24, REGISTERS = 200 };
+	uint64_t at[READERS] = { 0 }, seen[READERS][REGISTERS] = { { 0 } }, counter = 1;
+	static uint8_t room[400];
+	uint32_t random = 7;
+	struct shop s;
+
+	shop_open(&s, 1);
+	for (uint32_t i = 0; i < REGISTERS; i++)
+		shop_put(&s, i, ++counter, 1, NOW);
+	for (uint32_t i = 0; i < 60000; i++) {
+		uint32_t who = (random = random * 1664525 + 1013904223) >> 8;
+		uint64_t before = at[who % READERS];
+		struct acceptor_entry e;
+		struct rd r;
+
+		if (who % 11 == 0 && i < 40000)
+			shop_put(&s, who / 11 % REGISTERS, ++counter, 1, NOW);
+		shop_flush(&s, 0);
+		r = rd_of(room, acceptor_give(&s.a, &at[who % READERS], room, sizeof(room), NOW));
+		while (rd_left(&r) && rd_acceptor_entry(&r, &e))
+			seen[who % READERS][e.name.b[3]] = e.accepted.counter;
+		CHECK(rd_done(&r));
+		CHECK(at[who % READERS] >= before);
+		if (who % 97 == 0) /* its answer was lost */
+			at[who % READERS] = before;
+	}
+	for (size_t r = 0; r < READERS; r++)
+		for (uint32_t n = 0; n < REGISTERS; n++) {
+			struct reg_name name = nth_address(n);
+
+			CHECK_EQ_INT(seen[r][n], acceptor_cell(&s.a, &name)->accepted.counter);
+		}
+	CHECK(!acceptor_clear(&s.a, REGISTERS / 2));
+	for (size_t r = 0; r < READERS; r++)
+		CHECK_EQ_INT(acceptor_give(&s.a, &at[r], room, sizeof(room), NOW), 0);
+	acceptor_fini(&s.a);
+}
+
 /* --- the seal --- */
 
 static void test_acceptor_copy_source_that_is_sealed_votes_for_successors_only(void)
@@ -381,6 +423,7 @@ static const struct test tests[] = {
 	TEST(test_acceptor_copy_keeps_the_higher_ballot_and_of_equal_ones_the_smaller_age),
 	TEST(test_acceptor_copy_below_a_promise_counts_only_when_there_are_no_votes_any_more),
 	TEST(test_acceptor_copy_of_garbage_changes_nothing),
+	TEST(test_acceptor_copy_every_reader_gets_the_last_of_all_that_changes),
 	TEST(test_acceptor_copy_source_that_is_sealed_votes_for_successors_only),
 	TEST(test_acceptor_copy_turn_drops_old_tombstones_and_generations_go_on_above_them),
 	TEST(test_acceptor_copy_of_65536_registers_leaves_little_for_after_the_seal),

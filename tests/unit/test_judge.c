@@ -286,6 +286,38 @@ static void test_judge_no_report_of_one_liar_hides_what_was_chosen(void)
 			}
 }
 
+/* 2 was chosen: three honest ones accepted it, some of whom have 3 by now. Another honest one has
+ * missed it, and has nothing, what was before, or what it was led to. The liar says anything. */
+static void every_panel(struct judge_panel *p, unsigned n)
+{
+	static const uint8_t missed[] = { 0, 1, 9 }, lies[] = { 0, 1, 2, 3, 4, 9 };
+	static const uint8_t liars_ballot[] = { 1, 20, 200 }, missed_ballot[] = { 2, 100 };
+
+	for (uint8_t i = 0; i < 3; i++, n /= 2)
+		report(p, i, n % 2 ? 12 + i : 10 + i, n % 2 ? 3 : 2, 50);
+	report(p, 3, missed_ballot[n % 2], missed[n / 2 % 3], 500);
+	n /= 6;
+	report(p, 4, liars_ballot[n % 3], lies[n / 3 % 6], 900);
+}
+
+static void test_judge_is_sure_of_nothing_but_what_came_of_what_was_chosen(void)
+{
+	for (unsigned n = 0; n < 8 * 6 * 18; n++)
+		for (uint8_t without = 0; without <= 5; without++) {
+			struct judge_panel p = { .heard = 0 };
+			struct judge_choice c;
+
+			every_panel(&p, n);
+			p.heard &= (uint8_t)~(1u << without); /* 5: all of them are heard */
+			c = pick(&p, 5, 4);
+			CHECK(c.sure || without < 4);
+			CHECK(!c.sure || (value_of(&c) >= 2 && value_of(&c) <= 4));
+			CHECK(!c.sure || c.age <= 50);
+			p.heard = 31;
+			judge_panel_clear(&p);
+		}
+}
+
 static void test_judge_sees_two_values_of_one_ballot(void)
 {
 	struct judge_panel p = { .heard = 0 };
@@ -332,6 +364,7 @@ static const struct test tests[] = {
 	TEST(test_judge_half_written_value_that_is_legal_is_finished),
 	TEST(test_judge_nothing_sure_is_free_or_a_legal_first_step),
 	TEST(test_judge_no_report_of_one_liar_hides_what_was_chosen),
+	TEST(test_judge_is_sure_of_nothing_but_what_came_of_what_was_chosen),
 	TEST(test_judge_sees_two_values_of_one_ballot),
 	TEST(test_judge_counters_have_no_end_within_reach),
 	TEST(test_judge_beacons_are_not_of_the_future),

@@ -6,7 +6,6 @@
 #include "tests/check.h"
 
 #define WALL 1800000000
-
 #define REGISTERS 8
 
 struct book { /* what this acceptor knows */
@@ -18,6 +17,8 @@ struct book { /* what this acceptor knows */
 	size_t count;
 	struct key_pair root, a, b;
 	uint64_t number;
+	uint32_t era;
+	enum judge_word shown; /* what is thought of a shown grant */
 	enum reg_status status; /* of every operation */
 };
 
@@ -69,7 +70,13 @@ static void book_world(void *ctx, struct change_world *w)
 	struct book *k = ctx;
 
 	*w = (struct change_world){ .ctx = k, .room = book_room, .prune = book_prune,
-				    .root = k->root.pub, .wall = WALL, .lease_max = 86400 };
+				    .root = k->root.pub, .wall = WALL, .lease_max = 86400,
+				    .era = k->era };
+}
+
+static enum judge_word book_shown(void *ctx, struct grant *g, const uint8_t *b, size_t len)
+{
+	return (void)g, (void)b, (void)len, ((struct book *)ctx)->shown;
 }
 
 static struct key_pair key_of(uint8_t n)
@@ -90,13 +97,15 @@ static struct book *book_new(void)
 	k->a = key_of(2);
 	k->b = key_of(3);
 	k->status = REG_OK;
+	k->shown = JUDGE_TAKE;
 	return k;
 }
 
 static struct judge_env env_of(struct book *k)
 {
 	struct judge_env e = { .ctx = k, .crypto = &crypto_real, .allowed = book_allowed,
-			       .world = book_world, .value = book_value, .member = book_member };
+			       .world = book_world, .value = book_value, .member = book_member,
+			       .shown = book_shown };
 
 	nsid_of(e.nsid, &k->root.pub);
 	return e;
@@ -426,6 +435,56 @@ static void test_judge_revokes_by_an_admin_or_in_the_wake_of_one_alone(void)
 	free(k);
 }
 
+/* As the keepers of era 0 granted it to a, and what stands for that in era 1. */
+static struct reg_value shown_make(struct book *k, const struct reg_name *name, uint64_t generation,
+				   struct signed_op *why)
+{
+	struct reg_value v = { .state = REG_HELD, .generation = generation, .owner = k->a.pub,
+			       .number = 7, .lease = 3600 };
+	uint8_t nsid[NSID_LEN], sigs[KEEPERS_MAX][SIG_LEN] = { { 0 } };
+	struct grant g;
+
+	nsid_of(nsid, &k->root.pub);
+	g = grant_of(nsid, name, &v);
+	g.ballot = (struct ballot){ 0, 3, 9, 1 };
+	g.beacon = WALL - 100;
+	why->len = grant_write(why->bytes, sizeof(why->bytes), &g, 15, (const uint8_t(*)[SIG_LEN])sigs);
+	CHECK(why->len > 0);
+	v.generation |= UINT64_C(1) << 32;
+	return v;
+}
+
+static void test_judge_takes_what_an_earlier_era_granted_and_nothing_else_made_of_it(void)
+{
+	struct book *k = book_new();
+	struct reg_name name = address(), other = name;
+	struct signed_op why, newer;
+	struct reg_value v = shown_make(k, &name, 5, &why), next = shown_make(k, &name, 6, &newer), bad;
+
+	k->era = 1;
+	CHECK_EQ_INT(offer(k, &name, NULL, 0, &v, &why), JUDGE_TAKE);
+	CHECK_EQ_INT(offer(k, &name, NULL, 0, &v, NULL), JUDGE_REFUSE);
+	other.b[3]++; /* another address */
+	CHECK_EQ_INT(offer(k, &other, NULL, 0, &v, &why), JUDGE_REFUSE);
+	for (int i = 0; i < 4; i++) {
+		bad = v;
+		bad.owner = i == 0 ? k->b.pub : v.owner;
+		bad.generation += i == 1;
+		bad.lease += i == 2;
+		bad.number -= i == 3;
+		CHECK_EQ_INT(offer(k, &name, NULL, 0, &bad, &why), JUDGE_REFUSE);
+	}
+	k->shown = JUDGE_REFUSE;
+	CHECK_EQ_INT(offer(k, &name, NULL, 0, &v, &why), JUDGE_REFUSE);
+	k->shown = JUDGE_FETCH;
+	CHECK_EQ_INT(offer(k, &name, NULL, 0, &v, &why), JUDGE_FETCH);
+	k->shown = JUDGE_TAKE;
+	CHECK_EQ_INT(offer(k, &name, &v, 0, &next, &newer), JUDGE_TAKE);
+	CHECK_EQ_INT(offer(k, &name, &next, 0, &v, &why), JUDGE_REFUSE);
+	CHECK_EQ_INT(offer(k, &name, &v, 0, &v, &why), JUDGE_REFUSE);
+	free(k);
+}
+
 static const struct test tests[] = {
 	TEST(test_judge_takes_a_claim_of_what_is_free_and_nothing_else_made_of_it),
 	TEST(test_judge_gives_nobody_what_is_leased_by_its_own_clock),
@@ -434,6 +493,7 @@ static const struct test tests[] = {
 	TEST(test_judge_lets_in_whom_a_token_counts_with_its_rights_alone),
 	TEST(test_judge_renews_a_membership_when_it_is_time_and_no_further),
 	TEST(test_judge_lists_revoked_members_only),
+	TEST(test_judge_takes_what_an_earlier_era_granted_and_nothing_else_made_of_it),
 	TEST(test_judge_revokes_by_an_admin_or_in_the_wake_of_one_alone),
 };
 

@@ -228,6 +228,28 @@ static void test_keeper_slows_a_host_down_to_its_rate(void)
 	kit_free(p.t);
 }
 
+static void test_keeper_counts_repetitions_of_what_is_under_way_once(void)
+{
+	struct pair p = two_members();
+	struct reg_name name = kit_address("10.1.0.9");
+	struct reg_op op = { .verb = OP_CLAIM, .name = name };
+	uint8_t buf[REG_OP_MAX];
+	size_t len = kit_op(p.t, buf, &op, &p.a, NULL), ok = 0;
+	uint64_t request;
+
+	for (int i = 0; i < 100; i++) {
+		request = kit_ask_bytes(p.t, 0, &p.a.pub, buf, len);
+		p.t->request--;
+	}
+	p.t->request++;
+	kit_run(p.t, SEC(1));
+	CHECK_EQ_INT(kit_status(kit_answer_of(p.t, request)), REG_OK);
+	for (int i = 0; i < 50; i++)
+		ok += KIT_DO(p.t, &p.a, .verb = OP_CLAIM, .name = name) == REG_OK;
+	CHECK_EQ_INT(ok, 39);
+	kit_free(p.t);
+}
+
 static void test_keeper_refuses_strangers_and_forged_signatures(void)
 {
 	struct pair p = two_members();
@@ -299,6 +321,7 @@ static const struct test tests[] = {
 	TEST(test_keeper_refuses_addresses_that_are_not_for_hosts),
 	TEST(test_keeper_holds_hosts_and_routers_to_their_quotas),
 	TEST(test_keeper_slows_a_host_down_to_its_rate),
+	TEST(test_keeper_counts_repetitions_of_what_is_under_way_once),
 	TEST(test_keeper_refuses_strangers_and_forged_signatures),
 	TEST(test_keeper_refuses_payloads_that_are_not_canonical),
 	TEST(test_keeper_reading_what_nobody_owns_leaves_no_trace),
