@@ -5,27 +5,31 @@
  *
  * WHY NEVER TWO OWNERS. In such a set an honest acceptor takes a value only if (1) it is the one it
  * has, or (2) a signed operation makes it of the value that it has, by the rules, by its own clock
- * and the age that it has counted itself (judge_value.c), or (3) it has asked a quorum itself, and
- * judge_enough() members reported this value under one higher ballot. Its values so form a chain of
- * legal steps. Let X be granted under ballot c and Y under d > c. At least Q - b honest members
- * signed each, so 2Q - n - b >= b + 1 > 0 honest ones signed both, and for any of these Y comes of X
- * by legal steps: the owner of X gave it away, or its lease was over by an honest clock. What the
- * proposer believed does not matter. For (3): if X was chosen, at most n - Q honest members did not
- * accept it, and at most b lie; of b + (n - Q) + 1 equal reporters one is honest, had accepted X
- * under a lower ballot, and came from there by legal steps.
+ * and the age that it has counted itself (judge_value.c), or (3) it has asked a quorum itself under
+ * the very ballot, and enough of them back the value, or that of which it makes it. Let X be granted
+ * under ballot c and Y under d > c. At least Q - b honest members signed each, so 2Q - n - b >= b + 1
+ * > 0 honest ones signed both, and for any of these Y comes of X by legal steps: the owner of X gave
+ * it away, or its lease was over by an honest clock. What the proposer believed does not matter. For
+ * (3): if X was chosen, at most n - Q honest members never accept it, and at most b lie; of enough =
+ * b + (n - Q) + 1 that back a value one is honest and accepted X, and did so before it promised d, or
+ * it would have refused c. So what it reports came of X by legal steps, and the value is that or one
+ * step further. Ballots of reports do not matter here, nor does how they differ.
  *
- * WHOM TO BELIEVE (so that honest proposers get on). If X was chosen, 2Q - n - b >= b + 1 honest
- * members of any quorum report it, or what came of it; a value under one ballot that b + 1 members
- * report was accepted by an honest one. So the highest such value is built upon, and above it any
- * that fewer report when it could legally come of it: half-written ones, which are finished rather
- * than fought. What liars report alone must be a legal step too, signed by a client: that they could
- * have had proposed anyway. Nothing reported by b + 1: free, or such a first step.
+ * WHOM TO BELIEVE (so that honest proposers get on). A member backs a value that it reports and one
+ * that comes of its report by one legal step. If X was chosen, all honest ones but n - Q report it or
+ * what came of it: when all of them are heard these are enough, unless several half-written values
+ * conflict. Among a quorum alone they may be not, as one honest keeper that a liar has led stands
+ * with the liar against as many: so the others are waited for. The highest ballot that enough back is
+ * built upon: half-written ones are finished rather than fought. When nothing reaches enough, the
+ * most likely is tried, as every acceptor judges by itself, but no refusal follows from it.
  * Reports that disagree for ever would need several conflicting half-written values at once; then
  * the register waits until a lease is over. Liars can withhold; that is what is left to them.
  *
  * A change of the set keeps it so: keeper_settle.c.
  *
- * Age: the (b + 1)th smallest reported, which no liar can press below the honest ones'. */
+ * Age: of m equal values the (m - enough + 1)th smallest: among those as old one is honest and has
+ * what was chosen last, and when all honest ones of a quorum report it, no liar presses it below
+ * theirs. */
 #include "dht/judge.h"
 
 #include <stdlib.h>

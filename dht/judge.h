@@ -52,6 +52,12 @@ bool judge_counter_fits(uint64_t counter, uint64_t promised);
 bool judge_beacon_fits(uint64_t beacon, uint64_t wall);
 
 /* --- judge_value.c: may this acceptor take a value, by what it knows itself? --- */
+enum judge_word {
+	JUDGE_REFUSE,
+	JUDGE_TAKE,
+	JUDGE_FETCH, /* what it depends on was never seen here: got first, then asked again */
+};
+
 struct judge_env {
 	void *ctx;
 	const struct crypto *crypto;
@@ -59,6 +65,9 @@ struct judge_env {
 	/* The rules for operations, by our own registers. */
 	enum reg_status (*allowed)(void *ctx, const struct change *c);
 	void (*world)(void *ctx, struct change_world *w);
+	/* A grant that an earlier era's keepers gave, and that still counts in this one: taken when it
+	 * is good, fetched when its keepers are not known here yet. */
+	enum judge_word (*shown)(void *ctx, struct grant *g, const uint8_t *b, size_t len);
 	/* Our own value of a register; false = none. */
 	bool (*value)(void *ctx, const struct reg_name *name, struct reg_value *v);
 	/* Our own registers of kind member: *at = 0 first. */
@@ -69,15 +78,11 @@ struct judge_offer {
 	const struct reg_value *old; /* ours; NULL = none */
 	uint64_t age;		     /* of ours, seconds */
 	const struct reg_value *new;
-	const uint8_t *why; /* the operation that made it; none of what keepers derive */
+	const uint8_t *why; /* the operation that made it, or the grant; none of what keepers derive */
 	size_t why_len;
 	uint64_t beacon;
 };
-enum judge_word {
-	JUDGE_REFUSE,
-	JUDGE_TAKE,
-	JUDGE_FETCH, /* *need was never seen here: read it through a quorum, then ask again */
-};
+/* JUDGE_FETCH of a register puts it into *need. */
 enum judge_word judge_value(const struct judge_env *env, const struct judge_offer *o,
 			    struct reg_name *need);
 

@@ -1,11 +1,12 @@
 /* judge_value.c - in a hardened set: is this value what a right operation makes of ours? See judge.c.
  *
- * An operation that a client signed comes along (`why`) and is applied to our own value, with our
- * own clock, registers and ages; what comes out must be what is offered, but for dates that depend
- * on the proposer's clock. What keepers derive carries no operation and must follow from our own
- * registers: a membership from a token that counts the key, a member's end from its token's, an
- * entry of the revocation list from a revoked member, a renewal from the calendar. A register that
- * we have never seen is no reason to refuse: it is read first (JUDGE_FETCH). */
+ * An operation that a client signed comes along (`why`), or in a new era the grant of an earlier one
+ * that somebody showed. It is applied to our own value, with our own clock, registers and ages; what
+ * comes out must be what is offered, but for dates that depend on the proposer's clock. What keepers
+ * derive carries neither and must follow from our own registers: a membership from a token that
+ * counts the key, a member's end from its token's, an entry of the revocation list from a revoked
+ * member, a renewal from the calendar. A register that we have never seen is no reason to refuse: it
+ * is read first (JUDGE_FETCH). */
 #include <assert.h>
 
 #include "base/list.h"
@@ -101,6 +102,31 @@ static enum judge_word by_operation(const struct trial *t)
 	if (fetch_member(t, &op.signer) == JUDGE_FETCH)
 		return JUDGE_FETCH;
 	return op.verb == OP_TRANSFER ? fetch_member(t, &op.heir) : JUDGE_REFUSE;
+}
+
+/* R13: what an earlier era granted, as its keepers signed it. */
+static enum judge_word by_shown(const struct trial *t)
+{
+	const struct judge_offer *o = t->o;
+	struct change c = { .verb = OP_RESTORE, .name = *o->name, .proof = o->why,
+			    .proof_len = o->why_len };
+	struct grant g;
+	enum judge_word word;
+
+	if (!grant_read(&g, o->why, o->why_len) || !reg_name_equal(&g.name, o->name))
+		return JUDGE_REFUSE;
+	word = t->env->shown(t->env->ctx, &g, o->why, o->why_len);
+	if (word != JUDGE_TAKE)
+		return word;
+	c.shown = &g;
+	return try_change(t, &c);
+}
+
+static enum judge_word by_what_came_along(const struct trial *t)
+{
+	struct reg_op op;
+
+	return reg_op_read(&op, t->o->why, t->o->why_len) ? by_operation(t) : by_shown(t);
 }
 
 static bool is_revoked_token(const struct trial *t, const uint8_t id[32])
@@ -232,5 +258,5 @@ enum judge_word judge_value(const struct judge_env *env, const struct judge_offe
 	if (o->beacon > t.world.wall + JUDGE_CLOCKS_APART_HARDENED ||
 	    o->name->kind >= ARRAY_LEN(derived) || !derived[o->name->kind])
 		return JUDGE_REFUSE;
-	return o->why_len ? by_operation(&t) : derived[o->name->kind](&t);
+	return o->why_len ? by_what_came_along(&t) : derived[o->name->kind](&t);
 }

@@ -256,6 +256,8 @@ static void operation_handle(struct keeper_role *k, const struct pubkey *from,
 	struct regmsg busy = { .type = REGMSG_RESULT, .request = m->request, .status = REG_BUSY };
 
 	memcpy(busy.nsid, k->nsid, NSID_LEN);
+	if (task_is_asked(k, from, m->request)) /* its owner is not to pay for our slowness */
+		return;
 	if (!is_in_time(k, from)) {
 		drop_add(&k->drops, DROP_RATE);
 		keeper_message(k, from, &busy);

@@ -44,6 +44,8 @@ struct keeper_env {
 			 const struct keeper_answer *a);
 	/* A member, token or revocation register has a new grant: push it to whom it concerns. */
 	void (*changed)(void *ctx, const struct reg_name *name, const uint8_t *grant, size_t len);
+	/* A grant of an epoch that is not known here: `from` may show the way there. */
+	void (*ask_chain)(void *ctx, const struct pubkey *from, const uint8_t *grant, size_t len);
 	/* A keeper did what honest ones never do. */
 	void (*caught)(void *ctx, const struct evidence *e);
 };

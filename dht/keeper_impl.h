@@ -30,6 +30,7 @@ struct judge_wants { /* keeper_judge.c */
 	struct limit said[KEEPERS_MAX], fresh[KEEPERS_MAX], reads;
 	struct reg_name want[JUDGE_WANTS_MAX];
 	size_t count;
+	const struct pubkey *from; /* who offers what is judged in the call under way, or NULL */
 };
 
 /* What the acceptor answers our own proposer at once: handed over when the call is unwound. */
@@ -204,10 +205,14 @@ enum reg_status rules_room(void *ctx, const struct pubkey *owner, const struct r
 bool rules_address_fits(const struct keeper_role *k, const struct reg_name *name);
 void rules_prune(void *ctx, struct revocation_payload *list);
 
+/* keeper_restore.c: what a grant of an earlier era says may stand in this one. */
+bool restore_counts(const struct keeper_role *k, const struct grant *g);
+
 /* keeper_task.c */
 void tasks_init(struct keeper_role *k, const uint8_t seed[16]);
 void tasks_fini(struct keeper_role *k);
 int task_operation(struct keeper_role *k, enum task_kind kind, const struct keeper_ask *ask);
+bool task_is_asked(const struct keeper_role *k, const struct pubkey *who, uint64_t request);
 /* A change that this keeper derives by itself, or a READ of its own. */
 int task_internal(struct keeper_role *k, const struct change *c);
 int task_restore(struct keeper_role *k, const uint8_t *grant, size_t len);

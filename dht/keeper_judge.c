@@ -52,10 +52,25 @@ static bool member(void *ctx, size_t *at, struct pubkey *key, struct member_payl
 	return false;
 }
 
+static enum judge_word shown(void *ctx, struct grant *g, const uint8_t *b, size_t len)
+{
+	struct keeper_role *k = ctx;
+	const struct config *cf = k->env.config_of(k->env.ctx, g->ballot.era, g->ballot.epoch);
+
+	if (!restore_counts(k, g))
+		return JUDGE_REFUSE;
+	if (cf)
+		return grant_verify(g, b, len, cf, k->cfg.crypto) ? JUDGE_TAKE : JUDGE_REFUSE;
+	if (k->judge.from && limit_take(&k->judge.reads, k->now))
+		k->env.ask_chain(k->env.ctx, k->judge.from, b, len);
+	return JUDGE_FETCH;
+}
+
 static struct judge_env env_of(struct keeper_role *k)
 {
 	struct judge_env e = { .ctx = k, .crypto = k->cfg.crypto, .allowed = allowed,
-			       .world = world, .value = value, .member = member };
+			       .world = world, .shown = shown, .value = value,
+			       .member = member };
 
 	memcpy(e.nsid, k->nsid, NSID_LEN);
 	return e;
@@ -133,7 +148,7 @@ static bool same_again(const struct keeper_role *k, const struct cell *c, struct
 }
 
 /* What we do not know was chosen before we came: until any lease of it is over. What has no lease
- * waits until it is proven. */
+ * waits until it is proven: forgotten is not revoked, and old signed operations would count again. */
 static bool is_withheld(const struct keeper_role *k, const struct cell *c)
 {
 	bool ends = c && (c->name.kind == REG_ADDRESS || c->name.kind == REG_HOST_NAME);
@@ -185,7 +200,7 @@ static bool is_right(struct keeper_role *k, const struct cell *c, struct regmsg 
 	word = judge_value(&env, &o, &need);
 	if (word == JUDGE_TAKE)
 		return true;
-	want(k, &need); /* of JUDGE_REFUSE: the register itself */
+	want(k, &need); /* if nothing else is missing: the register itself */
 	return false;
 }
 
@@ -230,11 +245,15 @@ bool judge_ask(struct keeper_role *k, const struct pubkey *from, const struct re
 {
 	const struct cell *c = keeper_cell(k, &msg->name);
 	struct regmsg m = *msg;
+	bool passes;
 
 	if (!in_time(k, from, !c))
 		return false;
-	if (!judge_counter_fits(m.ballot.counter, c ? c->promised.counter : 0) ||
-	    (m.type == REGMSG_ACCEPT && !accept_passes(k, &m))) {
+	k->judge.from = from;
+	passes = judge_counter_fits(m.ballot.counter, c ? c->promised.counter : 0) &&
+		 (m.type != REGMSG_ACCEPT || accept_passes(k, &m));
+	k->judge.from = NULL;
+	if (!passes) {
 		refuse(reply, from, &m);
 		return true;
 	}

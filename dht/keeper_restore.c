@@ -3,7 +3,8 @@
  *
  * A grant is what a quorum of its own keepers signed, whoever shows it. It counts until the leases of
  * that era are surely over; an owner's only while its lease runs, a member's unless the revocation
- * list names the key. What is here already, as new or newer, costs nothing. */
+ * list names the key. What is here already, as new or newer, costs nothing. In a hardened set the grant
+ * goes along, and every acceptor judges it as well (judge_value.c). */
 #include <errno.h>
 
 #include "dht/keeper_impl.h"
@@ -37,8 +38,13 @@ static bool is_here(const struct keeper_role *k, const struct grant *g)
 						v.generation >= first + (uint32_t)g->generation;
 }
 
-static bool counts(const struct keeper_role *k, const struct grant *g)
+bool restore_counts(const struct keeper_role *k, const struct grant *g)
 {
+	const struct settings *s = k->env.settings(k->env.ctx);
+
+	if (!s || g->ballot.era >= k->acceptor.era ||
+	    !pool_is_settling(s, k->acceptor.era, keeper_wall(k)))
+		return false;
 	switch (g->name.kind) {
 	case REG_ADDRESS:
 	case REG_HOST_NAME: return g->state == REG_HELD && grant_end(g) > keeper_wall(k);
@@ -50,13 +56,11 @@ static bool counts(const struct keeper_role *k, const struct grant *g)
 
 void keeper_shown(struct keeper_role *k, const uint8_t *grant, size_t len, usec_t now)
 {
-	const struct settings *s = k->env.settings(k->env.ctx);
 	struct grant g;
 
 	if (!grant_read(&g, grant, len) || !keeper_enter(k, now))
 		return;
-	if (s && g.ballot.era < k->acceptor.era &&
-	    pool_is_settling(s, k->acceptor.era, keeper_wall(k)) && counts(k, &g) && !is_here(k, &g))
+	if (restore_counts(k, &g) && !is_here(k, &g))
 		task_restore(k, grant, len);
 	keeper_leave(k, now);
 }

@@ -371,6 +371,14 @@ static void task_begin(struct keeper_role *k, struct task *t)
 		task_end(k, t, status);
 }
 
+/* This very request of somebody's is under way: its answer is on its way too. */
+bool task_is_asked(const struct keeper_role *k, const struct pubkey *who, uint64_t request)
+{
+	struct task_key key = key_of(TASK_REMOTE, who, request);
+
+	return map_get(&k->tasks, &key) != NULL;
+}
+
 /* 0, also when the same is under way. -EBUSY, and -EINVAL of a local one, are not answered. */
 int task_operation(struct keeper_role *k, enum task_kind kind, const struct keeper_ask *ask)
 {
@@ -422,7 +430,8 @@ int task_restore(struct keeper_role *k, const uint8_t *grant, size_t len)
 		task_free(t);
 		return -EINVAL;
 	}
-	t->next = (struct change){ .verb = OP_RESTORE, .name = t->shown.name, .shown = &t->shown };
+	t->next = (struct change){ .verb = OP_RESTORE, .name = t->shown.name, .shown = &t->shown,
+				   .proof = t->old, .proof_len = len };
 	task_start(k, t);
 	return 0;
 }

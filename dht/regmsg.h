@@ -5,9 +5,9 @@
 #include "dht/grant.h"
 #include "dht/mark.h"
 
-#define REGMSG_MAX 8192 /* the longest but CELLS: RESULT with grant and config */
+#define REGMSG_MAX 10752 /* the longest but CELLS: ACCEPT with a value and what made it */
 #define REGMSG_BULK_MAX (60 * 1024) /* CELLS */
-#define REGMSG_WHY_MAX 1300
+#define REGMSG_WHY_MAX GRANT_MAX
 #define COPY_ENTRIES_MAX (REGMSG_BULK_MAX - 128) /* bytes of its entries */
 
 enum regmsg_type {
@@ -68,7 +68,7 @@ struct regmsg {
 	size_t len;
 	const uint8_t *config;		/* RESULT */
 	size_t config_len;
-	const uint8_t *why; /* ACCEPT, hardened sets: the operation that made the value */
+	const uint8_t *why; /* ACCEPT, hardened sets: the operation or the shown grant behind the value */
 	size_t why_len;
 	bool proven; /* not sent; ACCEPT to ourselves: we saw that enough members have it, or its base */
 };

@@ -131,6 +131,13 @@ static void keeper_changed(void *ctx, const struct reg_name *name, const uint8_t
 	serve_changed(ctx, name, grant, len);
 }
 
+static void keeper_ask_chain(void *ctx, const struct pubkey *from, const uint8_t *grant, size_t len)
+{
+	struct regs *r = ctx;
+
+	regs_ask_chain(r, from, grant, len, r->now);
+}
+
 static void keeper_caught(void *ctx, const struct evidence *e) { regs_report(ctx, e); }
 
 struct keeper_role *regs_keeper(struct regs *r)
@@ -142,7 +149,7 @@ struct keeper_role *regs_keeper(struct regs *r)
 				  .persist = keeper_persist, .settings = keeper_settings,
 				  .config = keeper_config, .result = keeper_result,
 				  .enrolled = keeper_enrolled, .changed = keeper_changed,
-				  .caught = keeper_caught,
+				  .ask_chain = keeper_ask_chain, .caught = keeper_caught,
 				  .config_of = keeper_config_of, .chosen = keeper_chosen,
 				  .config_durable = keeper_config_durable,
 				  .lead = keeper_lead, .installed = keeper_installed };

@@ -12,6 +12,7 @@
 
 #include "base/list.h"
 #include "dht/eras.h"
+#include "dht/judge.h"
 #include "dht/pool.h"
 #include "dht/regs_impl.h"
 
@@ -61,21 +62,30 @@ void restore_show(struct regs *r, const struct pubkey *to)
 	show(r, to, &m);
 }
 
+/* To so many that one of them does not lie. */
+static void show_lease(struct regs *r, struct membermsg *m)
+{
+	unsigned liars = judge_liars(r->facts.config);
+	const struct pubkey *to;
+
+	for (unsigned i = 0; i <= liars && (to = client_keeper(r, i)); i++)
+		show(r, to, m);
+}
+
 bool regs_show(struct regs *r, const uint8_t *grant, size_t len, usec_t now)
 {
-	const struct pubkey *to = client_keeper(r, 0);
 	struct membermsg m = { .shown_count = 1, .shown = { { grant, len } } };
 	struct grant g;
 
 	r->now = now;
-	if (!to || !r->facts.config || !grant_read(&g, grant, len) ||
+	if (!r->facts.config || !client_keeper(r, 0) || !grant_read(&g, grant, len) ||
 	    g.ballot.era >= r->facts.config->era)
 		return false;
 	if (regs_judges(r)) {
 		keeper_shown(r->keeper, grant, len, now);
 		regs_settle(r, now);
 	} else {
-		show(r, to, &m);
+		show_lease(r, &m);
 	}
 	return true;
 }
