@@ -151,7 +151,11 @@ static void lease_failed(struct ns *s, const struct lease_event *e, usec_t now)
 	};
 
 	(void)now;
-	ns_trouble(s, "%s", why[e->status] ? why[e->status] : reg_status_text(e->status));
+	if (e->status == REG_FULL && e->name.kind != REG_ADDRESS)
+		ns_trouble(s, "the host name %.*s and all like it (-2, -3, ...) belong to others; "
+			      "leave, and join with another --hostname", e->name.len, e->name.b);
+	else
+		ns_trouble(s, "%s", why[e->status] ? why[e->status] : reg_status_text(e->status));
 	end_naming(s, &e->name, NODE_NO, s->trouble);
 	ns_lease_waits(s, e, s->trouble);
 }
