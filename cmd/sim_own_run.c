@@ -6,7 +6,9 @@
  * file, each with a range of its own.
  *
  * Of every HARD_EVERY schedules one is of a hardened namespace (docs/protocol.md 8.13), a world of its
- * own: with honest keepers, for liars are not played here. */
+ * own: with honest keepers, for liars are not played here. Runs of --sets are of one kind only: the
+ * schedule that is the n-th of its kind among all. As traces are sums, the one of all schedules is
+ * that of the majorities' and that of the hardened ones together. */
 #include "cmd/sim_own_run.h"
 
 #include <errno.h>
@@ -29,10 +31,13 @@
 struct run {
 	uint64_t schedules, seed, from;
 	const char *state, *audit, *commit;
-	int fd, flavour;
+	int fd, flavour, sets;
 	struct ow_world *w, *hard;
 	uint64_t violations, trace, done, skipped;
 };
+
+enum sets { SETS_ALL, SETS_MAJORITY, SETS_HARDENED, SETS_KINDS };
+static const char *const sets_names[] = { "all", "majority", "hardened" };
 
 static const char usage[] =
 	"usage: vpnsim ownership [options]\n"
@@ -41,6 +46,7 @@ static const char usage[] =
 	"  --schedules N   so many (1000)           --from N     the first one's index (0)\n"
 	"  --seed N        a schedule is named by seed and index (1)\n"
 	"  --flavour F     all of one kind; without it they are mixed\n"
+	"  --sets KIND     majority or hardened: only those of their kind, counted for themselves\n"
 	"  --state FILE    notes what was done, and what it notes is not done again\n"
 	"  --commit TEXT   what the state file calls this program\n"
 	"  --audit FILE    the history of one schedule, or of the last violation\n"
@@ -60,6 +66,14 @@ static uint64_t milliseconds(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* The index of the n-th of the kind that is wanted. */
+static uint64_t index_of(const struct run *r, uint64_t n)
+{
+	if (r->sets == SETS_HARDENED)
+		return n * HARD_EVERY + HARD_EVERY - 1;
+	return r->sets == SETS_MAJORITY ? n + n / (HARD_EVERY - 1) : n;
 }
 
 static struct ow_world *world_of(const struct run *r, uint64_t index)
@@ -147,7 +161,7 @@ static bool block(struct run *r, uint64_t from, uint64_t count)
 	if (is_done(r, from, count))
 		return true;
 	for (uint64_t i = 0; i < count; i++)
-		one(r, from + i);
+		one(r, index_of(r, from + i));
 	return note(r, &before, from, milliseconds() - began);
 }
 
@@ -230,7 +244,7 @@ static int set_mutant(const char *name)
 }
 
 enum ow_option { OPT_SCHEDULES, OPT_SEED, OPT_FROM, OPT_STATE, OPT_MUTANT, OPT_AUDIT, OPT_COMMIT,
-		 OPT_FLAVOUR, OPT_HELP };
+		 OPT_FLAVOUR, OPT_SETS, OPT_HELP };
 
 static int help(void)
 {
@@ -253,6 +267,14 @@ static int set_flavour(struct run *r, const char *name)
 	return BAD_USAGE;
 }
 
+static int set_sets(struct run *r, const char *name)
+{
+	for (r->sets = 0; r->sets < SETS_KINDS; r->sets++)
+		if (strcmp(name, sets_names[r->sets]) == 0)
+			return 0;
+	return bad("--sets", "all, majority or hardened");
+}
+
 static int option(struct run *r, int o)
 {
 	switch (o) {
@@ -272,6 +294,8 @@ static int option(struct run *r, int o)
 		return 0;
 	case OPT_FLAVOUR:
 		return set_flavour(r, optarg);
+	case OPT_SETS:
+		return set_sets(r, optarg);
 	case OPT_HELP:
 		return help();
 	case OPT_COMMIT:
@@ -292,6 +316,7 @@ int sim_own_main(int argc, char **argv)
 		{ "mutant", required_argument, NULL, OPT_MUTANT },
 		{ "audit", required_argument, NULL, OPT_AUDIT },
 		{ "flavour", required_argument, NULL, OPT_FLAVOUR },
+		{ "sets", required_argument, NULL, OPT_SETS },
 		{ "commit", required_argument, NULL, OPT_COMMIT },
 		{ "help", no_argument, NULL, OPT_HELP },
 		{ NULL, 0, NULL, 0 },

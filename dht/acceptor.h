@@ -28,6 +28,13 @@ struct cell {
 	size_t grant_len;
 };
 
+struct acceptor_entry; /* entry.h */
+enum copy_word {
+	COPY_TRUSTED, /* a set of majorities: as it is shown */
+	COPY_JUDGED,  /* hardened: its value may be had, its age begins here */
+	COPY_REFUSED,
+};
+
 struct acceptor_env {
 	void *ctx;
 	void (*random)(void *ctx, void *out, size_t len);
@@ -38,10 +45,8 @@ struct acceptor_env {
 		       const struct reg_value *new);
 	/* Is this the body of a configuration that may follow the one served? */
 	bool (*follows)(void *ctx, const uint8_t *body, size_t len);
-	/* Hardened sets: may this copy, from one of the others, not replace what we have? c NULL: we
-	 * have nothing. */
-	bool (*doubts)(void *ctx, const struct reg_name *name, const struct cell *c,
-		       struct rd value);
+	/* May this copy, from one of the others, replace what we have? c NULL: we have nothing. */
+	enum copy_word (*judges)(void *ctx, const struct acceptor_entry *e, const struct cell *c);
 };
 
 struct acceptor {

@@ -11,12 +11,13 @@
  * its position says what it is good for.
  *
  * Between keepers that trust each other, of two copies the one with the higher ballot stands; of
- * equal ones, which are the same value, the smaller age, as every age is a lower bound. (In a hardened
- * set env.doubts judges first, and a newcomer comes by no cells here: keeper_settle.c.) This is
- * right whoever the copy comes from: a value that was offered for acceptance in a ballot is one that Paxos allows there, chosen or not, and whatever
- * was chosen is among the copies of any quorum. Where this acceptor still votes in the epoch, a copy
- * is an ACCEPT that comes late, and is taken under the same condition: not below what was promised.
- * Otherwise it is put aside until there are no votes any more: the source will not send it again, and
+ * equal ones, which are the same value, the smaller age, as every age is a lower bound. (In a
+ * hardened set env.judges says what of it counts, and a newcomer comes by no cells here:
+ * keeper_settle.c.) This is right whoever the copy comes from: a value that was offered for acceptance
+ * in a ballot is one that Paxos allows there, chosen or not, and whatever was chosen is among the
+ * copies of any quorum. Where this acceptor still votes in the epoch, a copy is an ACCEPT that comes
+ * late, and is taken under the same condition: not below what was promised. Otherwise it is put aside
+ * until there are no votes any more: the source will not send it again, and
  * counts as copied. */
 #include "dht/acceptor_impl.h"
 
@@ -182,17 +183,19 @@ static bool entry_take(struct acceptor *a, const struct acceptor_entry *e, usec_
 	usec_t age = e->age < now / USEC_A_SECOND ? e->age * USEC_A_SECOND : now;
 	struct cell *c = acceptor_cell(a, &e->name);
 	int order = c ? ballot_compare(&e->accepted, &c->accepted) : 1;
+	enum copy_word word = COPY_TRUSTED;
 
-	if (rd_left(&e->value) == 0)
+	if (rd_left(&e->value) == 0 || order < 0)
 		return true;
-	if (order == 0 && now - age > c->since)
+	if (a->env.judges)
+		word = a->env.judges(a->env.ctx, e, c);
+	if (word == COPY_TRUSTED && order == 0 && now - age > c->since)
 		c->since = now - age;
-	if (order <= 0 ||
-	    (a->env.doubts && a->env.doubts(a->env.ctx, &e->name, c, e->value)))
+	if (word == COPY_REFUSED || order == 0)
 		return true;
 	if (votes(a) && c && ballot_compare(&e->accepted, &c->promised) < 0)
 		return put_aside(a, e->start, (size_t)(e->value.end - e->start));
-	return acceptor_put(a, e, now - age);
+	return acceptor_put(a, e, word == COPY_JUDGED ? now : now - age);
 }
 
 bool acceptor_take(struct acceptor *a, struct rd *entries, usec_t now)

@@ -134,7 +134,7 @@ struct keeper_role *keeper_new(const struct keeper_config *cfg, const struct kee
 {
 	struct keeper_role *k = mem_new(sizeof(*k));
 	struct acceptor_env to_acceptor = { k, random_of, persist_of, valued,
-					    change_may_follow, judge_doubts };
+					    change_may_follow, judge_copy };
 	struct proposer_env to_proposer = { .ctx = k,
 					    .random = random_of,
 					    .send = to_member,

@@ -126,7 +126,7 @@ bool judge_ask(struct keeper_role *k, const struct pubkey *from, const struct re
 	       struct acceptor_reply *reply);
 void judge_caught(void *ctx, uint8_t member, const struct reg_name *name,
 		  const struct judge_report *value);
-bool judge_doubts(void *ctx, const struct reg_name *name, const struct cell *c, struct rd value);
+enum copy_word judge_copy(void *ctx, const struct acceptor_entry *e, const struct cell *c);
 void judge_read_wanted(struct keeper_role *k);
 bool judge_legal(void *ctx, const struct reg_name *name, const struct judge_report *base,
 		 const struct judge_report *report);

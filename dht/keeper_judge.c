@@ -8,6 +8,7 @@
  * were missing: registers that an operation depends on, or this one, in which we may lag behind. */
 #include <stdlib.h>
 
+#include "dht/entry.h"
 #include "dht/keeper_impl.h"
 
 #define MESSAGES_A_SECOND 5000 /* PREPARE and ACCEPT of one member; twice as many at once */
@@ -263,25 +264,29 @@ bool judge_ask(struct keeper_role *k, const struct pubkey *from, const struct re
 }
 
 /* At a change of the set: what we have, or that we have nothing, came by legal steps, and so must what
- * replaces it. A newcomer knows nothing yet: keeper_settle.c. */
-bool judge_doubts(void *ctx, const struct reg_name *name, const struct cell *c, struct rd value)
+ * replaces it. Who shows us what we have shall neither make it older nor raise its ballot: both would
+ * be believed of us. Of a step the age begins here, and its ballot is no further than one that we
+ * would promise. A newcomer knows nothing yet: keeper_settle.c. */
+enum copy_word judge_copy(void *ctx, const struct acceptor_entry *e, const struct cell *c)
 {
 	struct keeper_role *k = ctx;
 	const struct config *served =
 		k->env.config_of(k->env.ctx, k->acceptor.era, k->acceptor.epoch);
-	struct judge_report old, new = { .value = (uint8_t *)(uintptr_t)value.p,
-					 .len = rd_left(&value) };
+	struct judge_report old = { 0 }, new = { .value = (uint8_t *)(uintptr_t)e->value.p,
+						 .len = rd_left(&e->value) };
 
 	if (!served || !judge_is_hardened(served))
-		return false;
-	if (cell_is_unknown(c))
-		return true;
+		return COPY_TRUSTED;
+	if (cell_is_unknown(c) || !judge_beacon_fits(e->beacon, keeper_wall(k)) ||
+	    !judge_counter_fits(e->accepted.counter, c ? c->promised.counter : 0))
+		return COPY_REFUSED;
 	if (!c || !c->value)
-		return !judge_legal(k, name, NULL, &new);
+		return judge_legal(k, &e->name, NULL, &new) ? COPY_JUDGED : COPY_REFUSED;
+	if (c->value_len == new.len && memcmp(c->value, new.value, new.len) == 0)
+		return COPY_REFUSED;
 	old = (struct judge_report){ .age = (k->now - c->since) / USEC_A_SECOND,
 				     .value = c->value, .len = c->value_len };
-	return (old.len != new.len || memcmp(old.value, new.value, new.len) != 0) &&
-	       !judge_legal(k, name, &old, &new);
+	return judge_legal(k, &e->name, &old, &new) ? COPY_JUDGED : COPY_REFUSED;
 }
 
 /* Told to the owner, who keeps it. */

@@ -48,6 +48,7 @@ struct bench { /* who is heard, and how many of them are enough */
 	uint16_t heard[2]; /* members of the set before; of the newest */
 	uint8_t enough[2];
 	uint8_t liars;
+	bool hardened; /* the newest set: ballots of reports decide nothing there */
 	bool steps; /* legal steps count */
 };
 
@@ -64,7 +65,8 @@ static struct bench bench_of(const struct keeper_role *k)
 		b.enough[0] = judge_enough(before);
 		b.liars = judge_liars(before);
 	}
-	if (judge_is_hardened(newest))
+	b.hardened = judge_is_hardened(newest);
+	if (b.hardened)
 		b.enough[1] = judge_enough(newest);
 	if (judge_liars(newest) > b.liars)
 		b.liars = judge_liars(newest);
@@ -114,11 +116,14 @@ static bool is_enough(const struct bench *b, uint16_t back)
 	return false;
 }
 
-/* The ballot and beacon that most show with this value. */
+/* The ballot and beacon that most show with this value; when no more do than lie, the lowest ballot,
+ * as the others might have no end (none, when that has none either). It decides nothing in a hardened
+ * set. */
 static struct acceptor_entry entry_of(const struct bench *b, const struct reports_of *o,
 				      const struct report *v, usec_t *since)
 {
 	struct acceptor_entry e = { .name = o->name, .value = rd_of(v->value, v->len) };
+	struct ballot first = { .counter = 1 }, least = first;
 	uint16_t heard = b->heard[0] | b->heard[1];
 	uint64_t lowest = UINT64_MAX;
 	int most = 0;
@@ -129,6 +134,7 @@ static struct acceptor_entry entry_of(const struct bench *b, const struct report
 		if (!count || !report_same_value(p, v))
 			continue;
 		*since = p->since > *since ? p->since : *since;
+		least = p->accepted; /* they fall */
 		lowest = p->beacon < lowest ? p->beacon : lowest;
 		if (count > most) {
 			most = count;
@@ -136,7 +142,11 @@ static struct acceptor_entry entry_of(const struct bench *b, const struct report
 			e.beacon = p->beacon;
 		}
 	}
-	e.beacon = most > b->liars ? e.beacon : lowest;
+	if (most > b->liars)
+		return e;
+	e.beacon = lowest;
+	if (b->hardened)
+		e.accepted = judge_counter_fits(least.counter, 0) ? least : first;
 	return e;
 }
 

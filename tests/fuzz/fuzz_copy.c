@@ -65,19 +65,18 @@ static bool on_follows(void *ctx, const uint8_t *body, size_t len)
 	return len > 0;
 }
 
-static bool on_doubts(void *ctx, const struct reg_name *name, const struct cell *c,
-		      struct rd value)
+static enum copy_word on_copy(void *ctx, const struct acceptor_entry *e, const struct cell *c)
 {
 	struct shop *s = ctx;
 
-	(void)name;
-	return s->doubts && c && c->value && c->value_len > rd_left(&value);
+	return s->doubts && c && c->value && c->value_len > rd_left(&e->value) ? COPY_REFUSED :
+										 COPY_TRUSTED;
 }
 
 static struct shop *shop_new(uint32_t epoch, bool doubts)
 {
 	struct shop *s = mem_new(sizeof(*s));
-	struct acceptor_env env = { s, on_random, on_persist, on_valued, on_follows, on_doubts };
+	struct acceptor_env env = { s, on_random, on_persist, on_valued, on_follows, on_copy };
 
 	s->first = 1;
 	s->doubts = doubts;

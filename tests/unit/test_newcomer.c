@@ -315,6 +315,55 @@ static void test_no_ballot_that_a_liar_shows_ends_a_register(void)
 	}
 }
 
+/* The right value and beacon, under another ballot of its own epoch, since another time. */
+static void shows_again(struct sk *s, size_t i, uint64_t counter, usec_t since)
+{
+	struct reg_name held = sk_address(0);
+	const struct cell *c = cell_at(s, i, &held);
+	struct acceptor_entry e = { .name = held, .beacon = c->beacon,
+				    .accepted = { 0, sk_epoch(s, i), counter, 4 } };
+	uint8_t value[REG_VALUE_MAX];
+
+	memcpy(value, c->value, c->value_len);
+	e.value = rd_of(value, c->value_len);
+	CHECK(acceptor_put(&role(s, i)->acceptor, &e, since));
+}
+
+/* Nor do those that stay believe how old it is what they have: the lease would seem over. */
+static void test_no_liar_makes_older_what_is_copied(void)
+{
+	for (size_t c = 0; c < ARRAY_LEN(changes); c++) {
+		struct sk *s = five(1 + c);
+		struct reg_name held = sk_address(0);
+
+		s->w->now += SEC((uint64_t)20 * 86400);
+		sk_run(s, SEC(700)); /* memberships are renewed */
+		CHECK_EQ_INT(asks(s, HOLDER, OP_CLAIM, &held), REG_OK);
+		CHECK_EQ_INT(asks(s, ACCOMPLICE, OP_CLAIM, &held), REG_OWNED);
+		shows_again(s, 4, 1000, 0);
+		CHECK_EQ_INT(hard_change(s, 0, changes[c].to), 0);
+		CHECK(sk_wait(s, 3, changes[c].to, SEC(30)) != USEC_NEVER);
+		CHECK_EQ_INT(asks(s, ACCOMPLICE, OP_CLAIM, &held), REG_OWNED);
+		stays_owner(s);
+		sk_free(s);
+	}
+}
+
+/* They copy in advance, while they vote; one that is wanted does not come. */
+static void test_no_ballot_of_the_epoch_that_is_served_ends_a_register_either(void)
+{
+	struct sk *s = five(1);
+	struct reg_name held = sk_address(0);
+
+	shows_again(s, 4, UINT64_MAX, s->w->now);
+	s->w->node[5].cut = true;
+	CHECK_EQ_INT(hard_change(s, 0, "01245"), 0);
+	sk_run(s, SEC(25));
+	CHECK_EQ_INT(sk_epoch(s, 0), 2);
+	CHECK_EQ_INT(asks(s, HOLDER, OP_RENEW, &held), REG_OK);
+	sk_free(s);
+}
+
 static const struct test tests[] = {
 	TEST(test_newcomers_believe_no_lying_old_member),
 	TEST(test_newcomers_believe_no_liar_and_one_that_it_has_led),
@@ -323,6 +372,8 @@ static const struct test tests[] = {
 	TEST(test_newcomers_take_what_a_liar_hides),
 	TEST(test_claims_go_on_while_a_liar_is_copied),
 	TEST(test_no_ballot_that_a_liar_shows_ends_a_register),
+	TEST(test_no_liar_makes_older_what_is_copied),
+	TEST(test_no_ballot_of_the_epoch_that_is_served_ends_a_register_either),
 };
 
 int main(void) { return run_tests(tests, ARRAY_LEN(tests)); }
