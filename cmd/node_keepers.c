@@ -221,7 +221,8 @@ void node_keepers_change(struct node *n, uint64_t op, const char *ns,
 			return;
 	if (!is_size(s, op, &want))
 		return;
-	want.quorum = regs_keeper_quorum(want.count, regs_settings(s->regs)->hardened);
+	want.quorum = regs_keeper_quorum(want.count, regs_settings(s->regs)->hardened ||
+							   regs_is_hardened(s->regs));
 	begun(s, op, &want, regs_change_keepers(s->regs, &want, now), now);
 	node_pump(n, now);
 }
@@ -264,7 +265,10 @@ void node_keepers_max(struct node *n, uint64_t op, const char *ns, const struct 
 	if (m->sets_hardened)
 		st.hardened = m->hardened;
 	st.number++;
-	if (regs_change_settings(s->regs, &st, &s->root_key, now) != 0)
+	if (!st.hardened && regs_is_hardened(s->regs))
+		node_notice(n, op, NODE_NO, "the keepers of %s are hardened, and so are all that follow them "
+			    "until `vpnctl keepers reset`", s->name);
+	else if (regs_change_settings(s->regs, &st, &s->root_key, now) != 0)
 		node_notice(n, op, NODE_NO, "run it on a keeper of %s (`vpnctl keepers`)", s->name);
 	else if (!st.keepers)
 		node_notice(n, op, NODE_OK, "the keepers of %s are chosen by people: `vpnctl keepers "

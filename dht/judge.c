@@ -177,10 +177,27 @@ static uint64_t age_of(const struct trial *t, uint8_t by)
 	return count < t->enough ? 0 : ages[count - t->enough];
 }
 
-/* Which most show, when more than lie do; else the lowest: a later one only begins the age anew. */
+/* The lowest but for so many as lie, so that no liar makes it earlier than all honest ones have it. */
+static uint64_t beacon_above_liars(const struct trial *t, uint8_t by)
+{
+	uint64_t best = UINT64_MAX;
+
+	for (size_t i = 0; i < KEEPERS_MAX; i++) {
+		uint64_t beacon = t->p->reports[i].beacon;
+		uint8_t below = 0;
+
+		for (size_t j = 0; j < KEEPERS_MAX; j++)
+			below += (by & 1u << j) && t->p->reports[j].beacon <= beacon;
+		if ((by & 1u << i) && below > t->liars && beacon < best)
+			best = beacon;
+	}
+	return best;
+}
+
+/* Which most show, when more than lie do. UINT64_MAX: only liars may have shown one. */
 static uint64_t beacon_of(const struct trial *t, uint8_t by)
 {
-	uint64_t lowest = UINT64_MAX, best = 0;
+	uint64_t best = 0;
 	uint8_t most = 0;
 
 	for (size_t i = 0; i < KEEPERS_MAX; i++) {
@@ -191,13 +208,12 @@ static uint64_t beacon_of(const struct trial *t, uint8_t by)
 			continue;
 		for (size_t j = 0; j < KEEPERS_MAX; j++)
 			count += (by & 1u << j) && t->p->reports[j].beacon == beacon;
-		lowest = beacon < lowest ? beacon : lowest;
 		if (count > most || (count == most && beacon > best)) {
 			most = count;
 			best = beacon;
 		}
 	}
-	return most > t->liars ? best : lowest;
+	return most > t->liars ? best : beacon_above_liars(t, by);
 }
 
 static bool is_unanimous(const struct judge_panel *p, const struct judge_report *v)

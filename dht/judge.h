@@ -34,7 +34,7 @@ void judge_panel_clear(struct judge_panel *p); /* frees */
 struct judge_choice {
 	const struct judge_report *report; /* of a member with the value to build upon; NULL: none */
 	uint64_t age;	/* a lower bound of its age that liars cannot raise; sure ones: nor lower */
-	uint64_t beacon;
+	uint64_t beacon; /* far in the future: nobody knows it, the value is as good as new */
 	bool sure;	/* whatever was chosen is this, or led to it; of the most likely one false */
 	bool unanimous; /* all that were heard report it alike, or all report nothing */
 };

@@ -158,19 +158,16 @@ static bool is_withheld(const struct keeper_role *k, const struct cell *c)
 	return cell_is_unknown(c) && !(ends && k->now - c->since > longest);
 }
 
-/* Whose form and members the acceptor judges. Here: one for ever, and no weaker against liars while
- * the settings want such a set. */
+/* Whose form and members the acceptor judges. Here: one for ever, and hardened again. In a set of
+ * majorities the highest ballot would stand, also that of a value that one of ours was led to take. */
 static bool successor_is_right(const struct keeper_role *k, const struct cell *c,
 			       const struct reg_value *v)
 {
-	const struct settings *s = k->env.settings(k->env.ctx);
 	struct config cf;
 
-	if (c && c->value)
-		return false;
-	if (!config_body_read(&cf, v->payload, v->payload_len, epoch_config(k), k->cfg.crypto))
-		return false;
-	return judge_is_hardened(&cf) || !s || !s->hardened;
+	return !(c && c->value) &&
+	       config_body_read(&cf, v->payload, v->payload_len, epoch_config(k), k->cfg.crypto) &&
+	       judge_is_hardened(&cf);
 }
 
 static bool is_right(struct keeper_role *k, const struct cell *c, struct regmsg *m)

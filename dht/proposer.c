@@ -328,15 +328,17 @@ static bool is_legal(void *ctx, const struct judge_report *base, const struct ju
 }
 
 /* The value to build upon becomes that of the proposal. */
-static struct judge_choice value_choose(struct proposal *q, const struct config *cf)
+static struct judge_choice value_choose(struct proposal *q, const struct config *cf, uint64_t wall)
 {
 	struct judge_choice c = judge_pick(&q->panel, cf, is_legal, q);
+	bool is_liars = q->is_hardened && c.report && c.beacon > wall &&
+			c.beacon - wall > JUDGE_CLOCKS_APART_HARDENED;
 
 	free(q->value);
 	q->value = c.report ? mem_copy(c.report->value, c.report->len) : NULL;
 	q->value_len = c.report ? c.report->len : 0;
-	q->age = c.age;
-	q->beacon = c.beacon;
+	q->age = is_liars ? 0 : c.age;
+	q->beacon = is_liars ? wall : c.beacon;
 	q->proven = c.sure && c.report;
 	return c;
 }
@@ -345,19 +347,21 @@ static struct judge_choice value_choose(struct proposal *q, const struct config 
  * missing may still tell; what is done without them is judged by every acceptor, but answers nothing. */
 static void proposal_decide(struct proposal *q, const struct config *cf, usec_t now)
 {
-	struct judge_choice base = value_choose(q, cf);
 	struct proposer *p = q->owner;
+	struct judge_choice base;
 	struct change_world world;
 	struct change_result r;
 	struct reg_value old;
-	bool had = value_of(q, &old);
+	bool had;
 	int liar = judge_equivocator(&q->panel, cf);
 
+	p->env.world(p->env.ctx, &world, now);
+	base = value_choose(q, cf, world.wall);
+	had = value_of(q, &old);
 	if (!base.sure && !q->hurries && bits(q->yes | q->no) < cf->count)
 		return;
 	if (liar >= 0)
 		p->env.caught(p->env.ctx, (uint8_t)liar, &q->change.name, base.report);
-	p->env.world(p->env.ctx, &world, now);
 	memset(&r, 0, offsetof(struct change_result, payload));
 	r.status = p->env.allowed(p->env.ctx, &q->change, now);
 	if (r.status == REG_OK)
@@ -368,7 +372,7 @@ static void proposal_decide(struct proposal *q, const struct config *cf, usec_t 
 	q->outcome.detail = r.detail;
 	if (r.status == REG_OK && !r.same) {
 		value_replace(q, &r.value, world.wall);
-	} else if (r.status != REG_OK && !had && !base.sure) {
+	} else if (!base.sure) { /* no quorum takes it; who refused would read it, and ask us */
 		back_off(q, now);
 		return;
 	} else if (r.status != REG_OK && (!had || base.unanimous)) {

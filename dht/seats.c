@@ -17,6 +17,7 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "dht/judge.h"
 #include "dht/regs_impl.h"
 #include "dht/roster.h"
 
@@ -106,7 +107,7 @@ static bool view_of(const struct regs *r, struct roster_view *v, usec_t now)
 		return false;
 	*v = (struct roster_view){ .count = (uint8_t)n, .quorum = cf->quorum,
 				   .self = (uint8_t)self, .most = st->keepers,
-				   .hardened = st->hardened };
+				   .hardened = st->hardened || regs_is_hardened(r) };
 	for (size_t i = 0; i < n; i++) {
 		v->seat[i] = (struct roster_seat){ .node = info[i].node,
 						   .reachable = info[i].reachable,
@@ -277,6 +278,11 @@ int regs_keepers_grow(struct regs *r, struct keeper_set *want, usec_t now)
 	look(r->seats, &v, now);
 	c = roster_decide(r->seats->roster, &v, true, want, now);
 	return c == ROSTER_STAY ? -ENOENT : begin(r->seats, &v, c, want, now);
+}
+
+bool regs_is_hardened(const struct regs *r)
+{
+	return r->facts.config && judge_is_hardened(r->facts.config);
 }
 
 uint8_t regs_keeper_quorum(uint8_t count, bool hardened) { return roster_quorum(count, hardened); }

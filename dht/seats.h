@@ -29,6 +29,8 @@ bool regs_candidate(const struct regs *r, size_t *at, struct candidate *out, use
 /* Takes in at once who is there, as far as the settings allow: 0 and *want, the set that was begun;
  * -ENOENT: nobody to take in; else as regs_change_keepers. */
 int regs_keepers_grow(struct regs *r, struct keeper_set *want, usec_t now);
+/* The present set endures liars; so must those that follow it in its era, docs/protocol.md 8.13. */
+bool regs_is_hardened(const struct regs *r);
 uint8_t regs_keeper_quorum(uint8_t count, bool hardened); /* of 1, 3, 5 or 7; 0 = not allowed */
 
 #endif

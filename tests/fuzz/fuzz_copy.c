@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "dht/acceptor.h"
+#include "dht/entry.h"
 #include "tests/fuzz/fuzz.h"
 
 #define NOW SEC(100000)

@@ -139,7 +139,8 @@ static void test_judge_takes_the_beacon_that_more_than_liars_tell(void)
 		uint64_t beacon[4], expect;
 	} rows[] = {
 		{ { 5, 5, 5, 5 }, 5 }, { { 5, 5, 5, 99 }, 5 }, { { 5, 5, 9, 9 }, 9 },
-		{ { 4, 9, 9, 9 }, 9 }, { { 4, 5, 6, 99 }, 4 },
+		{ { 4, 9, 9, 9 }, 9 }, { { 4, 5, 6, 99 }, 5 },
+		{ { 0, 5, 6, 7 }, 5 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

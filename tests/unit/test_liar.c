@@ -217,6 +217,52 @@ static void test_liars_in_hardened_sets_never_make_two_owners(void)
 	CHECK(granted[0] >= 20 && granted[1] >= 5);
 }
 
+/* It hears an operation before the others, and shows what comes of it, of another time. */
+static struct claim heard;
+static uint64_t heard_beacon;
+
+static bool lie_of_the_time(struct kit_keeper *kk, const struct pubkey *to, struct regmsg *m)
+{
+	static uint8_t buf[REG_VALUE_MAX];
+	struct wr w = wr_of(buf, sizeof(buf));
+	struct reg_value v = value_of(&heard, 1);
+
+	(void)kk, (void)to;
+	if (m->type != REGMSG_PROMISE)
+		return true;
+	wr_reg_value(&w, &v);
+	m->accepted = m->ballot;
+	m->accepted.counter--;
+	m->bytes = buf;
+	m->len = wr_len(&w);
+	m->beacon = heard_beacon;
+	return true;
+}
+
+static void test_liar_dates_no_grant(void)
+{
+	for (uint32_t seed = 1; seed <= 12; seed++) {
+		struct kit *t = world(5, 4, 0, seed);
+		struct key_pair who = kit_key(1);
+		struct reg_name name = kit_address("10.1.0.9");
+		const struct kit_answer *a;
+		struct grant g;
+		uint64_t request;
+
+		members_add(t, &who, 1);
+		claim_make(t, &heard, &name, &who);
+		heard_beacon = seed & 1 ? UINT64_MAX : 0;
+		t->keepers[4].lie = lie_of_the_time;
+		request = kit_ask_bytes(t, 0, &who.pub, heard.bytes, heard.len);
+		kit_run(t, SEC(8));
+		a = kit_answer_of(t, request);
+		CHECK_EQ_INT(kit_status(a), REG_OK);
+		CHECK(a && grant_read(&g, a->grant, a->len) && g.beacon >= KIT_WALL &&
+		      g.beacon < KIT_WALL + 60);
+		kit_free(t);
+	}
+}
+
 static const struct test tests[] = {
 	TEST(test_liar_in_a_majority_set_is_shown_by_two_grants),
 	TEST(test_liar_in_a_hardened_set_gets_nothing_signed_twice),
@@ -224,6 +270,7 @@ static const struct test tests[] = {
 	TEST(test_liar_cannot_date_a_grant_into_the_future),
 	TEST(test_liar_cannot_use_up_the_counters),
 	TEST(test_liars_in_hardened_sets_never_make_two_owners),
+	TEST(test_liar_dates_no_grant),
 };
 
 int main(void) { return run_tests(tests, ARRAY_LEN(tests)); }

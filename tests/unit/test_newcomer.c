@@ -364,6 +364,43 @@ static void test_no_ballot_of_the_epoch_that_is_served_ends_a_register_either(vo
 	sk_free(s);
 }
 
+/* Of what nobody can know nobody goes on asking: each refusal would make the next one read. */
+static void test_what_is_not_known_keeps_no_keeper_busy(void)
+{
+	struct sk *s = five(1);
+	struct reg_name name = sk_address(2);
+	uint64_t counter;
+
+	for (size_t i = 0; i < 4; i++) {
+		struct reg_value v = owned_by(s, 5 + i, 1);
+
+		holds(s, i, &name, &v, 1000 + i);
+	}
+	CHECK_EQ_INT(hard_change(s, 0, "34567"), 0);
+	CHECK(sk_wait(s, 3, "34567", SEC(30)) < SEC(8));
+	CHECK(asks(s, ACCOMPLICE, OP_CLAIM, &name) != REG_OK);
+	sk_run(s, SEC(20));
+	counter = cell_at(s, 5, &name)->promised.counter;
+	sk_run(s, SEC(20));
+	CHECK_EQ_INT(cell_at(s, 5, &name)->promised.counter, counter);
+	sk_free(s);
+}
+
+/* There the highest ballot would stand, also one that a single member was led to. */
+static void test_no_set_of_majorities_follows_a_hardened_one(void)
+{
+	struct sk *s = five(1);
+	struct keeper_set set = sk_set(s, "01245");
+
+	set.quorum = 3;
+	regs_change_keepers(s->w->node[0].regs, &set, s->w->now);
+	sk_run(s, SEC(30));
+	CHECK_EQ_INT(sk_epoch(s, 0), 2);
+	CHECK_EQ_INT(hard_change(s, 1, "01245"), 0);
+	CHECK(sk_wait(s, 3, "01245", SEC(60)) != USEC_NEVER);
+	sk_free(s);
+}
+
 static const struct test tests[] = {
 	TEST(test_newcomers_believe_no_lying_old_member),
 	TEST(test_newcomers_believe_no_liar_and_one_that_it_has_led),
@@ -374,6 +411,8 @@ static const struct test tests[] = {
 	TEST(test_no_ballot_that_a_liar_shows_ends_a_register),
 	TEST(test_no_liar_makes_older_what_is_copied),
 	TEST(test_no_ballot_of_the_epoch_that_is_served_ends_a_register_either),
+	TEST(test_what_is_not_known_keeps_no_keeper_busy),
+	TEST(test_no_set_of_majorities_follows_a_hardened_one),
 };
 
 int main(void) { return run_tests(tests, ARRAY_LEN(tests)); }
