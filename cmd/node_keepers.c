@@ -221,6 +221,12 @@ void node_keepers_change(struct node *n, uint64_t op, const char *ns,
 			return;
 	if (!is_size(s, op, &want))
 		return;
+	if (want.count < cf->count && regs_is_hardened(s->regs)) {
+		node_notice(n, op, NODE_NO, "the keepers of %s are hardened: others may take their places "
+			    "(`vpnctl keepers replace`), but there will not be fewer until `vpnctl keepers "
+			    "reset`", s->name);
+		return;
+	}
 	want.quorum = regs_keeper_quorum(want.count, regs_settings(s->regs)->hardened ||
 							   regs_is_hardened(s->regs));
 	begun(s, op, &want, regs_change_keepers(s->regs, &want, now), now);

@@ -201,8 +201,9 @@ static void come_back(struct ow_world *w, const struct ow_plan *f, struct ow_pro
 }
 
 /* Any working keeper may begin it. */
-static void change_begin(struct ow_world *w, size_t first, const struct keeper_set *set)
+static void change_begin(struct ow_world *w, size_t first, struct keeper_set *set)
 {
+	set->quorum = regs_keeper_quorum(set->count, w->size.hardened);
 	for (size_t i = 0; i < w->rules.people; i++) {
 		struct ow_process *p = &w->process[(first + i) % w->rules.people];
 
@@ -223,6 +224,8 @@ static void change(struct ow_world *w, const struct ow_plan *f, struct ow_proces
 	size_t first = ow_draw(w, w->rules.people);
 
 	(void)p;
+	if (w->size.hardened)
+		set.count = 5; /* what is hardened does not shrink */
 	if (set.count > w->rules.people)
 		set.count = 3;
 	for (size_t i = 0; i < set.count; i++, first++)

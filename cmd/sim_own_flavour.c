@@ -306,6 +306,8 @@ static void draw_rules(struct ow_world *w)
 
 	memset(r, 0, sizeof(*r));
 	r->keepers = keepers[ow_draw(w, ARRAY_LEN(keepers))];
+	if (w->size.hardened && r->keepers > 1)
+		r->keepers = 5; /* the least that endure a liar */
 	r->people = (uint8_t)(4 + ow_draw(w, 1 + ow_draw(w, 6)));
 	if (r->people < r->keepers)
 		r->people = r->keepers;

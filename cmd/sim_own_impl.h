@@ -12,6 +12,7 @@
 #include "cmd/node_audit.h"
 #include "cmd/sim_audit.h"
 #include "cmd/sim_world.h"
+#include "dht/seats.h"
 #include "dht/token.h"
 #include "vnet/fence.h"
 

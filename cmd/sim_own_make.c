@@ -114,7 +114,8 @@ static void create(struct ow_world *w)
 static void grow(struct ow_world *w, uint8_t count)
 {
 	struct regs *r = w->process[0].regs;
-	struct keeper_set set = { .count = count };
+	struct keeper_set set = { .count = count,
+				  .quorum = regs_keeper_quorum(count, w->size.hardened) };
 	usec_t end = w->now + CHANGE_WAIT;
 
 	for (size_t i = 0; i < count; i++)

@@ -43,14 +43,15 @@ static bool same_member(const struct reg_value *a, const struct reg_value *b)
 	return same_bytes(buf[0], wr_len(&w[0]), buf[1], wr_len(&w[1]));
 }
 
-/* A shorter lease than asked is the keepers' settings changing; a longer one is refused. */
+/* The lease is to the second what the operation gets: if it could be shorter, a liar would end that of
+ * an owner who goes by the grant before. While settings change, one waits for the other. */
 static bool same_value(const struct judge_offer *o, const struct reg_value *made)
 {
 	const struct reg_value *v = o->new;
 
 	if (v->state != made->state || v->generation != made->generation ||
 	    v->number != made->number || !key_equal(&v->owner, &made->owner) ||
-	    v->lease > made->lease || (v->lease < made->lease && v->lease < LEASE_SECONDS_MIN) ||
+	    v->lease != made->lease ||
 	    !same_bytes(v->proof, v->proof_len, made->proof, made->proof_len))
 		return false;
 	return o->name->kind == REG_MEMBER ?

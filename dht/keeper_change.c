@@ -8,9 +8,12 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "dht/judge.h"
 #include "dht/keeper_impl.h"
 
 #define PLANNED SEC(10) /* how long one STAND counts */
+#define PLANS_MOST (SUCCESSION_MAX + MINUTES(1)) /* of one member, before others have their turn */
+#define PLANS_DRAIN 16 /* then one part in so many */
 
 static const struct config *newest(const struct keeper_role *k)
 {
@@ -103,13 +106,28 @@ static void succession_end(struct keeper_role *k)
 	k->succession = NULL;
 }
 
+/* An honest coordinator is done within SUCCESSION_MAX, mostly in seconds. */
+static bool may_plan(struct keeper_role *k, int by)
+{
+	struct plan_time *p = &k->plans[by];
+	usec_t drained = (k->now - p->seen) / PLANS_DRAIN;
+
+	p->spent -= usec_min(p->spent, drained);
+	p->seen = k->now;
+	if (p->spent >= PLANS_MOST)
+		return false;
+	p->spent += k->now + PLANNED - (p->until > k->now ? p->until : k->now);
+	p->until = k->now + PLANNED;
+	return true;
+}
+
 /* Two coordinators at once would take each other's candidates from copying for ever: the first of
  * them by index goes on, the other gives up. False: it is this one. */
 static bool plan(struct keeper_role *k, int by, const struct pubkey *nodes, size_t count)
 {
 	int self = config_member(newest(k), &k->cfg.self.pub);
 
-	if (k->now < k->planned_until && by > k->planned_by)
+	if ((k->now < k->planned_until && by > k->planned_by) || (by != self && !may_plan(k, by)))
 		return false;
 	if (by != self)
 		succession_end(k);
@@ -217,6 +235,9 @@ void change_stand(struct keeper_role *k, const struct pubkey *from, const struct
 	if (!cf || config_member(cf, from) < 0 ||
 	    !plan(k, config_member(cf, from), m->planned, m->planned_count))
 		return;
+	if (epoch_config(k) && judge_is_hardened(cf)) /* read now: once sealed, nobody answers */
+		for (size_t i = 0; i < m->planned_count; i++)
+			judge_may_keep(k, &m->planned[i]);
 	memcpy(a.nsid, k->nsid, NSID_LEN);
 	if (peers_is_planned(k, &k->cfg.self.pub) && entry_make(k, cf, &a))
 		keeper_message(k, from, &a);

@@ -23,11 +23,13 @@
 #include <stdlib.h>
 
 #include "base/mutant.h"
+#include "dht/judge.h"
 #include "dht/keeper_impl.h"
 
 #define STEP MSEC(50)
 #define STEP_LATER SEC(1)
 #define SOON SEC(10) /* after a new set was learnt */
+#define LEAVE_LATE MINUTES(10) /* a quorum serves, but not all of a hardened set */
 #define FINISH SEC(1)	/* a sealed keeper waits so long for others, and as long again at random */
 
 bool epoch_is_newer(struct epoch_at a, struct epoch_at b)
@@ -168,6 +170,7 @@ void epoch_look(struct keeper_role *k)
 	free(k->succession);
 	k->succession = NULL;
 	k->planned_until = 0;
+	memset(k->plans, 0, sizeof(k->plans));
 	if (MUTANT(REINSTALL))
 		pretend(k, cf);
 	if (is_lost(k, cf)) {
@@ -231,10 +234,20 @@ static void install_step(struct keeper_role *k, const struct config *cf)
 		keeper_mark_store(k, (struct keeper_mark){ .served = epoch_of(cf) });
 }
 
+/* One that is late needs a quorum of the others, or of us. Where liars are expected, what one says of
+ * itself may be all that makes a quorum: so all, but not for ever, as one may be lost. */
+static bool is_needed(const struct keeper_role *k, const struct config *cf)
+{
+	size_t serve = peers_installed(k);
+
+	return serve < cf->quorum || (judge_is_hardened(cf) && serve < cf->count &&
+				      k->now < k->seen_at + LEAVE_LATE);
+}
+
 static void leave_step(struct keeper_role *k, const struct config *cf)
 {
 	copies_end(k);
-	if (k->acceptor.epoch && peers_installed(k) < cf->quorum &&
+	if (k->acceptor.epoch && is_needed(k, cf) &&
 	    epoch_follows(epoch_of(cf), epoch_served(k)))
 		return;
 	k->acceptor.era = k->acceptor.epoch = 0;

@@ -62,6 +62,11 @@ struct keeper_peer { /* a keeper, one of the set before, or a candidate: what it
 	usec_t heard; /* 0 = never */
 };
 
+/* How long one member's plans counted: a liar that always plans must not keep all others from it. */
+struct plan_time {
+	usec_t spent, seen, until;
+};
+
 struct keeper_role {
 	struct keeper_config cfg;
 	struct keeper_env env;
@@ -101,6 +106,7 @@ struct keeper_role {
 	size_t planned_count;
 	int planned_by; /* who asked for it, by index */
 	usec_t planned_until;
+	struct plan_time plans[KEEPERS_MAX]; /* since this set is the newest */
 	struct keeper_peer peers[PEERS_MAX];
 	size_t peer_count;
 	uint8_t *body; /* of the configuration that we propose; NULL: we do not */
@@ -126,6 +132,8 @@ bool judge_ask(struct keeper_role *k, const struct pubkey *from, const struct re
 	       struct acceptor_reply *reply);
 void judge_caught(void *ctx, uint8_t member, const struct reg_name *name,
 		  const struct judge_report *value);
+/* May be named in a successor; if we do not know it to, its register is read. */
+bool judge_may_keep(struct keeper_role *k, const struct pubkey *node);
 enum copy_word judge_copy(void *ctx, const struct acceptor_entry *e, const struct cell *c);
 void judge_read_wanted(struct keeper_role *k);
 bool judge_legal(void *ctx, const struct reg_name *name, const struct judge_report *base,

@@ -142,6 +142,8 @@ bool judge_legal(void *ctx, const struct reg_name *name, const struct judge_repo
  * of its age goes on, unless its beacon has moved. */
 static bool same_again(const struct keeper_role *k, const struct cell *c, struct regmsg *m)
 {
+	if (!m->proven && m->beacon > keeper_wall(k) + JUDGE_CLOCKS_APART_HARDENED)
+		return false;
 	if (!c || !c->value || c->value_len != m->len || memcmp(c->value, m->bytes, m->len) != 0)
 		return false;
 	m->age = m->beacon > c->beacon ? 0 : (k->now - c->since) / USEC_A_SECOND;
@@ -158,16 +160,39 @@ static bool is_withheld(const struct keeper_role *k, const struct cell *c)
 	return cell_is_unknown(c) && !(ends && k->now - c->since > longest);
 }
 
-/* Whose form and members the acceptor judges. Here: one for ever, and hardened again. In a set of
- * majorities the highest ballot would stand, also that of a value that one of ours was led to take. */
-static bool successor_is_right(const struct keeper_role *k, const struct cell *c,
+/* Who is keeper may stay one, others need the right by what we have ourselves. If we may just have
+ * missed it, we read it. */
+bool judge_may_keep(struct keeper_role *k, const struct pubkey *node)
+{
+	const struct config *cf = epoch_config(k);
+	struct reg_name name = reg_name_key(REG_MEMBER, node->b, KEY_LEN);
+
+	if ((cf && config_member(cf, node) >= 0) ||
+	    ((rules_rights(k, node) & RIGHT_KEEPER) && !keeper_is_listed(k, &name)))
+		return true;
+	want(k, &name);
+	return false;
+}
+
+/* Whose form the acceptor judges. Here: one for ever, that endures as many liars and can do without as
+ * many as ours (else those in it could take it over, or end it by silence), and of nobody but who may
+ * be keeper: who proposes it may be a liar with strangers for accomplices. In a set of majorities the
+ * highest ballot would stand, also that of a value that one of ours was led to take. */
+static bool successor_is_right(struct keeper_role *k, const struct cell *c,
 			       const struct reg_value *v)
 {
+	const struct config *present = epoch_config(k);
 	struct config cf;
+	bool right = true;
 
-	return !(c && c->value) &&
-	       config_body_read(&cf, v->payload, v->payload_len, epoch_config(k), k->cfg.crypto) &&
-	       judge_is_hardened(&cf);
+	if ((c && c->value) ||
+	    !config_body_read(&cf, v->payload, v->payload_len, present, k->cfg.crypto) ||
+	    judge_liars(&cf) < judge_liars(present) ||
+	    cf.count - cf.quorum < present->count - present->quorum)
+		return false;
+	for (size_t i = 0; i < cf.count; i++)
+		right &= judge_may_keep(k, &cf.members[i].node);
+	return right;
 }
 
 static bool is_right(struct keeper_role *k, const struct cell *c, struct regmsg *m)
@@ -186,8 +211,14 @@ static bool is_right(struct keeper_role *k, const struct cell *c, struct regmsg 
 		return false;
 	if (m->proven)
 		return true;
-	if (m->name.kind == REG_SUCCESSOR)
-		return successor_is_right(k, c, &new);
+	if (m->beacon > keeper_wall(k) + JUDGE_CLOCKS_APART_HARDENED)
+		return false;
+	if (m->name.kind == REG_SUCCESSOR) {
+		if (successor_is_right(k, c, &new))
+			return true;
+		want(k, &need); /* enough others may have it */
+		return false;
+	}
 	if (is_withheld(k, c)) {
 		want(k, &need);
 		return false;
@@ -274,7 +305,7 @@ enum copy_word judge_copy(void *ctx, const struct acceptor_entry *e, const struc
 
 	if (!served || !judge_is_hardened(served))
 		return COPY_TRUSTED;
-	if (cell_is_unknown(c) || !judge_beacon_fits(e->beacon, keeper_wall(k)) ||
+	if (cell_is_unknown(c) || e->beacon > keeper_wall(k) + JUDGE_CLOCKS_APART_HARDENED ||
 	    !judge_counter_fits(e->accepted.counter, c ? c->promised.counter : 0))
 		return COPY_REFUSED;
 	if (!c || !c->value)

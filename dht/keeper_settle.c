@@ -156,6 +156,11 @@ static bool put(struct keeper_role *k, const struct bench *b, struct reports_of 
 	usec_t since = 0;
 	struct acceptor_entry e = entry_of(b, o, v, &since);
 
+	/* Nothing counts from before its beacon: a grant of it runs so much longer. */
+	if (b->hardened && e.beacon > keeper_wall(k) + JUDGE_CLOCKS_APART_HARDENED) {
+		e.beacon = keeper_wall(k);
+		since = k->now;
+	}
 	if (!acceptor_put(&k->acceptor, &e, b->steps ? k->now : since))
 		return false;
 	reports_settled(o);

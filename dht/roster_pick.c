@@ -191,6 +191,8 @@ static bool make_set(const struct draft *d, struct keeper_set *want)
 	if (whole)
 		size = at_most(legal(v->count + d->growers.count), growth_limit(d));
 	size = at_most(size, legal(v->most));
+	if (size < v->count && v->quorum > roster_quorum(v->count, false))
+		return false; /* what is hardened does not shrink: docs/protocol.md 8.13 */
 	*want = (struct keeper_set){ .count = 0 };
 	take(want, &alive, &d->stays, size);
 	take(want, &alive, whole ? &d->growers : &d->spares, size);

@@ -185,7 +185,7 @@ static void test_judge_takes_a_claim_of_what_is_free_and_nothing_else_made_of_it
 	v.lease += 1;
 	CHECK_EQ_INT(offer(k, &name, NULL, 0, &v, &s), JUDGE_REFUSE);
 	v.lease = 3600;
-	CHECK_EQ_INT(offer(k, &name, NULL, 0, &v, &s), JUDGE_TAKE);
+	CHECK_EQ_INT(offer(k, &name, NULL, 0, &v, &s), JUDGE_REFUSE);
 	v = r.value;
 	v.state = REG_RELEASED;
 	CHECK_EQ_INT(offer(k, &name, NULL, 0, &v, &s), JUDGE_REFUSE);

@@ -263,6 +263,94 @@ static void test_liar_dates_no_grant(void)
 	}
 }
 
+/* The renewal comes to the liar first, and its signer hears nothing. */
+static void test_liar_shortens_no_lease(void)
+{
+	struct kit *t = world(5, 4, 1, 3);
+	struct key_pair who[2] = { kit_key(1), kit_key(2) };
+	struct reg_name name = kit_address("10.1.0.9");
+	struct claim renewal = { .op = { .verb = OP_RENEW, .name = name } };
+	struct reg_value v;
+	struct round *r;
+
+	t->keepers[4].lie = NULL;
+	members_add(t, who, 2);
+	CHECK_EQ_INT(KIT_DO(t, &who[0], .verb = OP_CLAIM, .name = name), REG_OK);
+	t->keepers[4].lie = lie_at_random;
+	renewal.len = kit_op(t, renewal.bytes, &renewal.op, &who[0], NULL);
+	CHECK(reg_op_read(&renewal.op, renewal.bytes, renewal.len));
+	r = liar_round(t, 4, &name, 1000);
+	round_claim(r, &renewal, 1);
+	v = value_of(&renewal, 1);
+	v.lease = 60;
+	round_value(r, &v);
+	round_say(t, 4, r, 15);
+	kit_run(t, SEC(2));
+	t->keepers[4].is_cut_off = true;
+	t->now += SEC(200);
+	CHECK_EQ_INT(KIT_DO(t, &who[1], .verb = OP_CLAIM, .name = name), REG_OWNED);
+	kit_free(t);
+}
+
+static void claim_hour(struct kit *t, struct claim *c, const struct reg_name *name,
+		       const struct key_pair *who)
+{
+	c->op = (struct reg_op){ .verb = OP_CLAIM, .name = *name, .lease = 3600 };
+	c->len = kit_op(t, c->bytes, &c->op, who, NULL);
+	CHECK(c->len && reg_op_read(&c->op, c->bytes, c->len));
+}
+
+static void round_hour(struct round *r, const struct claim *c)
+{
+	struct reg_value v = value_of(c, 1);
+
+	round_claim(r, c, 1);
+	v.lease = 3600;
+	round_value(r, &v);
+}
+
+/* What is held, proposed again by the liar with the latest beacon that passes, and then the claim of
+ * another as soon as the lease is over by the keepers' reckoning. */
+static void test_liar_prolongs_no_lease_by_its_date(void)
+{
+	static const uint64_t ahead[] = { 10, 59, 120, 599 };
+
+	for (size_t i = 0; i < ARRAY_LEN(ahead); i++) {
+		struct kit *t = world(5, 4, 1, 3);
+		struct key_pair who[2] = { kit_key(1), kit_key(2) };
+		struct reg_name name = kit_address("10.1.0.9");
+		uint64_t wall;
+		struct claim first;
+		struct round *r;
+		struct grant g;
+
+		t->keepers[4].lie = NULL;
+		members_add(t, who, 2);
+		t->keepers[4].lie = lie_at_random;
+		claim_hour(t, &first, &name, &who[0]);
+		r = liar_round(t, 4, &name, 10);
+		round_hour(r, &first);
+		r->accept.beacon = wall_seconds(&t->wall, t->now);
+		round_say(t, 4, r, 15);
+		kit_run(t, SEC(2));
+		r = liar_round(t, 4, &name, 20);
+		round_hour(r, &first);
+		r->accept.beacon = wall_seconds(&t->wall, t->now) + ahead[i];
+		round_say(t, 4, r, 15);
+		kit_run(t, SEC(2));
+		rounds_collect(t);
+		t->now += SEC(3600 * 201 / 199 + 65);
+		t->keepers[4].is_cut_off = true;
+		wall = wall_seconds(&t->wall, t->now);
+		CHECK_EQ_INT(KIT_DO(t, &who[1], .verb = OP_CLAIM, .name = name), REG_OK);
+		for (size_t b = 0; b < book.count; b++) {
+			CHECK(grant_read(&g, book.bytes[b], book.len[b]));
+			CHECK(g.beacon + g.lease <= wall);
+		}
+		kit_free(t);
+	}
+}
+
 static const struct test tests[] = {
 	TEST(test_liar_in_a_majority_set_is_shown_by_two_grants),
 	TEST(test_liar_in_a_hardened_set_gets_nothing_signed_twice),
@@ -271,6 +359,8 @@ static const struct test tests[] = {
 	TEST(test_liar_cannot_use_up_the_counters),
 	TEST(test_liars_in_hardened_sets_never_make_two_owners),
 	TEST(test_liar_dates_no_grant),
+	TEST(test_liar_shortens_no_lease),
+	TEST(test_liar_prolongs_no_lease_by_its_date),
 };
 
 int main(void) { return run_tests(tests, ARRAY_LEN(tests)); }

@@ -231,6 +231,7 @@ static void test_roster_a_hardened_set_has_larger_quorums(void)
 	static const struct situation t[] = {
 		{ "A B C D E", "ABC", 5, "ABCDE4", .change = ROSTER_GROW, .hardened = true },
 		{ "A B C D E F G", "ABCDE", 7, "ABCDEFG6", .change = ROSTER_GROW, .hardened = true },
+		{ "A B C D E F G", "ABCDEFG", 5, "", .change = ROSTER_STAY, .hardened = true },
 	};
 	struct scene s = scene_of(&(struct situation){ .members = "A B C D E", .keepers = "ABCDE",
 						       .most = 5 });
