@@ -60,6 +60,8 @@ void change_apply(struct change_result *r, const struct change *c, const struct 
 uint64_t change_first_generation(uint32_t era, uint32_t epoch);
 /* R9: seconds that a keeper waits before it gives what was leased to another. */
 uint64_t change_lease_wait(uint32_t lease);
+/* An admin revoked this token together with the members that it let in. */
+bool change_token_takes_members(const struct reg_value *token);
 
 /* For the two files that hold the functions. */
 struct turn {

@@ -164,13 +164,28 @@ void change_token_use(struct turn *t)
 	}
 }
 
+/* Of an operation as it stands in the register, or on its way there. */
+static bool means_members(const struct reg_op *op)
+{
+	return op->verb == OP_TOKEN_REVOKE && op->payload_len == 1 && op->payload[0];
+}
+
+bool change_token_takes_members(const struct reg_value *token)
+{
+	struct reg_op op;
+
+	return reg_op_read(&op, token->proof, token->proof_len) && means_members(&op);
+}
+
+/* Once revoked, it is written again only to say that its members go too. */
 void change_token_revoke(struct turn *t)
 {
 	struct token_payload p;
 
 	if (!token_old(t, &p))
 		return;
-	if (p.revoked) {
+	if (p.revoked && !(t->c->op && means_members(t->c->op) &&
+			   !change_token_takes_members(t->old))) {
 		turn_same(t);
 	} else { /* for good, so never too late: whatever numbers other admins have used */
 		p.revoked = true;

@@ -81,6 +81,7 @@ struct judge_offer {
 	const uint8_t *why; /* the operation that made it, or the grant; none of what keepers derive */
 	size_t why_len;
 	uint64_t beacon;
+	bool earlier; /* it is a report, of what may have been made long ago */
 };
 /* JUDGE_FETCH of a register puts it into *need. */
 enum judge_word judge_value(const struct judge_env *env, const struct judge_offer *o,

@@ -26,8 +26,24 @@ static bool same_bytes(const uint8_t *a, size_t a_len, const uint8_t *b, size_t 
 	return a_len == b_len && (a_len == 0 || memcmp(a, b, a_len) == 0);
 }
 
-/* Ends of memberships are the proposer's clock plus a constant. */
-static bool same_member(const struct reg_value *a, const struct reg_value *b)
+static uint64_t end_of(const struct reg_value *v)
+{
+	struct member_payload m;
+
+	return v && member_payload_read(&m, v->payload, v->payload_len) ? m.not_after : 0;
+}
+
+/* Ends of memberships are the proposer's clock plus a constant. Of what others report it may be any
+ * clock of the past: else what was half-written would never be known to come of anything again. But
+ * nothing that is written makes a membership shorter. */
+static bool end_fits(const struct judge_offer *o, uint64_t end, uint64_t made)
+{
+	return apart(end, made) <= 2 * JUDGE_CLOCKS_APART_HARDENED ||
+	       (o->earlier && end < made && end >= end_of(o->old));
+}
+
+static bool same_member(const struct judge_offer *o, const struct reg_value *a,
+			const struct reg_value *b)
 {
 	struct member_payload x, y;
 	uint8_t buf[2][REG_PAYLOAD_MAX];
@@ -35,7 +51,7 @@ static bool same_member(const struct reg_value *a, const struct reg_value *b)
 
 	if (!member_payload_read(&x, a->payload, a->payload_len) ||
 	    !member_payload_read(&y, b->payload, b->payload_len) ||
-	    apart(x.not_after, y.not_after) > 2 * JUDGE_CLOCKS_APART_HARDENED)
+	    !end_fits(o, x.not_after, y.not_after))
 		return false;
 	x.not_after = y.not_after;
 	wr_member_payload(&w[0], &x);
@@ -55,7 +71,7 @@ static bool same_value(const struct judge_offer *o, const struct reg_value *made
 	    !same_bytes(v->proof, v->proof_len, made->proof, made->proof_len))
 		return false;
 	return o->name->kind == REG_MEMBER ?
-		       same_member(v, made) :
+		       same_member(o, v, made) :
 		       same_bytes(v->payload, v->payload_len, made->payload, made->payload_len);
 }
 
@@ -130,14 +146,17 @@ static enum judge_word by_what_came_along(const struct trial *t)
 	return reg_op_read(&op, t->o->why, t->o->why_len) ? by_operation(t) : by_shown(t);
 }
 
-static bool is_revoked_token(const struct trial *t, const uint8_t id[32])
+/* Revoked with its members, as an admin signed: of one that fell with a member, or was revoked alone,
+ * the others stay. */
+static bool takes_members(const struct trial *t, const uint8_t id[32])
 {
 	struct reg_name name = reg_name_key(REG_TOKEN, id, 32);
 	struct token_payload p;
 	struct reg_value v;
 
 	return t->env->value(t->env->ctx, &name, &v) &&
-	       token_payload_read(&p, v.payload, v.payload_len) && p.revoked;
+	       token_payload_read(&p, v.payload, v.payload_len) && p.revoked &&
+	       change_token_takes_members(&v);
 }
 
 /* A token falls with a member that came by it. */
@@ -165,7 +184,8 @@ static bool has_used(const struct token_payload *p, const struct pubkey *key)
 	return false;
 }
 
-/* The gift is our own token's; the host name is a hint that the joiner chose. */
+/* The gift is our own token's; the host name is a hint that the joiner chose. That it counts a use does
+ * not say when that was: what an admin has taken away since, it does not give back. */
 static enum judge_word by_token(const struct trial *t, const struct member_payload *new)
 {
 	struct reg_name token = reg_name_key(REG_TOKEN, new->token, sizeof(new->token));
@@ -183,13 +203,11 @@ static enum judge_word by_token(const struct trial *t, const struct member_paylo
 		*t->need = token;
 		return JUDGE_FETCH;
 	}
-	c.member.rights = p.rights;
+	c.member.rights = token_rights(&p, &key);
 	c.member.groups = p.groups;
 	c.member.ephemeral = p.ephemeral;
 	memcpy(c.member.token, new->token, sizeof(c.member.token));
 	memcpy(c.member.host, new->host, sizeof(c.member.host));
-	if (try_change(t, &c) == JUDGE_TAKE)
-		return JUDGE_TAKE;
 	c.again = true;
 	return try_change(t, &c);
 }
@@ -203,7 +221,7 @@ static enum judge_word member_derived(const struct trial *t)
 	if (!member_payload_read(&new, t->o->new->payload, t->o->new->payload_len))
 		return JUDGE_REFUSE;
 	if (new.revoked)
-		return is_revoked_token(t, new.token) ? try_change(t, &revoke) : JUDGE_REFUSE;
+		return takes_members(t, new.token) ? try_change(t, &revoke) : JUDGE_REFUSE;
 	if (t->o->old && try_change(t, &renew) == JUDGE_TAKE)
 		return JUDGE_TAKE;
 	return sodium_is_zero(new.token, sizeof(new.token)) ? JUDGE_REFUSE : by_token(t, &new);

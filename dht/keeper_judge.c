@@ -126,7 +126,7 @@ bool judge_legal(void *ctx, const struct reg_name *name, const struct judge_repo
 	struct judge_env env = env_of(k);
 	struct reg_value old, new;
 	struct reg_name need;
-	struct judge_offer o = { .name = name, .new = &new };
+	struct judge_offer o = { .name = name, .new = &new, .earlier = true };
 
 	if (base && !value_read(&old, base->value, base->len))
 		return false;

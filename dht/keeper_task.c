@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "dht/judge.h"
 #include "dht/regs.h"
 
 #define LINKS_MAX (2 * REG_USES_MAX + 8) /* of one chain */
@@ -138,12 +139,15 @@ static struct change own_link(const struct task *t)
 	return c;
 }
 
+/* Among liars a use is never known to be the first (judge_value.c). */
 static bool enrol_next(struct keeper_role *k, struct task *t)
 {
-	(void)k;
+	const struct config *cf = k->env.config(k->env.ctx);
+	bool again = t->again || (cf && judge_is_hardened(cf));
+
 	if (t->links != 1)
 		return false;
-	t->next = (struct change){ .verb = OP_MEMBER_ENROL, .member = t->gift, .again = t->again,
+	t->next = (struct change){ .verb = OP_MEMBER_ENROL, .member = t->gift, .again = again,
 				   .name = reg_name_key(REG_MEMBER, t->op.signer.b, KEY_LEN) };
 	return true;
 }

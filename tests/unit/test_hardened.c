@@ -59,12 +59,18 @@ static void test_hardened_set_enrols_by_token_and_revokes_with_all_that_follows(
 static void test_hardened_set_revoking_a_member_closes_its_token(void)
 {
 	struct kit *t = five();
-	struct key_pair token = kit_key(500), a = kit_key(1), b = kit_key(2);
+	struct key_pair token = kit_key(500), a = kit_key(1), b = kit_key(2), c = kit_key(3);
+	uint8_t all = 1;
 
 	CHECK_EQ_INT(kit_token_add(t, &token, 3), REG_OK);
 	CHECK_EQ_INT(kit_status(kit_enrol(t, &a, &token)), REG_OK);
+	CHECK_EQ_INT(kit_status(kit_enrol(t, &c, &token)), REG_OK);
 	CHECK_EQ_INT(revoke(t, &a), REG_OK);
 	CHECK_EQ_INT(kit_status(kit_enrol(t, &b, &token)), REG_REVOKED);
+	CHECK_EQ_INT(KIT_DO(t, &c, .verb = OP_CLAIM, .name = nth_address(9)), REG_OK);
+	CHECK_EQ_INT(KIT_DO(t, &t->root, .verb = OP_TOKEN_REVOKE, .name = kit_token_name(&token),
+			    .payload = &all, .payload_len = 1), REG_OK);
+	CHECK(kit_is_listed(t, &c));
 	kit_free(t);
 }
 
