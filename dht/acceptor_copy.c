@@ -198,14 +198,22 @@ static bool entry_take(struct acceptor *a, const struct acceptor_entry *e, usec_
 	return acceptor_put(a, e, word == COPY_JUDGED ? now : now - age);
 }
 
-bool acceptor_take(struct acceptor *a, struct rd *entries, usec_t now)
+bool acceptor_entries_read(struct rd entries)
 {
-	struct rd check = *entries;
 	struct acceptor_entry e;
 
-	while (rd_left(&check))
-		if (!rd_acceptor_entry(&check, &e))
+	while (rd_left(&entries))
+		if (!rd_acceptor_entry(&entries, &e))
 			return false;
+	return true;
+}
+
+bool acceptor_take(struct acceptor *a, struct rd *entries, usec_t now)
+{
+	struct acceptor_entry e;
+
+	if (!acceptor_entries_read(*entries))
+		return false;
 	while (rd_left(entries) && rd_acceptor_entry(entries, &e))
 		if (!entry_take(a, &e, now))
 			return false;

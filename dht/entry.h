@@ -16,6 +16,7 @@ struct acceptor_entry { /* one of them; an empty value: it is unknown there */
 	struct rd value;
 };
 bool rd_acceptor_entry(struct rd *r, struct acceptor_entry *e);
+bool acceptor_entries_read(struct rd entries); /* they are entries to the last byte */
 /* As it stands, whatever we had. False: no room. */
 bool acceptor_put(struct acceptor *a, const struct acceptor_entry *e, usec_t since);
 

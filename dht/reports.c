@@ -157,12 +157,10 @@ static bool entry_take(struct reports *r, uint8_t slot, const struct acceptor_en
 
 bool reports_take(struct reports *r, uint8_t slot, struct rd *entries, usec_t now)
 {
-	struct rd check = *entries;
 	struct acceptor_entry e;
 
-	while (rd_left(&check))
-		if (!rd_acceptor_entry(&check, &e))
-			return false;
+	if (!acceptor_entries_read(*entries))
+		return false;
 	while (rd_left(entries) && rd_acceptor_entry(entries, &e))
 		if (!entry_take(r, slot, &e, now))
 			return false;
