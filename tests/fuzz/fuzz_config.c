@@ -29,7 +29,7 @@ static void follow(const struct config *cf, const uint8_t *data, size_t len)
 		return;
 	memcpy(before.hash, cf->previous, sizeof(before.hash));
 	if (config_read(&next, data, len, &cf->root, &before, &dummy) &&
-	    (next.body + 17 + 1 + 2 * (1 + SIG_LEN) > len ||
+	    ((size_t)next.body + 17 + 1 + 2 * (1 + SIG_LEN) > len ||
 	     !config_body_read(&next, data, next.body, &before, &dummy)))
 		__builtin_trap();
 	before.epoch++;
