@@ -213,7 +213,8 @@ enum reg_status rules_room(void *ctx, const struct pubkey *owner, const struct r
 bool rules_address_fits(const struct keeper_role *k, const struct reg_name *name);
 void rules_prune(void *ctx, struct revocation_payload *list);
 
-/* keeper_restore.c: what a grant of an earlier era says may stand in this one. */
+/* keeper_restore.c: grants of the last era may still be shown; what this one says may stand in ours. */
+bool keeper_is_settling(const struct keeper_role *k);
 bool restore_counts(const struct keeper_role *k, const struct grant *g);
 
 /* keeper_task.c */

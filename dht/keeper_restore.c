@@ -38,12 +38,16 @@ static bool is_here(const struct keeper_role *k, const struct grant *g)
 						v.generation >= first + (uint32_t)g->generation;
 }
 
-bool restore_counts(const struct keeper_role *k, const struct grant *g)
+bool keeper_is_settling(const struct keeper_role *k)
 {
 	const struct settings *s = k->env.settings(k->env.ctx);
 
-	if (!s || g->ballot.era >= k->acceptor.era ||
-	    !pool_is_settling(s, k->acceptor.era, keeper_wall(k)))
+	return s && pool_is_settling(s, k->acceptor.era, keeper_wall(k));
+}
+
+bool restore_counts(const struct keeper_role *k, const struct grant *g)
+{
+	if (g->ballot.era >= k->acceptor.era || !keeper_is_settling(k))
 		return false;
 	switch (g->name.kind) {
 	case REG_ADDRESS:

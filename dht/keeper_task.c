@@ -296,7 +296,7 @@ static bool must_fetch(const struct keeper_role *k, const struct task *t)
 
 	return cf && cf->count > 1 && t->op.verb != OP_TOKEN_USE &&
 	       !settings_is_admin(k->env.settings(k->env.ctx), &t->op.signer) &&
-	       (here == REG_REFUSED || here == REG_EXPIRED);
+	       (here == REG_REFUSED || here == REG_BUSY || here == REG_EXPIRED);
 }
 
 /* Of a register that the only keeper has never heard of: nothing to agree about, and nothing to

@@ -348,6 +348,8 @@ static enum verdict judge(const struct lease *e, const struct reg_answer *a)
 	case REG_OWNED:
 		return V_NOT_OURS;
 	case REG_REFUSED: /* a reserved name: "localhost" becomes "localhost-2" */
+		if (lease_holding(e)) /* for what we are: who owns it has not changed */
+			return V_RETRY;
 		return renewing || e->role == ROLE_NAME ? V_NOT_OURS : V_FAIL;
 	case REG_UNKNOWN:
 		return renewing ? V_NOT_OURS : V_FAIL;

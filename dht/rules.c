@@ -18,8 +18,8 @@ enum reg_status rules_member(const struct keeper_role *k, const struct pubkey *k
 	struct reg_name name = reg_name_key(REG_MEMBER, key->b, KEY_LEN);
 	struct member_payload m;
 
-	if (!keeper_member(k, key, &m))
-		return REG_REFUSED;
+	if (!keeper_member(k, key, &m)) /* it may have been one of the last era, and not shown yet */
+		return keeper_is_settling(k) ? REG_BUSY : REG_REFUSED;
 	/* The list may be here and the member's own value not: in a new era, or when we were away. */
 	if (m.revoked || keeper_is_listed(k, &name))
 		return REG_REVOKED;

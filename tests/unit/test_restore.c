@@ -137,6 +137,55 @@ static void test_restore_leases_run_on_at_the_same_address(void)
 	rw_free(w);
 }
 
+/* Shown memberships are lost on the way; what else is shown arrives. */
+static bool loses_memberships(struct rw_world *w, struct rw_message *m)
+{
+	struct membermsg msg;
+	struct grant g;
+
+	(void)w;
+	if (m->service != REGS_SERVICE_MEMBER || !membermsg_read(&msg, m->b, m->len) ||
+	    msg.type != MEMBERMSG_SHOW)
+		return true;
+	for (size_t i = 0; i < msg.shown_count; i++)
+		if (grant_read(&g, msg.shown[i].p, msg.shown[i].len) && g.name.kind == REG_MEMBER)
+			return false;
+	return true;
+}
+
+static void test_restore_lease_outlives_a_renewal_that_comes_before_the_membership(void)
+{
+	struct rw_world *w = world();
+	struct rw_node *a = rw_join(w, 1, "a"), *k;
+	struct lease_info before, after;
+	struct backup backup;
+	size_t at = 0;
+
+	leases_want_address(a->leases, NULL, w->now);
+	rw_run(w, SEC(10));
+	CHECK(leases_next(a->leases, &at, &before, w->now));
+	backup_make(&backup, &w->node[0]);
+	dies(&w->node[0]);
+	k = restored(w, &backup);
+	w->hook = loses_memberships;
+	hears(a, k);
+	rw_run(w, SEC(1));
+	CHECK(regs_show(a->regs, before.grant, before.grant_len, w->now));
+	leases_renew(a->leases, &before.name, w->now);
+	rw_run(w, SEC(10));
+	CHECK(!held_member(k, a));
+	w->hook = NULL;
+	rw_run(w, SEC(60));
+	at = 0;
+	CHECK(held_member(k, a));
+	CHECK(leases_next(a->leases, &at, &after, w->now));
+	CHECK(reg_name_equal(&after.name, &before.name));
+	CHECK_EQ_INT(after.generation, (UINT64_C(1) << 32) + 1);
+	for (size_t i = 0; i < a->lease_event_count; i++)
+		CHECK(a->lease_events[i].type != LEASE_GONE);
+	rw_free(w);
+}
+
 static void test_restore_new_claims_get_the_share_that_was_held_back(void)
 {
 	static const struct {
@@ -391,6 +440,7 @@ static void test_restore_is_the_roots_alone(void)
 static const struct test tests[] = {
 	TEST(test_restore_members_and_their_addresses_are_registered_again),
 	TEST(test_restore_leases_run_on_at_the_same_address),
+	TEST(test_restore_lease_outlives_a_renewal_that_comes_before_the_membership),
 	TEST(test_restore_new_claims_get_the_share_that_was_held_back),
 	TEST(test_restore_renewal_waits_until_the_grant_was_shown),
 	TEST(test_restore_the_highest_generation_shown_wins),
