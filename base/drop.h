@@ -1,4 +1,6 @@
-/* drop.h - why a packet, message or frame was dropped: one list, counted everywhere alike. */
+/* drop.h - why a packet, message or frame was dropped: one list, counted everywhere alike.
+ *
+ * A node has one struct drops, in which all its modules count but vnet: a lane has its own. */
 #ifndef BASE_DROP_H
 #define BASE_DROP_H
 

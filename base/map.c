@@ -46,10 +46,10 @@ static size_t find(const struct map *m, const void *key)
 	return i;
 }
 
-static void resize(struct map *m, size_t size)
+static void resize(struct map *m, uint32_t size)
 {
 	void **old = m->slots;
-	size_t old_size = m->size;
+	uint32_t old_size = m->size;
 
 	m->slots = mem_new(size * sizeof(*m->slots));
 	m->size = size;
@@ -62,8 +62,10 @@ static void resize(struct map *m, size_t size)
 void map_init(struct map *m, size_t key_at, size_t key_len, size_t max, const uint8_t seed[16])
 {
 	_Static_assert(sizeof(m->seed) == crypto_shorthash_KEYBYTES, "seed is a SipHash key");
-	assert(key_len && max && max <= SIZE_MAX / 16);
-	*m = (struct map){ .key_at = key_at, .key_len = key_len, .max = max };
+	assert(key_len && key_len <= UINT16_MAX && key_at <= UINT16_MAX);
+	assert(max && max <= UINT32_MAX / 16);
+	*m = (struct map){ .key_at = (uint16_t)key_at, .key_len = (uint16_t)key_len,
+			   .max = (uint32_t)max };
 	memcpy(m->seed, seed, sizeof(m->seed));
 }
 

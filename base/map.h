@@ -3,7 +3,7 @@
  * The map holds pointers only; items belong to the caller. SipHash with the caller's seed, so
  * that a peer that chooses keys cannot choose collisions. Order of iteration depends on the seed
  * and the history only, never on pointers (the simulator needs that). An empty map has no slots;
- * one that was emptied gives them back. */
+ * one that was emptied gives them back. A node has some twenty, mostly empty: they are small. */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
 
@@ -13,11 +13,11 @@
 
 struct map {
 	void **slots;	/* NULL while empty */
-	size_t size;	/* slots; 0 or a power of two */
-	size_t count;	/* items */
-	size_t max;	/* items at most */
-	size_t key_at;	/* offset of the key in an item */
-	size_t key_len;
+	uint32_t size;	/* slots; 0 or a power of two */
+	uint32_t count; /* items */
+	uint32_t max;	/* items at most */
+	uint16_t key_at; /* offset of the key in an item */
+	uint16_t key_len;
 	uint8_t seed[16];
 };
 

@@ -27,7 +27,18 @@
 	X(FIRST_SIGHT, "first-sight", "a lease that only its peer has shown is not looked up")     \
 	X(FREE_TOKEN, "free-token", "a use of a token is not counted")                             \
 	X(REVOKED_ENROLS, "revoked-enrols", "a revoked token or member enrols again")              \
-	X(LOST_WRITE, "lost-write", "a keeper answers before its disk did")                       
+	X(LOST_WRITE, "lost-write", "a keeper answers before its disk did")                        \
+	X(TAKES_ALL, "takes-all", "hardened: an acceptor takes whatever value is offered")         \
+	X(TAKES_AGES, "takes-ages", "hardened: an acceptor believes the age that is offered")      \
+	X(TAKES_DATES, "takes-dates", "hardened: an acceptor takes beacons of the future")         \
+	X(TAKES_COPIES, "takes-copies", "hardened: copies are believed as they are shown")         \
+	X(TAKES_DERIVED, "takes-derived", "hardened: what keepers derive needs no reason")         \
+	X(TAKES_REPORTS, "takes-reports", "hardened: a proposer believes the highest ballot")      \
+	X(TAKES_LEASES, "takes-leases", "hardened: the lease may be another than was asked for")   \
+	X(TAKES_SETS, "takes-sets", "hardened: any keeper set may follow, and a second one too")   \
+	X(ONE_IS_ENOUGH, "one-is-enough", "hardened: one report proves what was chosen")           \
+	X(NO_FLOOR, "no-floor", "promises are forgotten, and nothing stands for them")             \
+	X(FLOOR_LOST, "floor-lost", "what stands for forgotten promises is lost in a restart")
 
 #define MUTANT_ENUM(name, text, what) MUTANT_##name,
 enum mutant { MUTANT_NONE, MUTANTS(MUTANT_ENUM) MUTANT_COUNT };

@@ -103,7 +103,7 @@ void timer_init(struct timer *t, void (*fire)(struct timer *t, usec_t now))
 	*t = (struct timer){ .fire = fire };
 }
 
-static void resize(struct timers *ts, size_t size)
+static void resize(struct timers *ts, uint32_t size)
 {
 	ts->size = size;
 	ts->heap = mem_resize(ts->heap, size * sizeof(*ts->heap));
@@ -142,7 +142,7 @@ void timer_set(struct timers *ts, struct timer *t, usec_t at)
 	if (!t->place) {
 		if (ts->count + 1 >= ts->size)
 			resize(ts, ts->size + HEAP_STEP + ts->size / 4);
-		t->place = (uint32_t)++ts->count;
+		t->place = ++ts->count;
 		sift_up(ts, slot_of(t), t->place);
 	} else {
 		sift(ts, slot_of(t), t->place);

@@ -26,8 +26,7 @@ struct timer_slot { /* what is compared lies side by side; not later than what t
 
 struct timers {
 	struct timer_slot *heap;
-	size_t count, size;
-	uint32_t seq;
+	uint32_t count, size, seq;
 };
 
 void timers_init(struct timers *ts);

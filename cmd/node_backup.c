@@ -4,7 +4,8 @@
  * which brings the overlay key, the rendezvous secret and contacts, a dot, and in base64url the
  * settings, the newest keeper set, the namespace secrets and a checksum. With it a new machine needs nothing of
  * the old one. On a member it only brings the root key; elsewhere it begins a new era, so a person
- * has to say that the keepers are gone for good. Lines of earlier versions hold the root key alone.
+ * has to say that the keepers are gone for good; it is the one after the last that anybody tells of
+ * within ERA_LOOK. Lines of earlier versions hold the root key alone.
  *
  * Every node shows its leases' grants to the keepers of a new era until it has them anew. */
 #include "cmd/node.h"
@@ -27,6 +28,8 @@
 #define SHOW_EVERY SEC(5)
 #define LOOK_EVERY SEC(10)
 #define ERA_TIMEOUT SEC(30)
+#define ERA_LOOK SEC(5) /* whether the backup is of an earlier era than the last */
+#define ERA_ASK SEC(1)
 
 /* --- backup --- */
 
@@ -71,7 +74,7 @@ static bool backup_write(struct ns *s, char text[BACKUP_TEXT_MAX])
 
 	if (!good)
 		return false;
-	memcpy(t.seed, s->root_key.secret, SEED_LEN);
+	memcpy(t.seed, s->root_key->secret, SEED_LEN);
 	len = estate_write(s, estate);
 	good = len && token_write(token, sizeof(token), &t) > 0;
 	if (good) {
@@ -93,7 +96,7 @@ void node_root_backup(struct node *n, uint64_t op, const char *ns, usec_t now)
 	node_enter(n, now);
 	if (!s)
 		return;
-	if (!s->has_root_key) {
+	if (!s->root_key) {
 		node_notice(n, op, NODE_NO, "the root key of %s is not here but on the node that "
 					    "created it", s->name);
 		return;
@@ -186,15 +189,14 @@ static const char *backup_read(struct backup *b, const char *text, const struct 
 
 static void take_root(struct ns *s, uint64_t op, const struct key_pair *root)
 {
-	s->root_key = *root;
-	s->has_root_key = true;
+	ns_take_root_key(s, root);
 	state_save_ns(s);
 	node_notice(s->n, op, NODE_OK, "this node now holds the root key of %s", s->name);
 }
 
 static void begin_era(struct ns *s, uint64_t op, usec_t now)
 {
-	int err = regs_reset_era(s->regs, &s->root_key, s->host, now);
+	int err = regs_reset_era(s->regs, s->root_key, s->host, now);
 
 	if (err == -ERANGE)
 		node_notice(s->n, op, NODE_NO, "the clock of this machine is behind what is known of %s: "
@@ -204,6 +206,17 @@ static void begin_era(struct ns *s, uint64_t op, usec_t now)
 	else
 		verb_wait(s, op, now + ERA_TIMEOUT);
 	node_pump(s->n, now);
+}
+
+/* The same backup may have been used before: members, or the DHT, know of the era that began then. */
+static void look_around(struct ns *s, usec_t now)
+{
+	struct token_contact all[NODE_CONTACTS_MAX];
+	size_t count = overlay_contacts(s->o, all);
+
+	ns_query(s, QUERY_KEEPERS, 0, NULL, NULL, now);
+	for (size_t i = 0; i < count; i++)
+		regs_look_for_era(s->regs, &all[i].key, now);
 }
 
 /* The namespace as the backup knows it, on a machine that knows nothing. */
@@ -218,8 +231,7 @@ static void begin_again(struct node *n, uint64_t op, const struct backup *b, con
 		return;
 	}
 	memcpy(s->rendezvous, b->token.rendezvous, sizeof(s->rendezvous));
-	s->root_key = b->root;
-	s->has_root_key = true;
+	ns_take_root_key(s, &b->root);
 	snprintf(s->host, sizeof(s->host), "%s", host ? host : n->cfg.host);
 	regs_started(s->regs, now);
 	if (regs_adopt(s->regs, &b->estate, now) != 0) {
@@ -229,7 +241,21 @@ static void begin_again(struct node *n, uint64_t op, const struct backup *b, con
 	}
 	snprintf(s->name, sizeof(s->name), "%s", regs_settings(s->regs)->name);
 	state_save_ns(s);
-	begin_era(s, op, now);
+	s->restore_op = op;
+	s->restore_at = now + ERA_LOOK;
+	look_around(s, now);
+	ns_wake(s, now + ERA_ASK);
+}
+
+usec_t ns_restore_chore(struct ns *s, usec_t now)
+{
+	if (now < s->restore_at) {
+		look_around(s, now);
+		return usec_min(s->restore_at, now + ERA_ASK);
+	}
+	s->restore_at = 0;
+	begin_era(s, s->restore_op, now);
+	return now;
 }
 
 void node_root_restore(struct node *n, uint64_t op, const struct node_root_restore *r, usec_t now)
@@ -266,7 +292,7 @@ void node_root_reset(struct node *n, uint64_t op, const char *ns, usec_t now)
 	node_enter(n, now);
 	if (!s)
 		return;
-	if (!s->has_root_key)
+	if (!s->root_key)
 		node_notice(n, op, NODE_NO, "the root key of %s is not here (`vpnctl root restore`)",
 			    s->name);
 	else

@@ -165,7 +165,9 @@ static void chores_fire(struct timer *t, usec_t now)
 
 	if (!leave(s, now))
 		return;
-	if (s->state == NODE_NS_ENROLLED || s->state == NODE_NS_READY) {
+	if (s->restore_at) {
+		at = usec_min(at, ns_restore_chore(s, now));
+	} else if (s->state == NODE_NS_ENROLLED || s->state == NODE_NS_READY) {
 		at = usec_min(at, seek_keeper(s, now));
 		at = usec_min(at, end_lapsed(s, now));
 		at = usec_min(at, ns_start_register(s, now));

@@ -142,8 +142,8 @@ static void env_to_peer(void *ctx, uint32_t session, uint32_t tag, uint8_t type,
 void ns_make_regs(struct ns *s)
 {
 	struct node *n = s->n;
-	struct regs_config rc = { n->cfg.self, s->root,	     n->cfg.crypto,
-				  n->cfg.log,  &n->wall, n->cfg.same_machine };
+	struct regs_config rc = { n->cfg.self, s->root,	   n->cfg.crypto,	n->cfg.log,
+				  &n->wall,    &n->drops, n->cfg.same_machine, 0 };
 
 	s->regs = regs_new(&rc,
 			   &(struct regs_env){ s, env_random, env_regs_send, env_regs_persist,

@@ -120,8 +120,7 @@ struct ns {
 	struct pubkey root;
 	uint8_t nsid[NSID_LEN];
 	uint8_t rendezvous[32];
-	bool has_root_key;
-	struct key_pair root_key;
+	struct key_pair *root_key; /* NULL = it is not here */
 	char name[33]; /* from the settings; "" before they are known */
 	char host[64], ifname[16];
 	char *trouble; /* what is wrong and what to do; NULL = nothing */
@@ -130,6 +129,8 @@ struct ns {
 	struct ip ask;
 	bool enrolling;
 	usec_t joining_since; /* 0 = not yet */
+	usec_t restore_at; /* when a backup's next era begins; 0 = it is not being restored */
+	uint64_t restore_op;
 	uint8_t token_seed[SEED_LEN];
 	struct checkpoint checkpoint;
 	struct regs *regs;
@@ -220,7 +221,7 @@ struct node {
 	struct limit trace_answers;
 	struct timer chores;
 	uint8_t seed[16];   /* of the maps */
-	struct drops drops;
+	struct drops drops; /* all but what lanes of vnet drop */
 };
 
 /* Every entry but packets and ticks, which know better, may have moved any deadline. */
@@ -293,6 +294,7 @@ void ns_make_leases(struct ns *s, usec_t now); /* once the settings are known */
 int ns_open_port(struct ns *s, const struct settings *st, usec_t now);
 /* node_ns.c */
 struct ns *ns_new(struct node *n, struct overlay *o, const struct pubkey *root);
+void ns_take_root_key(struct ns *s, const struct key_pair *root); /* copied */
 void ns_free(struct ns *s, usec_t now);
 void ns_start(struct ns *s, usec_t now);
 void ns_regs_event(struct ns *s, const struct regs_event *e, usec_t now);
@@ -407,6 +409,7 @@ struct overlay *verb_overlay(struct node *n, const struct token *t, usec_t now);
 /* Everything of a token but its secret; false before the first keeper set is known. */
 bool root_fill_token(struct ns *s, struct token *t, size_t contacts);
 /* node_backup.c: shows keepers of a new era what those of the last one granted; when to go on. */
+usec_t ns_restore_chore(struct ns *s, usec_t now);
 usec_t ns_era_chore(struct ns *s, usec_t now);
 /* As verb_ns, where this node is an admin. */
 struct ns *root_admin_ns(struct node *n, uint64_t op, const char *name);

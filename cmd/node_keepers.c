@@ -262,7 +262,7 @@ void node_keepers_max(struct node *n, uint64_t op, const char *ns, const struct 
 	node_enter(n, now);
 	if (!s)
 		return;
-	if (!s->has_root_key || !regs_settings(s->regs)) {
+	if (!s->root_key || !regs_settings(s->regs)) {
 		node_notice(n, op, NODE_NO, "only the node with the root key of %s can do this", s->name);
 		return;
 	}
@@ -274,7 +274,7 @@ void node_keepers_max(struct node *n, uint64_t op, const char *ns, const struct 
 	if (!st.hardened && regs_is_hardened(s->regs))
 		node_notice(n, op, NODE_NO, "the keepers of %s are hardened, and so are all that follow them "
 			    "until `vpnctl keepers reset`", s->name);
-	else if (regs_change_settings(s->regs, &st, &s->root_key, now) != 0)
+	else if (regs_change_settings(s->regs, &st, s->root_key, now) != 0)
 		node_notice(n, op, NODE_NO, "run it on a keeper of %s (`vpnctl keepers`)", s->name);
 	else if (!st.keepers)
 		node_notice(n, op, NODE_OK, "the keepers of %s are chosen by people: `vpnctl keepers "

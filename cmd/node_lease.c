@@ -115,7 +115,8 @@ static void tell_refusal(struct ns *s, const struct lease_event *e, char *out, s
 	else
 		snprintf(text, sizeof(text), "%.*s", e->name.len, e->name.b);
 	if (key_is_zero(&e->holder)) {
-		snprintf(out, size, "%s cannot be leased here", text);
+		snprintf(out, size, reg_name_is_reserved(&e->name) ? "%s is a reserved name" :
+								     "%s cannot be leased here", text);
 		return;
 	}
 	node_member_name(s->n, s->number, &e->holder, holder);
@@ -146,7 +147,9 @@ static void lease_failed(struct ns *s, const struct lease_event *e, usec_t now)
 		[REG_NO_QUORUM] = "cannot reach a majority of keepers; what is held can be used until its "
 				  "lease ends, the derived IPv6 address always (`vpnctl keepers`)",
 		[REG_FULL] = "every address of the subnet is owned by somebody",
-		[REG_QUOTA] = "the quota of this member is used up",
+		[REG_QUOTA] = "the quota is used up (4 addresses, 1024 with the router right, "
+			      "16 names); `vpnctl lease release` makes room, or an admin: `vpnctl "
+			      "member set WHO --right router`",
 		[REG_REVOKED] = "this node was revoked",
 	};
 

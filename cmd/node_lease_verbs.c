@@ -22,7 +22,7 @@ struct lease_wait {
 	uint64_t op;
 	bool transfer;
 	struct reg_name name; /* len 0: any address */
-	uint32_t left, got;
+	uint32_t asked, left, got;
 	char why[NODE_TROUBLE_MAX];
 };
 
@@ -54,9 +54,14 @@ static void too_late(struct timer *t, usec_t now)
 	struct lease_wait *w = container_of(t, struct lease_wait, timer);
 
 	(void)now;
-	node_notice(w->s->n, w->op, NODE_TIMEOUT, "%s%s",
-		    w->why[0] ? w->why : "no answer in time; `vpnctl lease list` shows what is held",
-		    w->transfer && !w->why[0] ? " and what is being transferred" : "");
+	if (w->transfer)
+		node_notice(w->s->n, w->op, NODE_TIMEOUT, "%s",
+			    w->why[0] ? w->why : "no answer in time; `vpnctl lease list` shows what is held "
+						 "and what is being transferred");
+	else
+		node_notice(w->s->n, w->op, NODE_TIMEOUT, "%u of %u held by now%s%s; the rest is still asked "
+							  "for (`vpnctl lease list`)", (unsigned)w->got,
+			    (unsigned)w->asked, w->why[0] ? ": " : "", w->why);
 	wait_free(w);
 }
 
@@ -77,7 +82,7 @@ static struct lease_wait *wait_new(struct ns *s, uint64_t op, const struct reg_n
 	w->s = s;
 	w->op = op;
 	w->name = *name;
-	w->left = 1;
+	w->asked = w->left = 1;
 	timer_init(&w->timer, too_late);
 	timer_set(&s->n->timers, &w->timer, until);
 	w->next = s->lease_waits;
@@ -104,8 +109,11 @@ static void one_more(struct lease_wait *w, const struct lease_event *e)
 		return;
 	if (w->name.len == 0 && w->got != 1)
 		snprintf(text, sizeof(text), "%u addresses", (unsigned)w->got);
-	if (w->why[0])
-		node_notice(w->s->n, w->op, NODE_NO, "%u held; %s", (unsigned)w->got, w->why);
+	if (w->why[0] && w->asked > 1)
+		node_notice(w->s->n, w->op, NODE_NO, "%u of %u held: %s", (unsigned)w->got,
+			    (unsigned)w->asked, w->why);
+	else if (w->why[0])
+		node_notice(w->s->n, w->op, NODE_NO, "%s", w->why);
 	else
 		node_notice(w->s->n, w->op, NODE_OK, "%s", text);
 	wait_free(w);
@@ -120,8 +128,9 @@ static void transfer_ended(struct lease_wait *w, const struct lease_event *e)
 	if (e->type == LEASE_HANDED)
 		node_notice(w->s->n, w->op, NODE_OK, "%s is owned by %s now", text, key);
 	else
-		node_notice(w->s->n, w->op, NODE_NO, "%s stays with this node%s%s", text,
-			    w->why[0] ? ": " : "", w->why);
+		node_notice(w->s->n, w->op, NODE_NO, "%s stays with this node: %s", text,
+			    w->why[0] ? w->why : "the other did not take it in time (`vpnctl ping` "
+						 "tells whether it is there)");
 	wait_free(w);
 }
 
@@ -158,6 +167,8 @@ static bool can_lease(struct ns *s, uint64_t op)
 
 static void add_one(struct ns *s, uint64_t op, const char *text, usec_t now)
 {
+	const struct prefix *subnet = &regs_settings(s->regs)->subnet;
+	char net[PREFIX_TEXT_LEN];
 	struct ip ip;
 	struct reg_name name;
 	int r = ip_parse(&ip, text) ? leases_add_address(s->leases, &ip, now) : -EINVAL;
@@ -165,9 +176,12 @@ static void add_one(struct ns *s, uint64_t op, const char *text, usec_t now)
 	if (r == -EEXIST) {
 		node_notice(s->n, op, NODE_OK, "%s is this node's already", text);
 	} else if (r == -EINVAL) {
-		node_notice(s->n, op, NODE_NO, "'%s' is no address that can be leased here", text);
+		prefix_text(net, subnet);
+		node_notice(s->n, op, NODE_NO, "'%s' cannot be leased here: an address of %s can, but not its "
+					       "first two and its last", text, net);
 	} else if (r < 0) {
-		node_notice(s->n, op, NODE_NO, "this node holds %d leases already", LEASES_MAX);
+		node_notice(s->n, op, NODE_NO, "this node has %d leases already; `vpnctl lease release` "
+					       "makes room", LEASES_MAX);
 	} else {
 		name = reg_name_address(&ip);
 		wait_new(s, op, &name, now + ADD_TIMEOUT);
@@ -183,10 +197,14 @@ static void add_many(struct ns *s, uint64_t op, uint32_t count, usec_t now)
 	while (w && asked < count && leases_add_address(s->leases, NULL, now) == 0)
 		asked++;
 	if (w && asked == 0) {
-		node_notice(s->n, op, NODE_NO, "there is no room for more addresses");
+		node_notice(s->n, op, NODE_NO, "this node has %d leases already, or the subnet no more "
+					       "addresses; `vpnctl lease release` makes room", LEASES_MAX);
 		wait_free(w);
 	} else if (w) {
+		w->asked = count;
 		w->left = asked;
+		if (asked < count)
+			snprintf(w->why, sizeof(w->why), "a node has at most %d leases", LEASES_MAX);
 	}
 }
 
@@ -245,7 +263,7 @@ static void transfer(struct ns *s, uint64_t op, const struct reg_name *name,
 	if (r == -EAGAIN) {
 		node_notice(s->n, op, NODE_NO, "not just now; try again in a second");
 	} else if (r == -EINVAL) {
-		node_notice(s->n, op, NODE_NO, "it is this node's already");
+		node_notice(s->n, op, NODE_NO, "it is this node's already; name another member");
 	} else if (r < 0) {
 		node_notice(s->n, op, NODE_NO, "it cannot be transferred now: it is not held, or on its "
 					       "way (`vpnctl lease list`)");
@@ -267,8 +285,8 @@ void node_lease_transfer(struct node *n, uint64_t op, const char *ns,
 	if (!can_lease(s, op) || !take_name(s, op, t->what, &name))
 		return;
 	if (!root_find_member(s, t->to, &member)) {
-		node_notice(n, op, NODE_NO, "no member '%s' is known here; its key will do (`vpnctl "
-					    "status` there shows it)", t->to);
+		node_notice(n, op, NODE_NO, "no member '%s' is known here; `vpnctl ping %s` first, or give its "
+					    "key (`vpnctl status` there shows it)", t->to, t->to);
 		return;
 	}
 	memcpy(heir.b, member.b, KEY_LEN);

@@ -93,6 +93,13 @@ static void free_items(struct map *m)
 	map_fini(m);
 }
 
+void ns_take_root_key(struct ns *s, const struct key_pair *root)
+{
+	if (!s->root_key)
+		s->root_key = mem_new(sizeof(*s->root_key));
+	*s->root_key = *root;
+}
+
 void ns_free(struct ns *s, usec_t now)
 {
 	struct node *n = s->n;
@@ -119,6 +126,9 @@ void ns_free(struct ns *s, usec_t now)
 	free_items(&s->verbs);
 	ns_no_trouble(s);
 	free(s->refused);
+	if (s->root_key)
+		sodium_memzero(s->root_key, sizeof(*s->root_key));
+	free(s->root_key);
 	sodium_memzero(s, sizeof(*s));
 	free(s);
 }
@@ -184,7 +194,7 @@ void ns_settings_changed(struct ns *s, usec_t now)
 	const struct settings *st = regs_settings(s->regs);
 	int r;
 
-	if (!st || s->state == NODE_NS_OUT)
+	if (!st || s->state == NODE_NS_OUT || s->restore_at)
 		return;
 	derive(s, st);
 	give_secrets(s, now);
@@ -219,13 +229,13 @@ static bool go_on_creating(struct ns *s, usec_t now)
 	const struct settings *st = regs_settings(s->regs);
 	const uint8_t *grant;
 
-	if (!s->has_root_key || regs_membership(s->regs, &grant))
+	if (!s->root_key || regs_membership(s->regs, &grant))
 		return false;
 	if (st) {
 		struct settings copy;
 
 		settings_copy(&copy, st);
-		return regs_create(s->regs, &s->root_key, &copy, s->host, now) == 0;
+		return regs_create(s->regs, s->root_key, &copy, s->host, now) == 0;
 	}
 	ns_trouble(s, "its creation was interrupted; create it again");
 	s->state = NODE_NS_REFUSED;
@@ -272,7 +282,7 @@ static void enrol_refused(struct ns *s, const struct regs_event *e)
 {
 	const char *why;
 
-	if (s->has_root_key) {
+	if (s->root_key) {
 		ns_trouble(s, "cannot make the namespace: its keeper's state could not be written (is "
 			      "the disk full?)");
 		return;
@@ -289,6 +299,11 @@ static void enrol_refused(struct ns *s, const struct regs_event *e)
 		break;
 	case REG_NO_QUORUM:
 		why = ns_no_keeper;
+		break;
+	case REG_UNKNOWN:
+		why = "the keepers do not know this token: it is from before they were replaced "
+		      "(`vpnctl keepers reset`), or of another namespace; ask for a new one "
+		      "(`vpnctl invite`)";
 		break;
 	default:
 		why = "the keepers refuse this token; it may belong to another namespace";
@@ -310,7 +325,7 @@ static void on_enrolled(struct ns *s, const struct regs_event *e, usec_t now)
 	enrol_refused(s, e);
 	if (s->port_up) /* of a new era: what was there before goes on */
 		return;
-	if (!s->has_root_key && (e->status == REG_NO_QUORUM || e->status == REG_BUSY)) {
+	if (!s->root_key && (e->status == REG_NO_QUORUM || e->status == REG_BUSY)) {
 		regs_enrol(s->regs, 0, s->token_seed, s->host, now);
 		return;
 	}

@@ -140,6 +140,7 @@ static void start_modules(struct overlay *o, usec_t now)
 	struct p2p_config pc = { .self = n->cfg.self,
 				 .crypto = n->cfg.crypto,
 				 .log = n->cfg.log,
+				 .drops = &n->drops,
 				 .start_counter = n->start_counter,
 				 .overlay_key_count = 1,
 				 .aes = n->cfg.aes,
@@ -149,6 +150,7 @@ static void start_modules(struct overlay *o, usec_t now)
 				 .crypto = n->cfg.crypto,
 				 .log = n->cfg.log,
 				 .wall = &n->wall,
+				 .drops = &n->drops,
 				 .client = n->cfg.leaf };
 
 	memcpy(pc.overlay_keys[0], o->key, 32);

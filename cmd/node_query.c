@@ -68,7 +68,7 @@ bool node_ns_next(const struct node *n, size_t *at, struct node_ns_info *out, us
 	st = regs_settings(s->regs);
 	*out = (struct node_ns_info){ .ns = s->number,
 				      .state = s->state,
-				      .creator = s->has_root_key,
+				      .creator = s->root_key != NULL,
 				      .root = s->root,
 				      .subnet6 = s->subnet6,
 				      .v4 = s->v4,
@@ -264,24 +264,16 @@ struct node_counts node_counts(const struct node *n, usec_t now)
 
 static void add_drops(struct drops *out, const struct drops *in)
 {
-	for (size_t i = 0; in && i < DROP_REASON_COUNT; i++)
+	for (size_t i = 0; i < DROP_REASON_COUNT; i++)
 		out->count[i] += in->count[i];
 }
 
 void node_drops(const struct node *n, struct drops *out)
 {
 	*out = n->drops;
-	for (size_t i = 0; i < NODE_OVERLAYS_MAX; i++)
-		if (n->overlays[i] && n->overlays[i]->p2p) {
-			add_drops(out, p2p_drops(n->overlays[i]->p2p));
-			add_drops(out, dht_drops(n->overlays[i]->dht));
-		}
 	for (size_t i = 0; i < NODE_NAMESPACES_MAX; i++)
-		if (n->ns[i]) {
-			add_drops(out, regs_drops(n->ns[i]->regs));
-			if (n->ns[i]->vnet)
-				add_drops(out, vnet_drops(n->ns[i]->vnet));
-		}
+		if (n->ns[i] && n->ns[i]->vnet)
+			add_drops(out, vnet_drops(n->ns[i]->vnet));
 }
 
 const struct pubkey *node_key(const struct node *n)

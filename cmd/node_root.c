@@ -31,8 +31,8 @@ static const struct key_pair *admin_key(const struct ns *s)
 {
 	const struct settings *st = regs_settings(s->regs);
 
-	if (s->has_root_key)
-		return &s->root_key;
+	if (s->root_key)
+		return s->root_key;
 	return (st && settings_is_admin(st, &s->n->cfg.self.pub)) || own_rights(s) & RIGHT_ADMIN ?
 		       &s->n->cfg.self :
 		       NULL;
@@ -240,6 +240,10 @@ bool root_find_member(struct ns *s, const char *who, struct reg_name *out)
 	struct pubkey key;
 	size_t at = 0;
 
+	if (s->held_host[0] && strcmp(s->held_host, who) == 0) {
+		*out = reg_name_key(REG_MEMBER, s->n->cfg.self.pub.b, KEY_LEN);
+		return true;
+	}
 	while ((a = map_next(&s->attached, &at)))
 		if (strcmp(a->host, who) == 0) {
 			*out = reg_name_key(REG_MEMBER, a->key.b, KEY_LEN);
@@ -375,7 +379,7 @@ void node_add_admin(struct node *n, uint64_t op, const char *ns, const char *who
 	node_enter(n, now);
 	if (!s)
 		return;
-	if (!s->has_root_key || !regs_settings(s->regs)) {
+	if (!s->root_key || !regs_settings(s->regs)) {
 		node_notice(n, op, NODE_NO, "only the node with the root key of %s can do this", s->name);
 		return;
 	}
@@ -395,7 +399,7 @@ void node_add_admin(struct node *n, uint64_t op, const char *ns, const char *who
 	}
 	st.admins[st.admin_count++] = key;
 	st.number++;
-	if (regs_change_settings(s->regs, &st, &s->root_key, now) != 0)
+	if (regs_change_settings(s->regs, &st, s->root_key, now) != 0)
 		node_notice(n, op, NODE_NO, "run it on a keeper of %s (`vpnctl keepers`)", s->name);
 	else
 		node_notice(n, op, NODE_OK, "%s is an admin of %s", who, s->name);

@@ -220,11 +220,11 @@ void state_save_ns(struct ns *s)
 	if (s->has_ask)
 		wr_ip(&w, &s->ask);
 	put_own(s->n, 'N', s->nsid, NSID_LEN, &w);
-	if (s->has_root_key) {
+	if (s->root_key) {
 		struct wr k = wr_of(b, sizeof(b));
 
 		wr_u8(&k, STATE_VERSION);
-		wr_copy(&k, s->root_key.secret, SEED_LEN);
+		wr_copy(&k, s->root_key->secret, SEED_LEN);
 		put_own(s->n, 'K', s->nsid, NSID_LEN, &k);
 	}
 	sodium_memzero(b, sizeof(b));
@@ -335,10 +335,14 @@ static bool restore_root_key(struct node *n, struct rd *id, struct rd *v)
 	struct ns *s = restored_ns(n, id);
 	const uint8_t *seed = rd_bytes(v, SEED_LEN);
 
-	if (!s || !seed || !rd_done(v) || !key_from_seed(&s->root_key, seed))
-		return false;
-	s->has_root_key = true;
-	return key_equal(&s->root_key.pub, &s->root);
+	struct key_pair root;
+	bool good = s && seed && rd_done(v) && key_from_seed(&root, seed) &&
+		    key_equal(&root.pub, &s->root);
+
+	if (good)
+		ns_take_root_key(s, &root);
+	sodium_memzero(&root, sizeof(root));
+	return good;
 }
 
 static const struct {

@@ -151,8 +151,7 @@ void node_create(struct node *n, uint64_t op, const struct node_create *c, usec_
 	st.open = c->open;
 	snprintf(st.name, sizeof(st.name), "%s", c->name);
 	snprintf(st.domain, sizeof(st.domain), "%s", c->domain ? c->domain : "");
-	s->root_key = root;
-	s->has_root_key = true;
+	ns_take_root_key(s, &root);
 	snprintf(s->name, sizeof(s->name), "%s", c->name);
 	snprintf(s->host, sizeof(s->host), "%s", c->host ? c->host : n->cfg.host);
 	snprintf(s->ifname, sizeof(s->ifname), "%s", c->ifname ? c->ifname : "");
@@ -274,7 +273,7 @@ void node_delete(struct node *n, uint64_t op, const char *name, usec_t now)
 	struct ns *s = verb_ns(n, op, name);
 
 	node_enter(n, now);
-	if (s && !s->has_root_key)
+	if (s && !s->root_key)
 		node_notice(n, op, NODE_NO, "%s was not created here; only its creator can delete it "
 					    "(`vpnctl leave %s` leaves it)", s->name, s->name);
 	else if (s)
@@ -418,6 +417,11 @@ void node_name_add(struct node *n, uint64_t op, const char *ns, const char *host
 	else if (r == -EINVAL)
 		node_notice(n, op, NODE_NO, "'%s' cannot be a host name here (1 to 54 lower-case "
 					    "letters, digits and hyphens)", host);
+	else if (r == -EPERM)
+		node_notice(n, op, NODE_NO, "%s is a reserved name; choose another", host);
+	else if (r == -ENOSPC)
+		node_notice(n, op, NODE_NO, "this node has %d leases already; `vpnctl lease release` "
+					    "makes room", LEASES_MAX);
 	else if (r)
 		node_notice(n, op, NODE_NO, "%s cannot claim names now (`vpnctl status`)", s->name);
 	else
@@ -427,17 +431,10 @@ void node_name_add(struct node *n, uint64_t op, const char *ns, const char *host
 
 void node_name_del(struct node *n, uint64_t op, const char *ns, const char *host, usec_t now)
 {
-	struct ns *s = verb_ns(n, op, ns);
 	struct reg_name name;
 
-	node_enter(n, now);
-	if (!s)
-		return;
-	if (!s->leases || !reg_name_host(&name, host)) {
+	if (reg_name_host(&name, host))
+		node_lease_release(n, op, ns, host, now);
+	else if (verb_ns(n, op, ns))
 		node_notice(n, op, NODE_NO, "'%s' is not a host name", host);
-		return;
-	}
-	leases_release(s->leases, &name, now);
-	node_notice(n, op, NODE_OK, "released %s", host);
-	node_pump(n, now);
 }

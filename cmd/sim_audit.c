@@ -31,7 +31,7 @@ struct made { /* a generation */
 };
 
 struct known { /* of a name (node 0), or of a name at a receiver */
-	uint16_t node, name;
+	uint16_t node, name, owner; /* owner: of what a receiver let in last */
 	uint64_t version;
 };
 
@@ -259,7 +259,7 @@ static const char *told(struct check *c, const struct audit_fact *f)
 	if (!o)
 		return NULL;
 	o->made = version_of(f);
-	if (o->made < o->floor) {
+	if (o->made < o->floor && !c->a->lied_to) {
 		snprintf(c->why, c->why_size,
 			 "%s began at %.6f and saw generation %llu of %s%s; an operation that had ended "
 			 "before saw generation %llu%s", text(c, f->node), seconds(o->at),
@@ -283,7 +283,7 @@ static const char *refused(struct check *c, const struct audit_fact *f)
 {
 	struct asked *o = answered(c, f);
 
-	if (!c->a->one_era || !o || o->verb != OP_READ || f->number != REG_UNKNOWN || !o->floor)
+	if (!c->a->one_era || c->a->lied_to || !o || o->verb != OP_READ || f->number != REG_UNKNOWN || !o->floor)
 		return NULL;
 	snprintf(c->why, c->why_size,
 		 "%s began at %.6f and was told that nobody ever owned %s; an operation that had ended "
@@ -371,8 +371,16 @@ static const char *accepted(struct check *c, const struct audit_fact *f)
 			 seconds(f->at), (unsigned long long)k->version);
 		return "fence";
 	}
+	if (f->number == k->version && k->owner != AUDIT_NOBODY && k->owner != f->peer) {
+		snprintf(c->why, c->why_size,
+			 "%s let in frames from %s under generation %llu from %s and, at %.6f, from %s",
+			 text(c, f->node), text(c, f->name), (unsigned long long)f->number,
+			 text(c, k->owner), seconds(f->at), text(c, f->peer));
+		return "fence";
+	}
 	k->version = f->number;
-	return generation(c, f, f->peer);
+	k->owner = f->peer;
+	return c->a->only_fence ? NULL : generation(c, f, f->peer);
 }
 
 /* A new process has seen nothing. */
@@ -388,6 +396,8 @@ static void forgets(struct check *c, uint16_t node)
 static const char *one(struct check *c, const struct audit_fact *f)
 {
 	lives(c, f);
+	if (c->a->only_fence && f->type != AUDIT_ACCEPT && f->type != AUDIT_DIE)
+		return NULL;
 	switch ((enum audit_type)f->type) {
 	case AUDIT_INVOKE:
 		invoked(c, f);
@@ -464,9 +474,9 @@ const char *sim_audit_check(struct sim_audit *a, char *why, size_t size)
 		broken = one(&c, &a->fact[i]);
 	while (c.w->open.count)
 		span_end(&c, c.w->open.v, USEC_NEVER);
-	if (!broken)
+	if (!broken && !a->only_fence)
 		broken = overlap(&c);
-	return broken ? broken : out_of_nothing(&c);
+	return broken || a->only_fence ? broken : out_of_nothing(&c);
 }
 
 /* --- the history --- */

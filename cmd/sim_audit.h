@@ -7,7 +7,8 @@
  *		(in one era: nor is it unknown to who reads it);
  *		every generation was asked for by its owner, or given to it; and what is used was the
  *		answer to an operation of its owner
- *	fence	a receiver lets no frame in below the highest generation that it let in before
+ *	fence	a receiver lets no frame in below the highest generation that it let in before, nor
+ *		from two owners under one
  *
  * A history is made of facts in the order of their times; words (nodes, owners, names) are numbers
  * into a table. Of the word of a node only what stands before the dot is its owner. */
@@ -44,6 +45,8 @@ struct sim_audit {
 	struct audit_word *word;
 	size_t words, words_size;
 	bool full; /* more facts than AUDIT_FACTS_MAX: the rest was left out */
+	bool lied_to; /* answers may be of yesterday: what they show is not held against the floor */
+	bool only_fence; /* keepers that may grant anything lied: receivers alone are judged */
 	bool one_era; /* no era began and no name was dropped: what was owned is never unknown */
 	/* Of the checkers: made once, kept. */
 	void *work;

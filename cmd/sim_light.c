@@ -153,7 +153,8 @@ static void make_parts(struct light *l)
 			       .send_nearest = env_dht_send_nearest, .event = env_dht_event };
 	struct dht_config cfg = { .self = *sim_host_key(l->host),
 				  .crypto = sim_host_crypto(l->host),
-				  .log = sim_host_log(l->host), .wall = &l->wall };
+				  .log = sim_host_log(l->host), .wall = &l->wall,
+				  .drops = &l->drops };
 
 	l->ring = ring_new(&cfg.self.pub, RING_FULL, &ring, l->now);
 	l->dht = dht_new(&cfg, &dht, l->now);

@@ -78,6 +78,7 @@ struct light {
 	struct ring *ring;
 	struct dht *dht;
 	struct wall wall;
+	struct drops drops;
 	struct map by_key;	  /* struct light_link */
 	struct light_slot *slot;  /* by the low half of an index */
 	uint32_t slots, generation;

@@ -157,6 +157,15 @@ static void words(struct ow_world *w)
 	}
 }
 
+/* Scripts that make sets of three have none. */
+static bool has_liar(const struct ow_world *w)
+{
+	if (w->liars == OW_LIARS_NONE || w->rules.flavour == OW_QUORUMS ||
+	    w->rules.flavour == OW_REINSTALL)
+		return false;
+	return w->liars == OW_LIARS_ALL || (w->size.hardened && w->index / 8 % 2);
+}
+
 static void begin(struct ow_world *w, uint64_t seed, uint64_t index)
 {
 	w->seed = seed;
@@ -165,6 +174,7 @@ static void begin(struct ow_world *w, uint64_t seed, uint64_t index)
 	w->wrong[0] = 0;
 	w->admitted = 0;
 	w->revoked = 0;
+	w->mistakes = 0;
 	w->now = w->begin = OW_BEGIN * 2;
 	sim_rng_seed(&w->rng, sim_mix(sim_mix(0x6f776e, seed), index));
 	sim_audit_clear(w->audit);
@@ -173,6 +183,10 @@ static void begin(struct ow_world *w, uint64_t seed, uint64_t index)
 	w->cut.mask = 0;
 	w->news = false;
 	ow_plan_draw(w);
+	w->audit->lied_to = has_liar(w);
+	w->audit->only_fence = w->audit->lied_to && !w->size.hardened;
+	if (w->audit->lied_to)
+		ow_liar_begin(w);
 	w->end = w->begin + w->rules.span;
 }
 
@@ -206,6 +220,7 @@ const char *ow_schedule(struct ow_world *w, uint64_t seed, uint64_t index)
 		sim_heap_push(&w->heap, w->plan[i].at, OW_PLANNED, i);
 	ow_run(w, w->end);
 	ow_reset(w);
+	ow_liar_end(w);
 	words(w);
 	if (w->wrong[0])
 		return "wrong";
@@ -258,6 +273,7 @@ void ow_free_world(struct ow_world *w)
 			ow_snapshot_clear(w, &w->base[set][i]);
 	}
 	ow_pool_fini(&w->pool);
+	ow_liar_free(w);
 	sim_heap_fini(&w->heap);
 	sim_audit_fini(w->audit);
 	free(w->audit);

@@ -225,7 +225,7 @@ static void change(struct ow_world *w, const struct ow_plan *f, struct ow_proces
 
 	(void)p;
 	if (w->size.hardened)
-		set.count = 5; /* what is hardened does not shrink */
+		set.count = w->rules.keepers == 7 ? 7 : 5; /* what is hardened does not shrink */
 	if (set.count > w->rules.people)
 		set.count = 3;
 	for (size_t i = 0; i < set.count; i++, first++)
@@ -289,6 +289,12 @@ static void enrol(struct ow_world *w, const struct ow_plan *f, struct ow_process
 	ow_strangers(w);
 }
 
+static void lie(struct ow_world *w, const struct ow_plan *f, struct ow_process *p)
+{
+	(void)f, (void)p;
+	ow_liar_acts(w);
+}
+
 static void nothing(struct ow_world *w, const struct ow_plan *f, struct ow_process *p)
 {
 	(void)w, (void)f, (void)p;
@@ -307,6 +313,7 @@ static void (*const faults[OW_FAULTS])(struct ow_world *w, const struct ow_plan 
 	[OW_GRABS] = grabs,	       [OW_COME_BACK] = come_back,
 	[OW_CHANGE_TO] = change_to,   [OW_CUT_IN_CHANGE] = cut_in_change,
 	[OW_REVOKE] = revoke,	       [OW_ENROL] = enrol,
+	[OW_LIE] = lie,
 };
 
 void ow_fault(struct ow_world *w, const struct ow_plan *planned)

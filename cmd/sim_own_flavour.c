@@ -14,7 +14,7 @@ const char *const ow_flavour_names[OW_FLAVOURS] = {
 	[OW_ANY] = "any",	[OW_LATE] = "late",	[OW_STILL] = "still",
 	[OW_EDGE] = "edge",	[OW_COPIES] = "copies", [OW_TOKENS] = "tokens",
 	[OW_DUEL] = "duel",	[OW_RESTARTS] = "restarts", [OW_CHANGES] = "changes",	[OW_QUORUMS] = "quorums",
-	[OW_REINSTALL] = "reinstall",
+	[OW_REINSTALL] = "reinstall",	[OW_FLOORS] = "floors",
 };
 
 static void plan(struct ow_world *w, const struct ow_plan *f)
@@ -244,6 +244,20 @@ static void reinstall(struct ow_world *w)
 	at(w, OW_PARTITION, lost, FAR(0, 0), NO_END);
 }
 
+/* Promises are forgotten all the time, keepers die all the time, and ACCEPTs come late. */
+static void floors(struct ow_world *w)
+{
+	struct ow_rules *r = &w->rules;
+
+	duel(w);
+	r->net.late = 200000;
+	r->net.late_max = SEC(3);
+	r->on_send = 0;
+	for (usec_t t = SEC(3); t < r->span && w->plan_count < OW_PLAN / 2;
+	     t += MSEC(500) + ow_draw(w, SEC(3)))
+		at(w, OW_CRASH, t, (uint16_t)ow_draw(w, r->keepers), MSEC(20) + ow_draw(w, MSEC(50)));
+}
+
 #define ROW_ANY \
 	[OW_PARTITION] = 10, [OW_CRASH] = 8, [OW_REBOOT] = 5, [OW_CRASH_AT_WRITE] = 8, \
 	[OW_DISK_FAILS] = 3, [OW_DISK_HANGS] = 2, [OW_PAUSE] = 10, [OW_SUSPEND] = 5, \
@@ -270,6 +284,7 @@ static const struct {
 					   [OW_CRASH_AT_WRITE] = 6, [OW_DISK_FAILS] = 2 } },
 	[OW_QUORUMS] = { 4, 0, quorums, { [OW_PAUSE] = 1 } },
 	[OW_REINSTALL] = { 0, 0, reinstall, { [OW_PAUSE] = 1 } }, /* by name only */
+	[OW_FLOORS] = { 0, 0, floors, { [OW_PAUSE] = 1 } }, /* likewise */
 };
 
 static uint8_t draw_flavour(struct ow_world *w)
@@ -331,6 +346,16 @@ static void draw_rules(struct ow_world *w)
 	r->apart = ow_draw(w, 4) ? 1 : APART_MAX;
 }
 
+/* Not from the draws of the rest, which stay as they were. */
+static void draw_promises(struct ow_world *w)
+{
+	uint64_t dice = sim_mix(sim_mix(0x70726f6d, w->seed), w->index);
+
+	if (w->rules.flavour == OW_FLOORS)
+		dice -= dice % 3;
+	w->rules.promises = dice % 3 ? 0 : (uint8_t)(1 + dice / 3 % 4);
+}
+
 void ow_plan_draw(struct ow_world *w)
 {
 	uint8_t flavour = draw_flavour(w);
@@ -350,6 +375,7 @@ void ow_plan_draw(struct ow_world *w)
 		f.mask = (uint16_t)sim_rng_next(&w->rng);
 		plan(w, &f);
 	}
+	draw_promises(w);
 }
 
 /* Keepers fast, the holder slow: the worst that is allowed. */

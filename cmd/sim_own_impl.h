@@ -16,7 +16,7 @@
 #include "dht/token.h"
 #include "vnet/fence.h"
 
-#define OW_SETS 3	 /* keepers at the start: 1, 3, 5 */
+#define OW_SETS 4	 /* keepers at the start: 1, 3, 5; with liars also 7 */
 #define OW_NAMES 32
 #define OW_TOKEN_SETS 3	 /* for OW_TOKEN_USES members each */
 #define OW_TOKEN_USES 120
@@ -106,6 +106,7 @@ struct ow_process {
 	struct leases *leases;
 	struct fence fence;
 	struct wall wall;
+	struct drops drops;
 	struct log log;
 	usec_t clock_base, clock_from; /* its clock showed base at the world's `from` ... */
 	int32_t clock_ppm;	       /* ... and runs so much faster */
@@ -151,6 +152,7 @@ enum ow_fault {
 	OW_REVOKE,
 	OW_COME_BACK, /* who was put out tries it */
 	OW_ENROL,
+	OW_LIE, /* the liar does something by itself */
 	OW_FAULTS
 };
 
@@ -179,6 +181,7 @@ enum ow_flavour {
 	OW_CHANGES,  /* of the keeper set, all the time */
 	OW_QUORUMS,  /* one quorum decides, part of it is lost or cut off, another one goes on */
 	OW_REINSTALL, /* a keeper that voted loses its disk; who is left to copy from missed its votes */
+	OW_FLOORS,   /* names that nobody has make keepers forget promises, and they start anew */
 	OW_FLAVOURS
 };
 extern const char *const ow_flavour_names[OW_FLAVOURS];
@@ -195,6 +198,7 @@ struct ow_rules { /* of one schedule, drawn at its start */
 	uint32_t on_send, on_write; /* a pause or crash just then: in a million */
 	struct ow_net net;
 	uint32_t apart; /* seconds: wall clocks are wrong by so much, both ways */
+	uint8_t promises; /* keepers keep so few of names that nobody has, and are asked for some; 0 = no */
 };
 
 struct ow_sizes {
@@ -239,11 +243,19 @@ struct ow_world {
 	uint16_t revoked;  /* people that were */
 	uint64_t packets, writes, operations, changes;
 	uint32_t machines; /* stamps given out */
+	uint32_t mistakes; /* names that nobody has, asked for in this schedule */
 	bool news; /* pass between the sides */
 	struct ow_plan cut; /* of OW_CUT_IN_CHANGE, while it waits; mask 0 = none */
 	char wrong[200];
+	struct ow_liar *liar; /* NULL until one is needed; sim_own_liar_impl.h */
+	uint8_t liars;	      /* enum ow_liars */
+	uint64_t served;      /* operations that were, while keepers lied */
+	uint64_t disputes;    /* where a majority decides and one of it lies */
 	bool tells; /* what happens, on standard error */
 };
+
+/* In which schedules a keeper lies. Mixed: every second one of a hardened namespace. */
+enum ow_liars { OW_LIARS_MIXED, OW_LIARS_NONE, OW_LIARS_ALL, OW_LIARS_KINDS };
 
 enum ow_kind { OW_PACKET, OW_WRITTEN, OW_TICK, OW_PLANNED, OW_STEP, OW_CHAT, OW_WAKE,
 	       OW_GRAB };
@@ -269,6 +281,8 @@ void ow_snapshot_clear(struct ow_world *w, struct ow_snapshot *s);
 /* sim_own_net.c */
 void ow_net_send(struct ow_process *from, const struct pubkey *to, uint8_t service,
 		  const uint8_t *msg, size_t len);
+/* What leaves a process, whoever had a hand in it. */
+void ow_net_say(struct ow_process *from, size_t person, uint8_t service, struct rd msg);
 void ow_net_arrive(struct ow_world *w, struct ow_packet *k);
 size_t ow_person_of(const struct ow_world *w, const struct pubkey *key);
 
@@ -309,6 +323,17 @@ void ow_revoke(struct ow_world *w, size_t person);
 void ow_come_back(struct ow_world *w, size_t person);
 void ow_strangers(struct ow_world *w);
 void ow_answered(struct ow_process *p, const struct ow_waits *q, const struct regs_event *e);
+
+/* sim_own_liar.c: a keeper that lies */
+void ow_liar_begin(struct ow_world *w); /* after the plan was drawn, when this schedule has one */
+void ow_liar_end(struct ow_world *w);
+bool ow_liar_is(const struct ow_process *p);
+bool ow_liar_says(struct ow_process *p, size_t person, uint8_t service, struct rd msg);
+void ow_liar_hears(struct ow_process *p, const struct ow_packet *k); /* before its keeper does */
+void ow_liar_acts(struct ow_world *w);
+void ow_liar_put_out(struct ow_world *w, size_t person); /* the root did so */
+void ow_liar_sums(const struct ow_world *w);
+void ow_liar_free(struct ow_world *w);
 
 /* sim_own_make.c */
 void ow_enrol(struct ow_process *p, const struct config *cf, const uint8_t seed[SEED_LEN]);

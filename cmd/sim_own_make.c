@@ -11,7 +11,7 @@
 #define CHANGE_WAIT SEC(60)
 #define OW_GROWN 10
 
-static const uint8_t sizes[OW_SETS] = { 1, 3, 5 };
+static const uint8_t sizes[OW_SETS] = { 1, 3, 5, 7 };
 
 static void key_make(struct key_pair *k, uint8_t kind, uint8_t number)
 {
@@ -130,13 +130,18 @@ static void grow(struct ow_world *w, uint8_t count)
 	ow_run(w, w->now + OP_WAIT); /* everybody has heard of it, and disks are quiet */
 }
 
+static size_t sets_of(const struct ow_world *w)
+{
+	return w->size.hardened ? OW_SETS : OW_SETS - 1;
+}
+
 static void keep(struct ow_world *w, size_t set)
 {
 	for (size_t i = 0; i < w->size.members; i++) {
 		ow_stop(&w->process[i], false);
 		ow_snapshot_take(w, &w->base[set][i], &w->process[i].disk);
 	}
-	for (size_t i = 0; set + 1 < OW_SETS && i < w->size.members; i++)
+	for (size_t i = 0; set + 1 < sets_of(w) && i < w->size.members; i++)
 		ow_start(&w->process[i]);
 	ow_run(w, w->now + OP_WAIT);
 }
@@ -159,7 +164,7 @@ void ow_make(struct ow_world *w)
 	for (size_t i = 0; i < w->size.members; i++)
 		ow_disk_clear(ow_process_new(w, i));
 	create(w);
-	for (size_t set = 0; set < OW_SETS && !w->wrong[0]; set++) {
+	for (size_t set = 0; set < sets_of(w) && !w->wrong[0]; set++) {
 		if (sizes[set] > 1)
 			grow(w, sizes[set]);
 		if (!w->wrong[0])

@@ -74,22 +74,30 @@ static bool is_lost(struct ow_process *from, size_t person, const uint8_t *msg, 
 	       kinds & (1u << REG_ADDRESS | 1u << REG_HOST_NAME);
 }
 
-void ow_net_send(struct ow_process *from, const struct pubkey *to, uint8_t service,
-		  const uint8_t *msg, size_t len)
+void ow_net_say(struct ow_process *from, size_t person, uint8_t service, struct rd msg)
 {
 	struct ow_world *w = from->w;
-	size_t person = ow_person_of(w, to);
 
 	w->packets++;
 	if (person == w->size.persons || person == from->person)
 		return;
 	if (ow_chance(w, w->rules.net.loss))
 		return;
-	if (w->rules.deaf && service == REGS_SERVICE_REGISTER && is_lost(from, person, msg, len))
+	if (w->rules.deaf && service == REGS_SERVICE_REGISTER &&
+	    is_lost(from, person, msg.p, rd_left(&msg)))
 		return;
-	post(from, person, service, rd_of(msg, len));
+	post(from, person, service, msg);
 	if (w->rules.net.doubled && ow_chance(w, w->rules.net.doubled))
-		post(from, person, service, rd_of(msg, len));
+		post(from, person, service, msg);
+}
+
+void ow_net_send(struct ow_process *from, const struct pubkey *to, uint8_t service,
+		  const uint8_t *msg, size_t len)
+{
+	size_t person = ow_person_of(from->w, to);
+
+	if (!ow_liar_says(from, person, service, rd_of(msg, len)))
+		ow_net_say(from, person, service, rd_of(msg, len));
 }
 
 /* A process that stands still finds its packets when it goes on; one that sleeps does not. */

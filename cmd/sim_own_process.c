@@ -227,6 +227,7 @@ static void result(struct ow_process *p, const struct ow_event *q)
 		*wait = p->waits[--p->waits_count];
 		audit_result(&p->audit, &copy.name, &q->e, ow_now(p));
 	}
+	p->w->served += p->w->audit->lied_to && q->e.status == REG_OK;
 	if (q->e.op & LEASE_OP) {
 		p->leases_touched = true;
 		leases_result(p->leases, q->e.op, &answer, ow_now(p));
@@ -321,6 +322,7 @@ void ow_input(struct ow_process *p, const struct ow_packet *k)
 	const struct ow_process *from = &p->w->process[k->from];
 
 	p->heard[from->person] = from->index;
+	ow_liar_hears(p, k);
 	if (k->service == OW_SERVICE_FRAME)
 		ow_frame(p, k);
 	else
@@ -366,7 +368,8 @@ static void make(struct ow_process *p)
 	bool same = is_same_machine(p);
 	struct regs_config rc = { .self = w->person[p->person], .root = w->root.pub,
 				  .crypto = &crypto_quick, .wall = &p->wall, .log = &p->log,
-				  .same_machine = same };
+				  .drops = &p->drops, .same_machine = same,
+				  .promises = w->rules.promises };
 	struct regs_env re = { p, env_random, env_send, env_persist, env_event };
 	struct lease_config lc = { .self = rc.self.pub, .subnet = w->settings.subnet,
 				   .lease = w->settings.lease, .same_machine = same,

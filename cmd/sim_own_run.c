@@ -1,12 +1,14 @@
 /* sim_own_run.c - `vpnsim ownership`: runs a range of schedules, and remembers how far it came.
  *
- * The state file has a line a block, appended and made durable when the block is done:
+ * The state file says first which schedules it is of, then has a line a block, appended and made
+ * durable when the block is done:
+ *	of sets K liars W flavour F
  *	done FROM COUNT seed S violations V trace T ms M commit C
- * A run that finds lines of its seed skips the blocks they name. Several processes may share one
- * file, each with a range of its own.
+ * A run that finds lines of its seed skips the blocks they name; of other schedules it refuses the
+ * file. Several processes may share one, each with a range of its own.
  *
  * Of every HARD_EVERY schedules one is of a hardened namespace (docs/protocol.md 8.13), a world of its
- * own: with honest keepers, for liars are not played here. Runs of --sets are of one kind only: the
+ * own; in every second of those as many keepers lie as the set endures (sim_own_liar.c). Runs of --sets are of one kind only: the
  * schedule that is the n-th of its kind among all. As traces are sums, the one of all schedules is
  * that of the majorities' and that of the hardened ones together. */
 #include "cmd/sim_own_run.h"
@@ -31,13 +33,17 @@
 struct run {
 	uint64_t schedules, seed, from;
 	const char *state, *audit, *commit;
-	int fd, flavour, sets;
+	int fd, flavour, sets, liars;
 	struct ow_world *w, *hard;
 	uint64_t violations, trace, done, skipped;
 };
 
 enum sets { SETS_ALL, SETS_MAJORITY, SETS_HARDENED, SETS_KINDS };
 static const char *const sets_names[] = { "all", "majority", "hardened" };
+
+static const char *const liars_names[OW_LIARS_KINDS] = {
+	[OW_LIARS_MIXED] = "mixed", [OW_LIARS_NONE] = "none", [OW_LIARS_ALL] = "all"
+};
 
 static const char usage[] =
 	"usage: vpnsim ownership [options]\n"
@@ -47,6 +53,7 @@ static const char usage[] =
 	"  --seed N        a schedule is named by seed and index (1)\n"
 	"  --flavour F     all of one kind; without it they are mixed\n"
 	"  --sets KIND     majority or hardened: only those of their kind, counted for themselves\n"
+	"  --liars WHERE   none, all, or mixed: in every second schedule of a hardened set (mixed)\n"
 	"  --state FILE    notes what was done, and what it notes is not done again\n"
 	"  --commit TEXT   what the state file calls this program\n"
 	"  --audit FILE    the history of one schedule, or of the last violation\n"
@@ -115,6 +122,32 @@ static void one(struct run *r, uint64_t index)
 
 /* --- the state file --- */
 
+static void kind_text(const struct run *r, char out[100])
+{
+	snprintf(out, 100, "of sets %s liars %s flavour %s\n", sets_names[r->sets],
+		 liars_names[r->liars],
+		 r->flavour < OW_FLAVOURS ? ow_flavour_names[r->flavour] : "mixed");
+}
+
+/* Of these schedules, or new: then it says so. Two that begin at one time may both say it. */
+static bool is_of_these(struct run *r)
+{
+	char kind[100], line[200];
+	FILE *f = fopen(r->state, "r");
+	bool empty = true, right = true;
+
+	kind_text(r, kind);
+	while (f && right && fgets(line, sizeof(line), f)) {
+		right = empty || strncmp(line, "of ", 3) == 0 ? strcmp(line, kind) == 0 : true;
+		empty = false;
+	}
+	if (f)
+		fclose(f);
+	if (empty && write(r->fd, kind, strlen(kind)) != (ssize_t)strlen(kind))
+		right = false;
+	return right;
+}
+
 static bool is_done(struct run *r, uint64_t from, uint64_t count)
 {
 	FILE *f = r->state ? fopen(r->state, "r") : NULL;
@@ -175,6 +208,7 @@ static struct ow_world *world_new(const struct run *r, bool hardened)
 	s.hardened = hardened;
 	w = ow_new(&s, "10.7.0.0/29");
 	w->flavour = r->flavour;
+	w->liars = (uint8_t)r->liars;
 	w->tells = getenv("VPNSIM_LOG") != NULL;
 	return w;
 }
@@ -197,6 +231,8 @@ static int run(struct run *r)
 	r->fd = r->state ? open(r->state, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644) : -1;
 	if (r->state && r->fd < 0)
 		return bad(r->state, strerror(errno));
+	if (r->state && !is_of_these(r))
+		return bad(r->state, "is of other schedules (its first line says of which)");
 	r->w = world_new(r, false);
 	r->hard = world_new(r, true);
 	if (r->w->wrong[0] || r->hard->wrong[0])
@@ -213,6 +249,8 @@ static int run(struct run *r)
 	       (unsigned long long)r->done, (unsigned long long)r->skipped,
 	       (unsigned long long)r->violations);
 	sums(r);
+	ow_liar_sums(r->w);
+	ow_liar_sums(r->hard);
 	ow_free_world(r->w);
 	ow_free_world(r->hard);
 	if (r->fd >= 0)
@@ -244,7 +282,7 @@ static int set_mutant(const char *name)
 }
 
 enum ow_option { OPT_SCHEDULES, OPT_SEED, OPT_FROM, OPT_STATE, OPT_MUTANT, OPT_AUDIT, OPT_COMMIT,
-		 OPT_FLAVOUR, OPT_SETS, OPT_HELP };
+		 OPT_FLAVOUR, OPT_SETS, OPT_LIARS, OPT_HELP };
 
 static int help(void)
 {
@@ -275,6 +313,14 @@ static int set_sets(struct run *r, const char *name)
 	return bad("--sets", "all, majority or hardened");
 }
 
+static int set_liars(struct run *r, const char *name)
+{
+	for (r->liars = 0; r->liars < OW_LIARS_KINDS; r->liars++)
+		if (strcmp(name, liars_names[r->liars]) == 0)
+			return 0;
+	return bad("--liars", "mixed, none or all");
+}
+
 static int option(struct run *r, int o)
 {
 	switch (o) {
@@ -296,6 +342,8 @@ static int option(struct run *r, int o)
 		return set_flavour(r, optarg);
 	case OPT_SETS:
 		return set_sets(r, optarg);
+	case OPT_LIARS:
+		return set_liars(r, optarg);
 	case OPT_HELP:
 		return help();
 	case OPT_COMMIT:
@@ -317,6 +365,7 @@ int sim_own_main(int argc, char **argv)
 		{ "audit", required_argument, NULL, OPT_AUDIT },
 		{ "flavour", required_argument, NULL, OPT_FLAVOUR },
 		{ "sets", required_argument, NULL, OPT_SETS },
+		{ "liars", required_argument, NULL, OPT_LIARS },
 		{ "commit", required_argument, NULL, OPT_COMMIT },
 		{ "help", no_argument, NULL, OPT_HELP },
 		{ NULL, 0, NULL, 0 },

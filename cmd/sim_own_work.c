@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cmd/sim_own_impl.h"
+#include "dht/regmsg.h"
 
 #define FIRST_HOT 2 /* 10.7.0.2 and up */
 #define DUE SEC(3)  /* of a first step, at most */
@@ -130,6 +131,36 @@ void ow_grab(struct ow_process *p)
 	ow_settle(p);
 }
 
+/* A keeper prepares names that are nobody's, and nothing comes of it: what the others promise there
+ * makes them forget promises that were made to others. */
+static void mistake(struct ow_process *p)
+{
+	struct ow_world *w = p->w;
+	const struct config *cf = regs_keepers(p->regs);
+	const struct pubkey *self = &w->person[p->person].pub;
+	int at = cf ? config_member(cf, self) : -1;
+	uint64_t dice = sim_mix(sim_mix(w->seed, w->index), ++w->mistakes);
+	uint32_t number = (uint32_t)(dice % 61);
+	uint8_t msg[REGMSG_MAX];
+	struct regmsg m = { .type = REGMSG_PREPARE, .request = dice,
+			    .name = reg_name_key(REG_ADDRESS, &number, sizeof(number)) };
+
+	if (at < 0)
+		return;
+	nsid_of(m.nsid, &w->root.pub);
+	m.ballot = (struct ballot){ cf->era, cf->epoch, 1 + dice / 61 % 6, (uint8_t)at };
+	for (size_t i = 0; i < cf->count; i++)
+		if (i != (size_t)at)
+			ow_net_send(p, &cf->members[i].node, REGS_SERVICE_REGISTER, msg,
+				    regmsg_write(msg, sizeof(msg), &m));
+}
+
+static void mistakes(struct ow_process *p)
+{
+	for (size_t i = 0; p->w->rules.promises && i < 3; i++)
+		mistake(p);
+}
+
 static void step(struct ow_process *p)
 {
 	struct ow_world *w = p->w;
@@ -148,6 +179,7 @@ void ow_step(struct ow_process *p)
 
 	if (p->start_counter && !p->last_op)
 		start_register(p);
+	mistakes(p);
 	if (w->rules.eager && p->person == w->rules.eager)
 		eager(p);
 	else if (!w->rules.eager || p->person == w->rules.holder)
@@ -166,6 +198,7 @@ void ow_chat(struct ow_process *p)
 
 	if (holds(p, REG_ADDRESS, &i) && i.grant)
 		ow_net_send(p, &w->person[to].pub, OW_SERVICE_FRAME, i.grant, i.grant_len);
+	mistakes(p);
 	ow_push(w, w->now + MSEC(500) + ow_draw(w, w->rules.chat), OW_CHAT, p);
 }
 
@@ -195,6 +228,7 @@ void ow_revoke(struct ow_world *w, size_t person)
 	req.name = reg_name_key(REG_MEMBER, w->person[person].pub.b, KEY_LEN);
 	if (w->process[0].state != OW_RUNS)
 		return;
+	ow_liar_put_out(w, person);
 	ow_submit(&w->process[0], &req, &w->root);
 	ow_settle(&w->process[0]);
 }
@@ -228,10 +262,22 @@ static void admitted(struct ow_process *p)
 {
 	struct ow_world *w = p->w;
 
+	if (w->audit->only_fence)
+		return;
 	if (p->person >= w->size.members && ++w->admitted > 1)
 		ow_wrong(w, "a token for one admitted two");
 	if (w->revoked >> p->person & 1)
 		ow_wrong(w, "a member that was put out was let in again");
+}
+
+/* Where one keeper may lead all others: it must at least be known afterwards. */
+static void disputed(struct ow_process *p, const struct regs_event *e)
+{
+	if (e->type != REGS_DISPUTED)
+		return;
+	p->w->disputes++;
+	if (!regs_evidence_count(p->regs))
+		ow_wrong(p->w, "two owners were shown for one generation, and no evidence kept");
 }
 
 void ow_answered(struct ow_process *p, const struct ow_waits *q, const struct regs_event *e)
@@ -246,8 +292,10 @@ void ow_answered(struct ow_process *p, const struct ow_waits *q, const struct re
 		log_debug(&p->log, "enrolment: %s", reg_status_text(e->status));
 	if (e->type == REGS_ENROLLED && e->status == REG_OK)
 		admitted(p);
-	if (e->type == REGS_DISPUTED)
+	if (w->audit->only_fence)
+		disputed(p, e);
+	else if (e->type == REGS_DISPUTED)
 		ow_wrong(w, "two owners were shown for one generation");
-	if (e->type == REGS_FORKED)
+	else if (e->type == REGS_FORKED)
 		ow_wrong(w, "two successors of one keeper set were proven");
 }

@@ -3,6 +3,7 @@
  * Exit status: 0 yes or done, 1 no, 2 cannot ask (wrong words, no daemon). */
 #include <errno.h>
 #include <jansson.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -267,6 +268,36 @@ static int needless(const struct asked *a)
 	return wrong("unknown command", words, nearest_word(words, names, ARRAY_LEN(names)));
 }
 
+/* How many words an argument line wants: NAME one, [NAME] one at most, NAME... any number. */
+static void count_words(const char *line, size_t *least, size_t *most)
+{
+	*least = *most = 0;
+	while (*(line += strspn(line, " \n"))) {
+		size_t len = strcspn(line, *line == '[' ? "]" : " \n");
+		bool option = strncmp(line + (*line == '['), "--", 2) == 0;
+
+		if (*line == '[')
+			len += strcspn(line + len, " \n");
+		if (!option) {
+			*least += *line != '[';
+			*most = len > 3 && strncmp(line + len - 3, "...", 3) == 0 ? SIZE_MAX : *most + 1;
+		}
+		line += len;
+	}
+}
+
+static int wrong_number(const struct asked *a)
+{
+	size_t least, most, n = json_array_size(a->args);
+
+	count_words(a->command->args, &least, &most);
+	if (n >= least && n <= most)
+		return 0;
+	fprintf(stderr, "vpnctl: too %s words; `vpnctl %s` takes %s\n", n < least ? "few" : "many",
+		a->command->name, a->command->args);
+	return EXIT_CANNOT_ASK;
+}
+
 static int take_words(struct asked *a, char **argv, int n)
 {
 	bool used;
@@ -289,7 +320,8 @@ static int take_words(struct asked *a, char **argv, int n)
 			json_array_append_new(a->args, json_string(argv[i]));
 		}
 	}
-	return needless(a);
+	r = needless(a);
+	return r ? r : wrong_number(a);
 }
 
 /* Tokens and root keys come by standard input, so that they stay out of process lists. */

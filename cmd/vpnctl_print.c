@@ -199,7 +199,9 @@ void print_status(const json_t *reply)
 	json_array_foreach(json_object_get(reply, "namespaces"), i, ns) {
 		printf("\n%s: %s\n", text_of(ns, "name"), text_of(ns, "state"));
 		printf("    address    %s  %s\n", text_of(ns, "ipv4"), text_of(ns, "ipv6"));
-		printf("    name       %s.%s\n", text_of(ns, "host"), text_of(ns, "zone"));
+		printf("    name       %s%s%s\n", text_of(ns, "host"),
+		       json_object_get(ns, "host") ? "." : "",
+		       json_object_get(ns, "host") ? text_of(ns, "zone") : "");
 		printf("    interface  %s, %s\n", text_of(ns, "interface"), text_of(ns, "subnet"));
 		printf("    DNS        %s\n", text_of(ns, "dns"));
 		print_health(ns);

@@ -18,7 +18,8 @@
  * had been accepted by one of any quorum of sealed keepers, and nothing more will be.
  *
  * Every change has a position, counted here; it is stored with the cell, so none that was ever shown
- * comes twice in one incarnation. Records: acceptor_store.c. Copies: acceptor_copy.c. */
+ * comes twice in one incarnation. Records: acceptor_store.c. Copies: acceptor_copy.c. Promises that
+ * are forgotten: acceptor_floor.c. */
 #include "dht/acceptor.h"
 
 #include <assert.h>
@@ -30,6 +31,7 @@
 #include "dht/regs.h"
 
 #define USEC_A_SECOND 1000000
+#define SUCCESSORS_MAX 16 /* a full table keeps no set from being followed */
 
 void acceptor_init(struct acceptor *a, const struct acceptor_env *env, uint64_t op_base)
 {
@@ -39,9 +41,10 @@ void acceptor_init(struct acceptor *a, const struct acceptor_env *env, uint64_t 
 	a->env = *env;
 	a->next_op = op_base;
 	list_init(&a->order);
+	promises_init(&a->promises);
 	env->random(env->ctx, seed, sizeof(seed));
 	map_init(&a->cells, offsetof(struct cell, name), sizeof(struct reg_name),
-		 REGS_REGISTERS_MAX, seed);
+		 REGS_REGISTERS_MAX + SUCCESSORS_MAX, seed);
 	map_init(&a->writes, offsetof(struct write, op), sizeof(uint64_t), ACCEPTOR_WRITES_MAX,
 		 seed);
 }
@@ -102,8 +105,11 @@ struct cell *cell_make(struct acceptor *a, const struct reg_name *name)
 
 	if (c)
 		return c;
+	if (a->cells.count >= REGS_REGISTERS_MAX && name->kind != REG_SUCCESSOR)
+		return NULL;
 	c = mem_new(sizeof(*c));
 	c->name = *name;
+	c->promised = promise_of(a, NULL);
 	if (map_put(&a->cells, c) < 0) {
 		free(c);
 		return NULL;
@@ -155,15 +161,18 @@ static void reply_begin(const struct acceptor *a, struct acceptor_reply *reply,
 }
 
 /* Refusals carry the ballot that stands in the way: the proposer jumps past it. */
-static bool refuse(const struct acceptor *a, const struct cell *c, enum reg_status status,
+static bool refuse(enum reg_status status, const struct ballot *promised,
 		   struct acceptor_reply *reply)
 {
 	reply->msg.status = (uint8_t)status;
-	if (c)
-		reply->msg.ballot = c->promised;
-	else
-		reply->msg.ballot = (struct ballot){ .era = a->era, .epoch = a->epoch };
+	reply->msg.ballot = *promised;
 	return true;
+}
+
+static bool refuse_all(const struct acceptor *a, enum reg_status status,
+		       struct acceptor_reply *reply)
+{
+	return refuse(status, &(struct ballot){ .era = a->era, .epoch = a->epoch }, reply);
 }
 
 static bool is_of_our_epoch(const struct acceptor *a, const struct regmsg *m)
@@ -207,24 +216,29 @@ bool acceptor_prepare(struct acceptor *a, const struct pubkey *from, const struc
 		      struct acceptor_reply *reply, usec_t now)
 {
 	struct cell *c = acceptor_cell(a, &m->name);
-	int order = c ? ballot_compare(&m->ballot, &c->promised) : 1;
+	struct ballot promised = promise_of(a, c);
+	int order = ballot_compare(&m->ballot, &promised);
 
 	reply_begin(a, reply, from, m->request, REGMSG_PROMISE);
 	if (is_early(a, &m->ballot))
 		return false;
 	if (!is_of_our_epoch(a, m) || is_closed(a, &m->name))
-		return refuse(a, NULL, REG_OTHER_EPOCH, reply);
-	if (order < 0 || (order == 0 && c->request != m->request))
-		return refuse(a, c, REG_BUSY, reply);
-	if (a->writes.count >= ACCEPTOR_WRITES_MAX)
+		return refuse_all(a, REG_OTHER_EPOCH, reply);
+	if (order < 0 || (order == 0 && (!c || c->request != m->request)))
+		return refuse(REG_BUSY, &promised, reply);
+	if (a->writes.count >= ACCEPTOR_WRITES_MAX || (!c && promises_are_full(a)))
 		return false;
 	c = cell_make(a, &m->name);
 	if (!c)
-		return refuse(a, NULL, REG_FULL, reply);
+		return refuse_all(a, REG_FULL, reply);
 	c->promised = m->ballot;
 	c->request = m->request;
-	if (a->alone)
-		return promise_fill(c, &m->ballot, reply, now);
+	if (a->alone) {
+		promises_note(a, c);
+		promise_fill(c, &m->ballot, reply, now);
+		floor_keep(a);
+		return true;
+	}
 	cell_persist(a, write_new(c, from, m, REGMSG_PROMISE));
 	return false;
 }
@@ -254,20 +268,21 @@ bool acceptor_accept(struct acceptor *a, const struct pubkey *from, const struct
 		     struct acceptor_reply *reply, usec_t now)
 {
 	struct cell *c = acceptor_cell(a, &m->name);
+	struct ballot promised = promise_of(a, c);
 	usec_t age = m->age < now / USEC_A_SECOND ? m->age * USEC_A_SECOND : now;
 
 	reply_begin(a, reply, from, m->request, REGMSG_ACCEPTED);
 	if (is_early(a, &m->ballot))
 		return false;
 	if (!is_of_our_epoch(a, m) || is_closed(a, &m->name))
-		return refuse(a, NULL, REG_OTHER_EPOCH, reply);
-	if (c && ballot_compare(&m->ballot, &c->promised) < 0 && !MUTANT(IGNORE_PROMISE))
-		return refuse(a, c, REG_BUSY, reply);
+		return refuse_all(a, REG_OTHER_EPOCH, reply);
+	if (ballot_compare(&m->ballot, &promised) < 0 && !MUTANT(IGNORE_PROMISE))
+		return refuse(REG_BUSY, &promised, reply);
 	if (!may_be_accepted(a, m) || a->writes.count >= ACCEPTOR_WRITES_MAX)
 		return false;
 	c = cell_make(a, &m->name);
 	if (!c)
-		return refuse(a, NULL, REG_FULL, reply);
+		return refuse_all(a, REG_FULL, reply);
 	if (ballot_compare(&m->ballot, &c->accepted) != 0) { /* else a repetition: same value */
 		c->promised = c->accepted = m->ballot;
 		c->request = m->request;
@@ -314,7 +329,7 @@ static bool accepted_fill(const struct acceptor *a, const struct write *w,
 	const struct cell *c = w->cell;
 
 	if (ballot_compare(&c->accepted, &w->ballot) != 0)
-		return refuse(a, c, REG_BUSY, reply);
+		return refuse(REG_BUSY, &c->promised, reply);
 	reply->msg.ballot = c->accepted;
 	if (c->name.kind == REG_SUCCESSOR)
 		successor_sign(a, c, reply->msg.sig);
@@ -346,13 +361,16 @@ static void write_failed(struct acceptor *a, const struct write *w)
 bool acceptor_persisted(struct acceptor *a, uint64_t op, int result, struct acceptor_reply *reply,
 			usec_t now)
 {
-	struct write *w = map_take(&a->writes, &op);
+	struct write *w = floor_persisted(a, op, result) ? NULL : map_take(&a->writes, &op);
 	bool answer = w && (result >= 0 || MUTANT(LOST_WRITE)) && w->type && w->ballot.era == a->era &&
 		      w->ballot.epoch == a->epoch;
 
-	if (w && result >= 0)
+	if (!w)
+		return false;
+	w->cell->writing--;
+	if (result >= 0)
 		write_done(a, w);
-	else if (w)
+	else
 		write_failed(a, w);
 	if (answer) {
 		reply_begin(a, reply, &w->to, w->request, w->type);
@@ -362,5 +380,6 @@ bool acceptor_persisted(struct acceptor *a, uint64_t op, int result, struct acce
 			accepted_fill(a, w, reply);
 	}
 	free(w);
+	floor_keep(a);
 	return answer;
 }

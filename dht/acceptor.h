@@ -4,18 +4,19 @@
 #ifndef DHT_ACCEPTOR_H
 #define DHT_ACCEPTOR_H
 
-#include "base/list.h"
 #include "base/map.h"
+#include "dht/floor.h"
 #include "dht/regmsg.h"
 
 #define ACCEPTOR_WRITES_MAX 16384 /* durable writes under way */
-
-/* One register. About 240 bytes and its value; never dropped within an epoch (R16). */
+/* One register. About 256 bytes and its value; within an epoch none with a value is dropped (R16). */
 struct cell {
 	struct reg_name name;
 	bool is_refreshing; /* the keeper's: a grant of it is being made */
 	bool failed;	    /* its last write did: it is written again */
-	struct list in_order;
+	bool is_promise;    /* in promises.cells: nothing was accepted */
+	uint16_t writing;   /* writes under way */
+	struct list in_order, in_promises;
 	uint64_t position;		  /* of its last change here */
 	uint64_t stored;		  /* of its last change that is durable */
 	struct ballot promised, accepted; /* accepted.counter 0: nothing yet */
@@ -60,6 +61,7 @@ struct acceptor {
 	struct key_pair epoch_key;
 	struct map cells, writes;
 	struct list order;
+	struct promises promises;
 	struct acceptor_marks *marks; /* NULL until somebody copies: acceptor_copy.c */
 	uint64_t position; /* the last one given */
 	uint64_t durable;  /* the highest that survives a crash */
@@ -73,12 +75,12 @@ struct acceptor_reply {
 	struct pubkey to;
 	struct regmsg msg; /* msg.bytes points into the cell */
 };
-
 void acceptor_init(struct acceptor *a, const struct acceptor_env *env, uint64_t op_base);
 void acceptor_fini(struct acceptor *a);
 struct cell *acceptor_cell(const struct acceptor *a, const struct reg_name *name);
 /* The accepted value; false = none. */
 bool cell_value(const struct cell *c, struct reg_value *v);
+struct ballot acceptor_promised(const struct acceptor *a, const struct reg_name *name);
 /* No value, and what was chosen before we came is not known: keeper_settle.c. */
 bool cell_is_unknown(const struct cell *c);
 /* The register in which the successor of (era, epoch) is chosen. */
@@ -93,10 +95,10 @@ bool acceptor_accept(struct acceptor *a, const struct pubkey *from, const struct
 bool acceptor_persisted(struct acceptor *a, uint64_t op, int result, struct acceptor_reply *reply,
 			usec_t now);
 
-/* acceptor_store.c. A stored record; key without its first letter. Ages start at 0 (R9): call before
- * `now` matters. */
+/* acceptor_store.c. A stored record; key without its first letter. Ages start at 0 (R9). */
 bool acceptor_restore(struct acceptor *a, const uint8_t *key, size_t key_len, const uint8_t *value,
 		      size_t len);
+bool acceptor_restore_floor(struct acceptor *a, const uint8_t *value, size_t len);
 void acceptor_started(struct acceptor *a, usec_t now); /* era, epoch, sealed set as they were */
 void acceptor_write_again(struct acceptor *a);	       /* what failed */
 bool acceptor_is_quiet(const struct acceptor *a);      /* everything here is durable */

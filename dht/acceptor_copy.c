@@ -27,7 +27,7 @@
 
 #define USEC_A_SECOND 1000000
 #define MARKS_MAX 16
-#define LATE_MAX (1024 * 1024) /* bytes put aside */
+#define LATE_MAX (16 * 1024 * 1024) /* bytes put aside: below a floor may be all that is new here */
 
 static size_t entry_write(uint8_t *out, size_t size, const struct cell *c, usec_t now)
 {
@@ -182,6 +182,7 @@ static bool entry_take(struct acceptor *a, const struct acceptor_entry *e, usec_
 {
 	usec_t age = e->age < now / USEC_A_SECOND ? e->age * USEC_A_SECOND : now;
 	struct cell *c = acceptor_cell(a, &e->name);
+	struct ballot promised = promise_of(a, c);
 	int order = c ? ballot_compare(&e->accepted, &c->accepted) : 1;
 	enum copy_word word = COPY_TRUSTED;
 
@@ -193,7 +194,7 @@ static bool entry_take(struct acceptor *a, const struct acceptor_entry *e, usec_
 		c->since = now - age;
 	if (word == COPY_REFUSED || order == 0)
 		return true;
-	if (votes(a) && c && ballot_compare(&e->accepted, &c->promised) < 0)
+	if (votes(a) && ballot_compare(&e->accepted, &promised) < 0)
 		return put_aside(a, e->start, (size_t)(e->value.end - e->start));
 	return acceptor_put(a, e, word == COPY_JUDGED ? now : now - age);
 }

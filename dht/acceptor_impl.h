@@ -18,6 +18,7 @@ bool cell_value_fits(const struct reg_name *name, const uint8_t *b, size_t len);
 void cell_set(struct acceptor *a, struct cell *c, const uint8_t *value, size_t len);
 void cell_persist(struct acceptor *a, struct write *wait);
 void cell_rewrite(struct acceptor *a, struct cell *c); /* nobody waits for an answer */
+void cell_forget(struct acceptor *a, struct cell *c); /* also on the disk; no write is under way */
 /* acceptor_copy.c: before a cell is forgotten. */
 void cell_goes(struct acceptor *a, const struct cell *c);
 

@@ -5,8 +5,9 @@
  * not copied either.
  *
  * Dropped when a new epoch is served (R16), where messages of the old ones are refused: registers of
- * successors, and released host names, a day after. What is claimed anew in an epoch starts above
- * every generation that may have been dropped (change.c), so only what lies below that is. */
+ * successors, released host names, a day after, and those of which nothing but a promise is here. What
+ * is claimed anew in an epoch starts above every generation that may have been dropped (change.c), so
+ * only what lies below that is. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -55,6 +56,8 @@ void cell_persist(struct acceptor *a, struct write *wait)
 	if (c->failed)
 		a->failed--;
 	c->failed = false;
+	c->writing++;
+	promises_note(a, c);
 	wait->op = a->next_op++;
 	err = map_put(&a->writes, wait);
 	assert(!err);
@@ -76,6 +79,7 @@ void acceptor_write_again(struct acceptor *a)
 	struct cell *c;
 	size_t at = 0;
 
+	floor_write_again(a);
 	while (a->failed && a->writes.count < ACCEPTOR_WRITES_MAX && (c = map_next(&a->cells, &at)))
 		if (c->failed)
 			cell_rewrite(a, c);
@@ -148,9 +152,11 @@ static void order_make(struct acceptor *a)
 	for (size_t i = 0; i < n; i++) {
 		list_del(&all[i]->in_order);
 		list_add_tail(&a->order, &all[i]->in_order);
+		promises_note(a, all[i]);
 	}
 	if (n && all[n - 1]->position > a->position)
 		a->position = all[n - 1]->position;
+	floor_started(a);
 	a->durable = a->position;
 	free(all);
 }
@@ -171,11 +177,14 @@ void acceptor_started(struct acceptor *a, usec_t now)
 
 /* --- between epochs --- */
 
-static void cell_forget(struct acceptor *a, struct cell *c)
+void cell_forget(struct acceptor *a, struct cell *c)
 {
 	uint8_t key[KEY_MAX];
 
-	a->env.persist(a->env.ctx, a->next_op++, key, key_write(key, &c->name), NULL, 0);
+	assert(!c->writing);
+	if (c->position) /* else it was never written */
+		a->env.persist(a->env.ctx, a->next_op++, key, key_write(key, &c->name), NULL, 0);
+	promises_drop(a, c);
 	if (c->failed)
 		a->failed--;
 	map_take(&a->cells, &c->name);
@@ -194,18 +203,24 @@ static bool is_tombstone(const struct acceptor *a, const struct cell *c, usec_t 
 	       now - c->since >= TOMBSTONE && v.generation < change_first_generation(a->era, a->epoch);
 }
 
+/* Its promise was of an epoch that nobody votes in any more. */
+static bool is_over(const struct acceptor *a, const struct cell *c, usec_t now)
+{
+	return c->name.kind == REG_SUCCESSOR || c->is_promise || is_tombstone(a, c, now);
+}
+
+/* What is still being written may not go; it is of no harm. */
 void acceptor_turn(struct acceptor *a, uint32_t era, uint32_t epoch, usec_t now)
 {
 	a->era = era;
 	a->epoch = epoch;
 	a->sealed = a->sealed_durably = false;
-	if (a->writes.count) /* what is still being written may not go; it is of no harm */
-		return;
+	floor_turn(a);
 	for (struct list *l = a->order.next, *next; l != &a->order; l = next) {
 		struct cell *c = container_of(l, struct cell, in_order);
 
 		next = l->next;
-		if (c->name.kind == REG_SUCCESSOR || is_tombstone(a, c, now))
+		if (!c->writing && is_over(a, c, now))
 			cell_forget(a, c);
 	}
 }
@@ -216,5 +231,6 @@ bool acceptor_clear(struct acceptor *a, size_t count)
 		return false;
 	while (count-- && !list_is_empty(&a->order))
 		cell_forget(a, container_of(a->order.next, struct cell, in_order));
+	floor_turn(a);
 	return a->cells.count == 0;
 }

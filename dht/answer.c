@@ -148,7 +148,7 @@ static void put_handle(struct dht *d, const struct request *q, usec_t now)
 	enum drop why = put_judge(d, q, &r, &held, now);
 
 	if (why)
-		drop_add(&d->drops, why);
+		drop_add(d->cfg.drops, why);
 	m.status = status_of(why, held);
 	put_answer(d, q, &r, &m, now);
 	if (!why && key_equal(&r.signer, &d->cfg.self.pub))

@@ -157,6 +157,13 @@ static enum chain_verdict judge_newer(const struct chain_view *v, const struct c
 	return cf->era == newest->era && cf->epoch == newest->epoch + 1 ? CHAIN_BAD : CHAIN_GAP;
 }
 
+static bool has_era(const struct chain_view *v, uint32_t era)
+{
+	const struct config *cf = chain_after(v, era, 0);
+
+	return cf && cf->era == era;
+}
+
 static enum chain_verdict judge_older(const struct chain_view *v, const struct config *cf,
 				      bool proven)
 {
@@ -166,8 +173,8 @@ static enum chain_verdict judge_older(const struct chain_view *v, const struct c
 		return CHAIN_OLDER;
 	if (after)
 		return CHAIN_BAD;
-	/* The end of an older era, that we did not see while it was the newest. */
-	if (proven && !is_genesis(cf) && cf->era < v->newest->era)
+	/* Of an older era, that we did not see while it was the newest: its end, or how it began. */
+	if (proven && cf->era < v->newest->era && (!is_genesis(cf) || !has_era(v, cf->era)))
 		return CHAIN_OLDER;
 	return CHAIN_GAP_BELOW;
 }

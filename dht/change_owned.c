@@ -65,14 +65,23 @@ static void take(struct turn *t, const struct pubkey *owner, uint64_t number)
 		hold(t, owner, turn_next_generation(t), number);
 }
 
+/* Does the signer mean an ownership of an earlier era, after the one that was shown here? */
+static bool means_later(const struct turn *t)
+{
+	uint64_t meant = t->c->op->generation, is = t->old->generation;
+
+	return meant >> 32 < is >> 32 && (uint32_t)meant > (uint32_t)is;
+}
+
 /* A value that was left over from an earlier era may have had successors of which this keeper knows
- * nothing: until grants have been shown it is as good as none. */
+ * nothing: until grants have been shown it is as good as none. So is one that was shown, to who owned
+ * it later. */
 static bool is_to_be_shown(const struct turn *t)
 {
 	const struct change_world *w = t->w;
 
 	return w->settings && pool_is_settling(w->settings, w->era, w->wall) &&
-	       (!t->old || t->old->generation >> 32 < w->era);
+	       (!t->old || t->old->generation >> 32 < w->era || means_later(t));
 }
 
 /* What nobody holds here may have an owner of the last era, or be the next era's to give. */

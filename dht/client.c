@@ -60,7 +60,9 @@ static void forget(struct client_op *o)
 		}
 	if (c->count == 0) {
 		free(c->op);
+		free(c->load);
 		c->op = NULL;
+		c->load = NULL;
 		c->places = 0;
 	}
 	free(o->bytes);
@@ -69,6 +71,8 @@ static void forget(struct client_op *o)
 
 static void op_add(struct client *c, struct client_op *o)
 {
+	if (!c->load)
+		c->load = client_load_new();
 	if (c->count == c->places) {
 		c->places = c->places ? 2 * c->places : OPS_FIRST;
 		c->op = mem_resize(c->op, c->places * sizeof(struct client_op *));
@@ -153,13 +157,17 @@ static void attempt(struct client_op *o, usec_t now)
 static void fire(struct timer *t, usec_t now)
 {
 	struct client_op *o = container_of(t, struct client_op, timer);
+	usec_t works = o->waits ? client_keeper_works(o) : 0;
+	bool silent = now >= works;
 
-	if (o->waits)
+	if (o->waits && silent)
 		client_keeper_is_silent(o);
 	if (now >= o->deadline)
-		end(o, o->busy ? REG_BUSY : REG_NO_QUORUM);
-	else
+		end(o, o->busy || !silent ? REG_BUSY : REG_NO_QUORUM);
+	else if (silent)
 		attempt(o, now);
+	else
+		arm(o, works);
 }
 
 void client_numbers_safe(struct regs *r, usec_t now)
@@ -265,6 +273,19 @@ static void tell_stray(struct regs *r, const struct regmsg *m)
 		regs_tell(r, &e);
 }
 
+/* Refused, by so few that all of them may lie: others are asked before it counts. */
+static bool is_liars_word(struct client_op *o, size_t member, enum reg_status status, usec_t now)
+{
+	uint8_t before = o->refused.by;
+
+	if (status == REG_OK || status == REG_BUSY || status == REG_NO_QUORUM ||
+	    status == REG_OTHER_EPOCH || client_refused(&o->refused, o->of->facts.config, member))
+		return false;
+	if (o->refused.by != before)
+		attempt(o, now);
+	return true;
+}
+
 void client_result(struct regs *r, const struct pubkey *from, const struct regmsg *m, usec_t now)
 {
 	struct keeper_answer a = { .status = m->status, .holder = m->holder, .hint = m->hint,
@@ -281,7 +302,7 @@ void client_result(struct regs *r, const struct pubkey *from, const struct regms
 	if (!o && at >= 0)
 		tell_stray(r, m);
 	if (!o || at < 0) {
-		drop_add(&r->drops, DROP_UNKNOWN);
+		drop_add(r->cfg.drops, DROP_UNKNOWN);
 		return;
 	}
 	if (newer && m->status == REG_OTHER_EPOCH) {
@@ -289,11 +310,12 @@ void client_result(struct regs *r, const struct pubkey *from, const struct regms
 		return;
 	}
 	if (!believable(o, &a)) {
-		drop_add(&r->drops, DROP_SIGNATURE);
+		drop_add(r->cfg.drops, DROP_SIGNATURE);
 		return; /* the next try may reach an honest one */
 	}
-	client_keeper_answered(o, (size_t)at, now);
-	answered(o, &a, now);
+	client_keeper_answered(o, (size_t)at, a.status, now);
+	if (!is_liars_word(o, (size_t)at, a.status, now))
+		answered(o, &a, now);
 }
 
 void client_local_result(struct regs *r, uint64_t request, const struct keeper_answer *a,
@@ -357,7 +379,7 @@ int client_submit(struct regs *r, const struct client_ask *ask, usec_t now)
 {
 	struct client_op *o;
 
-	if (r->client.count == REGS_OPS_MAX)
+	if (!client_has_room(&r->client, ask->req->verb))
 		return -EBUSY;
 	o = op_new(r, ask->id, ask->req, now);
 	o->internal = ask->internal;
@@ -378,7 +400,7 @@ int client_submit_signed(struct regs *r, uint64_t id, const uint8_t *bytes, size
 
 	if (!reg_op_read(&op, bytes, len))
 		return -EINVAL;
-	if (r->client.count == REGS_OPS_MAX)
+	if (!client_has_room(&r->client, op.verb))
 		return -EBUSY;
 	o = op_new(r, id, &op, now);
 	o->foreign = true;

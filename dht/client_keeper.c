@@ -1,15 +1,28 @@
 /* client_keeper.c - which keeper an operation is sent to, and when to the next.
  *
  * All times of a client stand in one table. Two silent keepers of five cost an operation less than a
- * second, and those after it nothing: who did not answer is asked last. docs/protocol.md 8.5. */
+ * second, and those after it nothing: who did not answer is asked last. A keeper that answers others
+ * of our operations is busy, not silent: a copy to the next would only make two keepers propose the
+ * same, and both slower. How long answers take is counted from the first copy that the keeper got,
+ * so that it is known also when everything has been repeated. Of many leases so many operations are
+ * under way as add QUEUE_WANTED to the quickest answer: the window grows by one with each answer in
+ * that time, and by a quarter smaller it gets, once in such a time, when they take twice as much
+ * longer (as TCP Vegas does, Brakmo et al. 1994). docs/protocol.md 8.5. */
 #include "dht/client_impl.h"
 
 #include "base/list.h"
+#include "base/mem.h"
+#include "dht/judge.h"
+
+#define WINDOW_FIRST 32
+#define WINDOW_LEAST 8
+#define QUEUE_WANTED MSEC(200)
 
 const struct client_times client_times = {
 	.end = MSEC(4700),
 	.patience = { MSEC(250), MSEC(350), MSEC(600), MSEC(1200) },
 	.usual_max = MSEC(1200),
+	.queue = MSEC(2400),
 	.silent = SEC(30),
 	.settle = MSEC(300),
 	.busy = MSEC(50),
@@ -71,7 +84,17 @@ const struct pubkey *client_next_keeper(struct client_op *o)
 	}
 	o->asked |= (uint8_t)(1u << order[i]);
 	o->last = order[i];
+	if (!o->first[o->last])
+		o->first[o->last] = r->now;
 	return &r->facts.config->members[order[i]].node;
+}
+
+bool client_refused(struct refusals *f, const struct config *cf, size_t k)
+{
+	if (f->era != cf->era || f->epoch != cf->epoch)
+		*f = (struct refusals){ cf->era, cf->epoch, 0 };
+	f->by |= (uint8_t)(1u << k);
+	return __builtin_popcount(f->by) > judge_liars(cf);
 }
 
 void client_keeper_is_silent(struct client_op *o)
@@ -86,14 +109,58 @@ void client_keeper_is_silent(struct client_op *o)
 	c->silent_until = o->of->now + client_times.silent;
 }
 
-void client_keeper_answered(struct client_op *o, size_t k, usec_t now)
+usec_t client_keeper_works(const struct client_op *o)
+{
+	usec_t heard = o->of->client.load->heard[o->last];
+
+	if (!o->asked || heard <= o->sent)
+		return 0;
+	return usec_min(heard + client_patience(o), o->sent + client_times.queue);
+}
+
+static void window_learn(struct client_load *l, usec_t took, usec_t now)
+{
+	if (!l->best || took < l->best)
+		l->best = took;
+	if (took <= l->best + QUEUE_WANTED) {
+		l->window += l->window < REGS_OPS_MAX;
+	} else if (took > l->best + 2 * QUEUE_WANTED && now >= l->cut + took) {
+		l->cut = now;
+		l->window -= l->window / 4;
+		if (l->window < WINDOW_LEAST)
+			l->window = WINDOW_LEAST;
+	}
+}
+
+void client_keeper_answered(struct client_op *o, size_t k, enum reg_status status, usec_t now)
 {
 	struct client *c = &o->of->client;
+	usec_t took = now - o->first[k];
 
 	c->prefer = k;
 	c->silent &= (uint8_t)~(1u << k);
-	if (o->tries == 1) /* of a repeated one it is not known which was answered */
-		c->usual = c->usual ? (7 * c->usual + (now - o->sent)) / 8 : now - o->sent;
+	if (status == REG_NO_QUORUM || status == REG_OTHER_EPOCH)
+		return;
+	c->load->heard[k] = now;
+	if (!o->first[k])
+		return;
+	c->usual = c->usual ? (7 * c->usual + took) / 8 : took;
+	window_learn(c->load, took, now);
+}
+
+struct client_load *client_load_new(void)
+{
+	struct client_load *l = mem_new(sizeof(*l));
+
+	l->window = WINDOW_FIRST;
+	return l;
+}
+
+bool client_has_room(const struct client *c, uint8_t verb)
+{
+	bool owns = verb >= OP_CLAIM && verb <= OP_TRANSFER;
+
+	return c->count < (owns && c->load ? c->load->window : REGS_OPS_MAX);
 }
 
 usec_t client_patience(const struct client_op *o)

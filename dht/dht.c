@@ -16,6 +16,7 @@
  * as their headers say. docs/protocol.md section 6. */
 #include "dht/dht.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/list.h"
@@ -145,7 +146,7 @@ void dht_input(struct dht *d, const struct pubkey *from, bool proven, const uint
 	if (!key_equal(from, &d->cfg.self.pub))
 		why = input(d, from, proven, rd_of(msg, len), now);
 	if (why)
-		drop_add(&d->drops, why);
+		drop_add(d->cfg.drops, why);
 }
 
 /* --- the face --- */
@@ -187,8 +188,6 @@ struct dht_info dht_info(const struct dht *d)
 	};
 }
 
-const struct drops *dht_drops(const struct dht *d) { return &d->drops; }
-
 /* Each part gets the pointers it works with. */
 static void wire_parts(struct dht *d)
 {
@@ -206,7 +205,7 @@ static void wire_parts(struct dht *d)
 				       .self = d->cfg.self.pub,
 				       .crypto = d->cfg.crypto,
 				       .wall = d->cfg.wall,
-				       .drops = &d->drops };
+				       .drops = d->cfg.drops };
 	d->publisher = (struct publisher){ .cfg = &d->cfg,
 					   .env = &d->env,
 					   .rpcs = &d->rpcs,
@@ -226,6 +225,7 @@ struct dht *dht_new(const struct dht_config *cfg, const struct dht_env *env, use
 	uint8_t seed[16];
 
 	(void)now;
+	assert(cfg->drops);
 	d->cfg = *cfg;
 	d->env = *env;
 	timers_init(&d->timers);

@@ -77,6 +77,7 @@ struct dht_config {
 	const struct crypto *crypto;
 	const struct log *log;
 	const struct wall *wall;
+	struct drops *drops; /* the owner's: messages dropped */
 	bool client; /* a leaf: asks and publishes, but answers nothing and holds nothing of others */
 };
 
@@ -113,6 +114,5 @@ struct dht_info {
 	uint64_t requests;	/* made so far */
 };
 struct dht_info dht_info(const struct dht *d);
-const struct drops *dht_drops(const struct dht *d);
 
 #endif

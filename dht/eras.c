@@ -79,12 +79,23 @@ bool regs_offer_hint(struct regs *r, const uint8_t *b, size_t len, usec_t now)
 	r->now = now;
 	if (!hint_read(&h, b, len, r->cfg.crypto))
 		return false;
+	if (h.era > r->facts.rumoured)
+		r->facts.rumoured = h.era;
 	want = (struct seek_want){ .era = h.era, .epoch = h.epoch, .other_genesis = is_other(r, &h) };
 	if (!want.other_genesis && !is_newer(r->facts.config, &h))
 		return false;
 	for (size_t i = 0; i < h.count; i++)
 		seek_begin(r, &want, &h.node[i], now);
 	return true;
+}
+
+void regs_look_for_era(struct regs *r, const struct pubkey *member, usec_t now)
+{
+	const struct config *cf = r->facts.config;
+
+	r->now = now;
+	if (cf && !regs_judges(r))
+		seek_begin(r, &(struct seek_want){ .era = cf->era + 1, .epoch = 1 }, member, now);
 }
 
 /* Whether the next one held on that side is of the same era. */
@@ -111,9 +122,8 @@ void regs_ask_chain(struct regs *r, const struct pubkey *from, const uint8_t *gr
 	want = (struct seek_want){ .era = g.ballot.era, .epoch = g.ballot.epoch };
 	want.other_genesis = facts_config_of(r, want.era, want.epoch) != NULL;
 	want.below = want.era < cf->era || (want.era == cf->era && want.epoch < cf->epoch);
-	if (want.below && reaches(r, chain_before, &want))
-		want.below = false; /* the end of an older era, that we have not seen */
-	else if (want.below && !reaches(r, chain_after, &want))
-		return; /* nothing connects us to that era */
+	/* What is missing of an older era is its end, or all of it: that began with the root's word. */
+	if (want.below && (reaches(r, chain_before, &want) || !reaches(r, chain_after, &want)))
+		want.below = false;
 	seek_begin(r, &want, from, now);
 }

@@ -20,6 +20,8 @@ bool regs_is_forked(const struct regs *r);
 size_t regs_hint(const struct regs *r, uint8_t *out, size_t size);
 /* A hint proves nothing: those it names are asked. True = it tells of a newer set than ours. */
 bool regs_offer_hint(struct regs *r, const uint8_t *b, size_t len, usec_t now);
+/* Asks this member for an era after the one that is known here, if there is one. */
+void regs_look_for_era(struct regs *r, const struct pubkey *member, usec_t now);
 /* When a quorum of the keepers is gone for good: begins the next era, signed by the root, with this
  * node as its only keeper, and makes it a member. Settings are known here (regs_adopt, or as a
  * member). REGS_ENROLLED with op 0 follows as after regs_create. 0, -EINVAL: not the root, a bad

@@ -65,11 +65,11 @@ bool handover_input(struct regs *r, const struct pubkey *from, const uint8_t *ms
 	if (!len || (msg[0] != REGMSG_HANDOVER && msg[0] != REGMSG_HANDED))
 		return false;
 	if (!limit_take(&r->sync_limit, now)) {
-		drop_add(&r->drops, DROP_RATE);
+		drop_add(r->cfg.drops, DROP_RATE);
 	} else if (!read(&h, r, msg, len)) {
-		drop_add(&r->drops, DROP_MALFORMED);
+		drop_add(r->cfg.drops, DROP_MALFORMED);
 	} else if (!is_proven(r, &h)) {
-		drop_add(&r->drops, DROP_SIGNATURE);
+		drop_add(r->cfg.drops, DROP_SIGNATURE);
 	} else {
 		e.op = h.number;
 		e.holder = *from;

@@ -45,7 +45,6 @@ struct dht {
 	struct dht_config cfg;
 	struct dht_env env;
 	struct timers timers;
-	struct drops drops;
 	struct dht_table table;
 	struct rpcs rpcs;
 	struct dht_store store;

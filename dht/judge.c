@@ -35,6 +35,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/mutant.h"
 #include "dht/entry.h"
 
 uint8_t judge_liars(const struct config *cf)
@@ -46,6 +47,8 @@ uint8_t judge_liars(const struct config *cf)
 
 uint8_t judge_enough(const struct config *cf)
 {
+	if (MUTANT(ONE_IS_ENOUGH))
+		return 1;
 	return (uint8_t)(judge_liars(cf) + (cf->count - cf->quorum) + 1);
 }
 
@@ -274,7 +277,7 @@ struct judge_choice judge_pick(const struct judge_panel *p, const struct config 
 	uint8_t count, most = 0;
 	size_t n;
 
-	if (!t.liars)
+	if (!t.liars || MUTANT(TAKES_REPORTS))
 		return trusted(p);
 	n = candidates(p, v);
 	v[n++] = NULL;
@@ -305,11 +308,14 @@ int judge_equivocator(const struct judge_panel *p, const struct config *cf)
 	return -1;
 }
 
-/* Honest proposers go one past what they have seen: even a billion conflicts fit in a step. A liar
- * spends 2^32 steps on the way to the end, each of them a durable write. */
-bool judge_counter_fits(uint64_t counter, uint64_t promised)
+/* Honest proposers go one past what they have seen. A liar may take a counter as far as the clock says
+ * and no further: steps alone are slower than the clock, at the rate at which members are heard. All
+ * keepers have that clock, so who was led there alone is followed by all others in one leap; and there
+ * are as many counters as 500 000 years need. Without a clock there are the steps. */
+bool judge_counter_fits(uint64_t counter, uint64_t promised, uint64_t wall)
 {
-	return counter <= promised || counter - promised <= JUDGE_COUNTER_STEP;
+	return counter <= promised || counter - promised <= JUDGE_COUNTER_STEP ||
+	       counter / JUDGE_COUNTERS_A_SECOND < wall;
 }
 
 bool judge_beacon_fits(uint64_t beacon, uint64_t wall)

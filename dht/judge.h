@@ -7,7 +7,8 @@
 #include "dht/change.h"
 #include "dht/grant.h"
 
-#define JUDGE_COUNTER_STEP (UINT64_C(1) << 32) /* a ballot's counter above the one before, at most */
+#define JUDGE_COUNTER_STEP 64 /* a ballot's counter above the one before, whatever the clock */
+#define JUDGE_COUNTERS_A_SECOND (UINT64_C(1) << 20) /* since 1970: whatever was before */
 #define JUDGE_CLOCKS_APART 600 /* seconds by which keepers' clocks may differ */
 #define JUDGE_CLOCKS_APART_HARDENED 60
 
@@ -48,7 +49,7 @@ struct judge_choice judge_pick(const struct judge_panel *p, const struct config 
 int judge_equivocator(const struct judge_panel *p, const struct config *cf);
 
 /* Bounds that hold in every set. False: refuse, whoever sends it. */
-bool judge_counter_fits(uint64_t counter, uint64_t promised);
+bool judge_counter_fits(uint64_t counter, uint64_t promised, uint64_t wall);
 bool judge_beacon_fits(uint64_t beacon, uint64_t wall);
 
 /* --- judge_value.c: may this acceptor take a value, by what it knows itself? --- */

@@ -45,9 +45,9 @@ static void persist_of(void *ctx, uint64_t op, const uint8_t *key, size_t key_le
 
 static uint64_t counter_of(void *ctx, const struct reg_name *name)
 {
-	const struct cell *c = keeper_cell(ctx, name);
+	const struct keeper_role *k = ctx;
 
-	return c ? c->promised.counter : 0;
+	return acceptor_promised(&k->acceptor, name).counter;
 }
 
 static enum reg_status allowed(void *ctx, const struct change *c, usec_t now)
@@ -154,6 +154,8 @@ struct keeper_role *keeper_new(const struct keeper_config *cfg, const struct kee
 	list_init(&k->inbox);
 	acceptor_init(&k->acceptor, &to_acceptor, KEEPER_OP);
 	k->acceptor.crypto = cfg->crypto;
+	if (cfg->promises)
+		k->acceptor.promises.keep = cfg->promises;
 	memcpy(k->acceptor.nsid, k->nsid, NSID_LEN);
 	proposer_init(&k->proposer, &to_proposer, &cfg->self.pub);
 	memcpy(k->proposer.nsid, k->nsid, NSID_LEN);
@@ -259,10 +261,10 @@ static void operation_handle(struct keeper_role *k, const struct pubkey *from,
 	if (task_is_asked(k, from, m->request)) /* its owner is not to pay for our slowness */
 		return;
 	if (!is_in_time(k, from)) {
-		drop_add(&k->drops, DROP_RATE);
+		drop_add(k->cfg.drops, DROP_RATE);
 		keeper_message(k, from, &busy);
 	} else if (task_operation(k, TASK_REMOTE, &ask) < 0) {
-		drop_add(&k->drops, DROP_FULL);
+		drop_add(k->cfg.drops, DROP_FULL);
 		keeper_message(k, from, &busy);
 	}
 }
@@ -316,7 +318,7 @@ static void misdirected(struct keeper_role *k, const struct pubkey *from, const 
 	struct epoch_at at = { m->ballot.era, m->ballot.epoch };
 	const struct config *cf = k->env.config_of(k->env.ctx, at.era, at.epoch);
 
-	drop_add(&k->drops, DROP_UNKNOWN);
+	drop_add(k->cfg.drops, DROP_UNKNOWN);
 	if ((m->type == REGMSG_PREPARE || m->type == REGMSG_ACCEPT) && cf &&
 	    config_member(cf, from) >= 0)
 		peers_meet(k, from, at);
@@ -327,7 +329,7 @@ static void not_here(struct keeper_role *k, const struct pubkey *from, const str
 	if (limit_take(&k->elsewhere, k->now))
 		task_elsewhere(k, from, m->request);
 	else
-		drop_add(&k->drops, DROP_RATE);
+		drop_add(k->cfg.drops, DROP_RATE);
 }
 
 static void message_handle(struct keeper_role *k, const struct pubkey *from, const struct regmsg *m)
@@ -341,7 +343,7 @@ static void message_handle(struct keeper_role *k, const struct pubkey *from, con
 	else if (by == BY_VOTER && (!cf || config_member(cf, from) < 0))
 		misdirected(k, from, m);
 	else if (by != BY_CLIENT && key_equal(from, &k->cfg.self.pub))
-		drop_add(&k->drops, DROP_UNKNOWN);
+		drop_add(k->cfg.drops, DROP_UNKNOWN);
 	else
 		messages[m->type].handle(k, from, m);
 }
@@ -353,9 +355,9 @@ void keeper_input(struct keeper_role *k, const struct pubkey *from, const uint8_
 
 	keeper_enter(k, now);
 	if (!regmsg_read(&m, msg, len) || memcmp(m.nsid, k->nsid, NSID_LEN) != 0)
-		drop_add(&k->drops, DROP_MALFORMED);
+		drop_add(k->cfg.drops, DROP_MALFORMED);
 	else if (!messages[m.type].handle)
-		drop_add(&k->drops, DROP_UNKNOWN);
+		drop_add(k->cfg.drops, DROP_UNKNOWN);
 	else if (keeper_mark_take(k, from, &m))
 		message_handle(k, from, &m);
 	keeper_leave(k, now);
@@ -366,9 +368,9 @@ void keeper_enrol(struct keeper_role *k, const struct keeper_ask *ask, usec_t no
 	if (!keeper_enter(k, now))
 		return;
 	if (!limit_take(&k->enrols, now))
-		drop_add(&k->drops, DROP_RATE);
+		drop_add(k->cfg.drops, DROP_RATE);
 	else if (task_operation(k, TASK_ENROL, ask) < 0)
-		drop_add(&k->drops, DROP_FULL);
+		drop_add(k->cfg.drops, DROP_FULL);
 	keeper_leave(k, now);
 }
 

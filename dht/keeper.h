@@ -8,7 +8,7 @@
  * docs/protocol.md 8.
  *
  * Durable keys that belong to it begin with 'r' (a register), 'e' (epoch keys), 'k' (incarnation,
- * starts) or 'i' (the set whose registers these are). Its persist operations have KEEPER_OP set. */
+ * starts), 'i' (the set whose registers these are) or 'p' (what is promised of all others). Its persist operations have KEEPER_OP set. */
 #ifndef DHT_KEEPER_H
 #define DHT_KEEPER_H
 
@@ -82,6 +82,5 @@ void keeper_member_renew(struct keeper_role *k, const struct pubkey *key, usec_t
 size_t keeper_member_grant(struct keeper_role *k, const struct pubkey *key, const uint8_t **grant,
 			   usec_t now);
 size_t keeper_revocation_grant(struct keeper_role *k, const uint8_t **grant, usec_t now);
-const struct drops *keeper_drops(const struct keeper_role *k);
 
 #endif

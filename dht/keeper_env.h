@@ -56,6 +56,8 @@ struct keeper_config {
 	const struct crypto *crypto;
 	const struct log *log;
 	const struct wall *wall;
+	struct drops *drops;
+	size_t promises; /* 0 = PROMISES_KEPT */
 };
 
 #endif

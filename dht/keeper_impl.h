@@ -93,7 +93,6 @@ struct keeper_role {
 	struct marks *marks; /* of the other members' */
 	usec_t look_at_revocations; /* another keeper changed the list: get a grant of it then */
 	bool missed_revocations; /* or may have, while we did not hear it */
-	struct drops drops;
 	usec_t now; /* of the call under way */
 
 	struct epoch_at seen; /* the newest set, as of the last look */

@@ -1,6 +1,6 @@
 /* keeper_judge.c - what this keeper lets its acceptor take, and from whom how much.
  *
- * Bounds hold in every set (judge.h): ballots' counters rise by steps, beacons are not of the
+ * Bounds hold in every set (judge.h): ballots' counters have the clock before them, beacons are not of the
  * future, and one keeper's messages have a rate, so that none starves the others. In a hardened set
  * nobody is believed: a value is taken when it is the one we have, when a right operation makes it
  * of ours, or when we have seen ourselves that enough members have it (judge.c). Refusals say "busy"
@@ -8,6 +8,7 @@
  * were missing: registers that an operation depends on, or this one, in which we may lag behind. */
 #include <stdlib.h>
 
+#include "base/mutant.h"
 #include "dht/entry.h"
 #include "dht/keeper_impl.h"
 
@@ -138,14 +139,22 @@ bool judge_legal(void *ctx, const struct reg_name *name, const struct judge_repo
 	return judge_value(&env, &o, &need) == JUDGE_TAKE;
 }
 
+/* Beacons beyond are of the future. */
+static uint64_t latest(const struct keeper_role *k)
+{
+	return MUTANT(TAKES_DATES) ? UINT64_MAX : keeper_wall(k) + JUDGE_CLOCKS_APART_HARDENED;
+}
+
 /* The same bytes again: a copy under a new ballot, or made anew by the same operation. Our own count
  * of its age goes on, unless its beacon has moved. */
 static bool same_again(const struct keeper_role *k, const struct cell *c, struct regmsg *m)
 {
-	if (!m->proven && m->beacon > keeper_wall(k) + JUDGE_CLOCKS_APART_HARDENED)
+	if (!m->proven && m->beacon > latest(k))
 		return false;
 	if (!c || !c->value || c->value_len != m->len || memcmp(c->value, m->bytes, m->len) != 0)
 		return false;
+	if (MUTANT(TAKES_AGES))
+		return true;
 	m->age = m->beacon > c->beacon ? 0 : (k->now - c->since) / USEC_A_SECOND;
 	return true;
 }
@@ -185,6 +194,8 @@ static bool successor_is_right(struct keeper_role *k, const struct cell *c,
 	struct config cf;
 	bool right = true;
 
+	if (MUTANT(TAKES_SETS))
+		return true;
 	if ((c && c->value) ||
 	    !config_body_read(&cf, v->payload, v->payload_len, present, k->cfg.crypto) ||
 	    judge_liars(&cf) < judge_liars(present) ||
@@ -206,12 +217,12 @@ static bool is_right(struct keeper_role *k, const struct cell *c, struct regmsg 
 
 	if (same_again(k, c, m))
 		return true;
-	m->age = 0;
+	m->age = MUTANT(TAKES_AGES) ? m->age : 0;
 	if (!value_read(&new, m->bytes, m->len))
 		return false;
-	if (m->proven)
+	if (m->proven || MUTANT(TAKES_ALL))
 		return true;
-	if (m->beacon > keeper_wall(k) + JUDGE_CLOCKS_APART_HARDENED)
+	if (m->beacon > latest(k))
 		return false;
 	if (m->name.kind == REG_SUCCESSOR) {
 		if (successor_is_right(k, c, &new))
@@ -237,10 +248,11 @@ static bool accept_passes(struct keeper_role *k, struct regmsg *m)
 {
 	const struct config *cf = epoch_config(k);
 	const struct cell *c = keeper_cell(k, &m->name);
+	struct ballot promised = acceptor_promised(&k->acceptor, &m->name);
 
-	if (!judge_beacon_fits(m->beacon, keeper_wall(k)))
+	if (!MUTANT(TAKES_DATES) && !judge_beacon_fits(m->beacon, keeper_wall(k)))
 		return false;
-	if (!cf || !judge_is_hardened(cf) || (c && ballot_compare(&m->ballot, &c->promised) < 0) ||
+	if (!cf || !judge_is_hardened(cf) || ballot_compare(&m->ballot, &promised) < 0 ||
 	    (c && ballot_compare(&m->ballot, &c->accepted) == 0))
 		return true; /* the acceptor's own answer */
 	return is_right(k, c, m);
@@ -256,7 +268,7 @@ static bool in_time(struct keeper_role *k, const struct pubkey *from, bool fresh
 	if (limit_take(&k->judge.said[at], k->now) &&
 	    (!fresh || limit_take(&k->judge.fresh[at], k->now)))
 		return true;
-	drop_add(&k->drops, DROP_RATE);
+	drop_add(k->cfg.drops, DROP_RATE);
 	return false;
 }
 
@@ -272,14 +284,14 @@ static void refuse(struct acceptor_reply *reply, const struct pubkey *to, const 
 bool judge_ask(struct keeper_role *k, const struct pubkey *from, const struct regmsg *msg,
 	       struct acceptor_reply *reply)
 {
-	const struct cell *c = keeper_cell(k, &msg->name);
+	struct ballot promised = acceptor_promised(&k->acceptor, &msg->name);
 	struct regmsg m = *msg;
 	bool passes;
 
-	if (!in_time(k, from, !c))
+	if (!in_time(k, from, !keeper_cell(k, &msg->name)))
 		return false;
 	k->judge.from = from;
-	passes = judge_counter_fits(m.ballot.counter, c ? c->promised.counter : 0) &&
+	passes = judge_counter_fits(m.ballot.counter, promised.counter, keeper_wall(k)) &&
 		 (m.type != REGMSG_ACCEPT || accept_passes(k, &m));
 	k->judge.from = NULL;
 	if (!passes) {
@@ -294,19 +306,21 @@ bool judge_ask(struct keeper_role *k, const struct pubkey *from, const struct re
 /* At a change of the set: what we have, or that we have nothing, came by legal steps, and so must what
  * replaces it. Who shows us what we have shall neither make it older nor raise its ballot: both would
  * be believed of us. Of a step the age begins here, and its ballot is no further than one that we
- * would promise. A newcomer knows nothing yet: keeper_settle.c. */
+ * would promise, whose clock may go before ours. A newcomer knows nothing yet: keeper_settle.c. */
 enum copy_word judge_copy(void *ctx, const struct acceptor_entry *e, const struct cell *c)
 {
 	struct keeper_role *k = ctx;
 	const struct config *served =
 		k->env.config_of(k->env.ctx, k->acceptor.era, k->acceptor.epoch);
+	struct ballot promised = acceptor_promised(&k->acceptor, &e->name);
+	uint64_t wall = keeper_wall(k) + JUDGE_CLOCKS_APART_HARDENED;
 	struct judge_report old = { 0 }, new = { .value = (uint8_t *)(uintptr_t)e->value.p,
 						 .len = rd_left(&e->value) };
 
-	if (!served || !judge_is_hardened(served))
+	if (!served || !judge_is_hardened(served) || MUTANT(TAKES_COPIES))
 		return COPY_TRUSTED;
-	if (cell_is_unknown(c) || e->beacon > keeper_wall(k) + JUDGE_CLOCKS_APART_HARDENED ||
-	    !judge_counter_fits(e->accepted.counter, c ? c->promised.counter : 0))
+	if (cell_is_unknown(c) || e->beacon > latest(k) ||
+	    !judge_counter_fits(e->accepted.counter, promised.counter, wall))
 		return COPY_REFUSED;
 	if (!c || !c->value)
 		return judge_legal(k, &e->name, NULL, &new) ? COPY_JUDGED : COPY_REFUSED;

@@ -50,6 +50,7 @@ struct bench { /* who is heard, and how many of them are enough */
 	uint8_t liars;
 	bool hardened; /* the newest set: ballots of reports decide nothing there */
 	bool steps; /* legal steps count */
+	uint64_t latest; /* of any honest clock */
 };
 
 static struct bench bench_of(const struct keeper_role *k)
@@ -59,7 +60,8 @@ static struct bench bench_of(const struct keeper_role *k)
 	const struct config *before =
 		k->env.config_of(k->env.ctx, newest->era, newest->epoch - 1);
 	struct bench b = { .heard = { copy_heard(c, false), copy_heard(c, true) },
-			   .enough = { KEEPERS_MAX + 1, 1 } };
+			   .enough = { KEEPERS_MAX + 1, 1 },
+			   .latest = keeper_wall(k) + JUDGE_CLOCKS_APART_HARDENED };
 
 	if (before) {
 		b.enough[0] = judge_enough(before);
@@ -146,7 +148,7 @@ static struct acceptor_entry entry_of(const struct bench *b, const struct report
 		return e;
 	e.beacon = lowest;
 	if (b->hardened)
-		e.accepted = judge_counter_fits(least.counter, 0) ? least : first;
+		e.accepted = judge_counter_fits(least.counter, 0, b->latest) ? least : first;
 	return e;
 }
 

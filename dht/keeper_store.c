@@ -2,9 +2,9 @@
  *
  * Durable: 'e' = version 2, count 1, count x (era 4, epoch 4, seed of that epoch's key 32); 'k' =
  * version 1, incarnation 8, starts 8; 'i' = version 1, era 4, epoch 4 served, sealed 1, position 8;
- * 'r...' = acceptor_store.c. Writes become durable in the order in which they were made, so the epoch
- * key is on disk before the first signature made with it leaves; one that fails silences the keeper
- * until it has been repeated with success.
+ * 'r...' = acceptor_store.c; 'p' = acceptor_floor.c. Writes become durable in the order in which they
+ * were made, so the epoch key is on disk before the first signature made with it leaves; one that
+ * fails silences the keeper until it has been repeated with success.
  *
  * At most two epoch keys are kept: of the newest set, and of the one that this node stands for. Those
  * of older sets are erased as soon as the proof of their successor is durable: nobody who gets hold
@@ -223,6 +223,7 @@ bool keeper_restore(struct keeper_role *k, const uint8_t *key, size_t key_len,
 	case 'e': return rd_done(&r) && keys_restore(k, value, len);
 	case 'k': return rd_done(&r) && life_restore(k, value, len);
 	case 'i': return rd_done(&r) && mark_restore(k, value, len);
+	case 'p': return rd_done(&r) && acceptor_restore_floor(&k->acceptor, value, len);
 	case 'r': return acceptor_restore(&k->acceptor, r.p, rd_left(&r), value, len);
 	default: return false;
 	}

@@ -7,7 +7,8 @@
  *   TOKEN_REVOKE (all)   the token; then for every member it admitted MEMBER_REVOKE, REVOKE_ADD
  * The answer is the status of the link that failed, else ok; its grant is that of the register that
  * was asked about (of an enrolment, of the member).
- * With several keepers a signer that is unknown here is read through a quorum first. */
+ * With several keepers the membership of a signer, and of an heir, that is unknown here is read through
+ * a quorum first; who could not be read is asked to try again, not refused. */
 #include "dht/keeper_impl.h"
 
 #include <assert.h>
@@ -18,6 +19,7 @@
 #include "dht/judge.h"
 #include "dht/regs.h"
 
+#define PARTIES_MAX 2 /* signer and heir */
 #define LINKS_MAX (2 * REG_USES_MAX + 8) /* of one chain */
 
 struct task {
@@ -31,7 +33,8 @@ struct task {
 	struct grant shown;
 	char host[64];
 	struct change next; /* the link that runs */
-	bool fetches; /* it reads the signer's membership */
+	bool fetches; /* it reads a membership */
+	uint8_t parties; /* whose membership is here, or was read */
 	unsigned links;
 	uint8_t token[32];	    /* whose members go, TOKEN_REVOKE */
 	struct member_payload gift; /* what the token gives, of an enrolment */
@@ -258,6 +261,74 @@ static bool is_nothing_left(const struct task *t, const struct outcome *o)
 	return t->next.verb == OP_TOKEN_REVOKE && !t->next.op && o->status == REG_UNKNOWN;
 }
 
+/* One keeper knows all there is. Several: this one may have missed a membership, or that it was renewed. */
+static bool is_missed(const struct keeper_role *k, const struct pubkey *key)
+{
+	enum reg_status here = rules_member(k, key);
+
+	return here == REG_REFUSED || here == REG_BUSY || here == REG_EXPIRED;
+}
+
+/* Whose membership counts, one after the other; NULL = nobody's. */
+static const struct pubkey *party(const struct keeper_role *k, const struct task *t)
+{
+	const struct pubkey *signer = &t->op.signer;
+
+	if (t->parties)
+		return t->op.verb == OP_TRANSFER ? &t->op.heir : NULL;
+	return settings_is_admin(k->env.settings(k->env.ctx), signer) ? NULL : signer;
+}
+
+/* Reads the next membership that this keeper may have missed; false = no more of them. */
+static bool task_fetch(struct keeper_role *k, struct task *t)
+{
+	const struct config *cf = k->env.config(k->env.ctx);
+	const struct pubkey *key;
+
+	if (!cf || cf->count == 1 || t->op.verb == OP_TOKEN_USE)
+		return false;
+	for (; t->parties < PARTIES_MAX; t->parties++) {
+		key = party(k, t);
+		if (!key || !is_missed(k, key))
+			continue;
+		t->fetches = true;
+		t->next = (struct change){ .verb = OP_READ,
+					   .name = reg_name_key(REG_MEMBER, key->b, KEY_LEN) };
+		task_start(k, t);
+		return true;
+	}
+	return false;
+}
+
+/* A member by what was read, and not by what is here: that has not arrived, or was kept out. */
+static bool is_ahead_of_us(const struct keeper_role *k, const struct task *t, const struct outcome *o)
+{
+	const struct pubkey *key = party(k, t);
+	struct member_payload m;
+	struct grant g;
+
+	return key && o->len && grant_read(&g, o->grant, o->len) &&
+	       member_payload_read(&m, g.payload, g.payload_len) && !m.revoked &&
+	       m.not_after > keeper_wall(k) && is_missed(k, key);
+}
+
+/* Whoever is unknown to a quorum, too, is refused by the rules. */
+static void task_fetched(struct keeper_role *k, struct task *t, const struct outcome *o)
+{
+	t->fetches = false;
+	if (o->status != REG_OK && o->status != REG_UNKNOWN) {
+		task_end(k, t, o->status);
+	} else if (is_ahead_of_us(k, t, o)) {
+		task_end(k, t, REG_BUSY);
+	} else {
+		t->parties++;
+		if (task_fetch(k, t))
+			return;
+		t->next = own_link(t);
+		task_start(k, t);
+	}
+}
+
 void task_done(void *ctx, void *tag, const struct outcome *o, usec_t now)
 {
 	struct keeper_role *k = ctx;
@@ -266,9 +337,7 @@ void task_done(void *ctx, void *tag, const struct outcome *o, usec_t now)
 	(void)now;
 	keeper_keep_grant(k, &t->next.name, o);
 	if (t->fetches) {
-		t->fetches = false;
-		t->next = own_link(t);
-		task_start(k, t);
+		task_fetched(k, t, o);
 		return;
 	}
 	if (link_answers(t))
@@ -285,18 +354,6 @@ void task_done(void *ctx, void *tag, const struct outcome *o, usec_t now)
 	}
 	outcome_hide(t);
 	task_end(k, t, is_nothing_left(t, o) ? REG_OK : o->status);
-}
-
-/* One keeper knows all there is. Several: this one may have missed the signer's membership, or that
- * it was renewed. */
-static bool must_fetch(const struct keeper_role *k, const struct task *t)
-{
-	const struct config *cf = k->env.config(k->env.ctx);
-	enum reg_status here = rules_member(k, &t->op.signer);
-
-	return cf && cf->count > 1 && t->op.verb != OP_TOKEN_USE &&
-	       !settings_is_admin(k->env.settings(k->env.ctx), &t->op.signer) &&
-	       (here == REG_REFUSED || here == REG_BUSY || here == REG_EXPIRED);
 }
 
 /* Of a register that the only keeper has never heard of: nothing to agree about, and nothing to
@@ -348,7 +405,7 @@ static enum reg_status task_read(struct keeper_role *k, struct task *t,
 	    (!enrols || key_equal(&ask->from, &t->op.signer)) &&
 	    reg_op_verify(&t->op, t->bytes, t->len, k->cfg.crypto))
 		return REG_OK;
-	drop_add(&k->drops, DROP_SIGNATURE);
+	drop_add(k->cfg.drops, DROP_SIGNATURE);
 	return REG_REFUSED;
 }
 
@@ -357,15 +414,9 @@ static void task_begin(struct keeper_role *k, struct task *t)
 {
 	enum reg_status status;
 
-	t->next = own_link(t);
-	t->fetches = must_fetch(k, t);
-	if (t->fetches) {
-		t->next = (struct change){ .verb = OP_READ,
-					   .name = reg_name_key(REG_MEMBER, t->op.signer.b,
-								KEY_LEN) };
-		task_start(k, t);
+	if (task_fetch(k, t))
 		return;
-	}
+	t->next = own_link(t);
 	status = rules_allowed(k, &t->next);
 	if (status == REG_OK)
 		status = judge_unknown(k, t);

@@ -254,5 +254,3 @@ void keeper_count_again(struct keeper_role *k)
 			quota_valued(&k->quota, &c->name, NULL, &v);
 	}
 }
-
-const struct drops *keeper_drops(const struct keeper_role *k) { return &k->drops; }

@@ -26,6 +26,8 @@ const char *lease_state_text(enum lease_state s)
 }
 
 #define PLACES_FIRST 4
+#define CLOCKS_APART 600 /* seconds: what a date may be wrong by */
+#define HEIR_TRIES 20 /* minutes */
 
 /* --- the table --- */
 
@@ -102,6 +104,29 @@ void lease_void(struct lease *e)
 	e->end = 0;
 }
 
+/* A grant that others still go by. */
+bool lease_is_dated(const struct lease *e, usec_t now)
+{
+	struct grant g;
+
+	return e->grant && grant_read(&g, e->grant, e->grant_len) &&
+	       grant_end(&g) > wall_seconds(e->of->cfg.wall, now);
+}
+
+/* Of an earlier era, and over: keepers register it no more (8.10), and until the era has settled they
+ * only say that it may still be shown. So it is with an heir that has nothing to show. */
+bool lease_is_past(const struct lease *e, usec_t now)
+{
+	uint64_t wall = wall_seconds(e->of->cfg.wall, now);
+	struct grant g;
+
+	if (lease_holding(e) || lease_is_incoming(e))
+		return false;
+	if (e->grant && grant_read(&g, e->grant, e->grant_len))
+		return g.ballot.era < e->of->era && grant_end(&g) + CLOCKS_APART < wall;
+	return e->taken && e->generation >> 32 < e->of->era && e->tries >= HEIR_TRIES;
+}
+
 void lease_tell(struct lease *e, enum lease_event_type type, enum reg_status status,
 		const struct pubkey *holder)
 {
@@ -149,8 +174,10 @@ void leases_result(struct leases *l, uint64_t op, const struct reg_answer *a, us
 	for (size_t i = 0; i < l->count; i++)
 		if (l->slot[i]->op == op && l->slot[i]->phase == PHASE_ASKED) {
 			lease_answer(l->slot[i], a, now);
-			return;
+			break;
 		}
+	if (timer_is_set(&l->room)) /* one operation less is under way */
+		timer_set(&l->timers, &l->room, now);
 }
 
 void leases_persisted(struct leases *l, uint64_t op, int result, usec_t now)
@@ -205,6 +232,7 @@ struct leases *leases_new(const struct lease_config *cfg, const struct lease_env
 	l->cfg = *cfg;
 	l->env = *env;
 	timers_init(&l->timers);
+	timer_init(&l->room, lease_room_fire);
 	for (size_t i = 0; i < WANTS; i++) {
 		l->want[i].of = l;
 		l->want[i].role = (enum lease_role)i;
@@ -221,6 +249,7 @@ void leases_free(struct leases *l)
 		forget(l->slot[0]);
 	for (size_t i = 0; i < WANTS; i++)
 		timer_cancel(&l->timers, &l->want[i].timer);
+	timer_cancel(&l->timers, &l->room);
 	timers_fini(&l->timers);
 	free(l->slot);
 	free(l);

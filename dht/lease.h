@@ -84,7 +84,8 @@ void leases_want_address(struct leases *l, const struct ip *ask, usec_t now);
 /* The node's host name: NAME, else NAME-2, NAME-3, ... Its payload carries v4 and v6. */
 void leases_want_name(struct leases *l, const char *host, usec_t now);
 /* One more name, exactly this one: GAINED, or REFUSED with its holder, or FAILED. -EINVAL when it
- * cannot be a host name of at most 54 characters, -EEXIST when it is held or asked for, -ENOSPC. */
+ * cannot be a host name of at most 54 characters, -EPERM when it is nobody's (reserved), -EEXIST
+ * when it is held or asked for, -ENOSPC. */
 int leases_add_name(struct leases *l, const char *host, usec_t now);
 /* One more address, `ask` or any (NULL): as leases_add_name; of any the next candidates are tried. */
 int leases_add_address(struct leases *l, const struct ip *ask, usec_t now);

@@ -1,8 +1,9 @@
 /* lease_impl.h - what the files of lease.c share. Not for others.
  *
  * A lease is one register of ours, or one that is being claimed or given back. Its operation runs
- * through three phases: IDLE (nothing under way), DISK (the intent is being made durable),
- * ASKED (submitted; the answer comes as leases_result). */
+ * through four phases: IDLE (nothing under way), DISK (the intent is being made durable), QUEUED
+ * (durable; as many operations as may be are under way), ASKED (submitted; the answer comes as
+ * leases_result). */
 #ifndef DHT_LEASE_IMPL_H
 #define DHT_LEASE_IMPL_H
 
@@ -15,7 +16,7 @@
 /* Of addresses and host names one each counts; further ones stand beside them, each for itself. */
 enum lease_role { ROLE_ADDRESS, ROLE_NAME, ROLE_MORE_NAMES, ROLE_MORE_ADDRESSES, ROLE_COUNT };
 #define WANTS (ROLE_NAME + 1) /* roles that look for candidates by themselves */
-enum lease_phase { PHASE_IDLE, PHASE_DISK, PHASE_ASKED };
+enum lease_phase { PHASE_IDLE, PHASE_DISK, PHASE_QUEUED, PHASE_ASKED };
 
 struct lease {
 	struct leases *of;
@@ -50,6 +51,7 @@ struct lease {
 struct transfer {
 	bool incoming;	      /* we are the heir, and submit the operation */
 	bool over;	      /* outgoing: given up, a renewal is to void it */
+	bool refused;	      /* outgoing: the heir did not get it, as it says itself */
 	struct pubkey peer;   /* the other side */
 	uint64_t number;      /* of the operation, for the two to match messages */
 	uint64_t deadline;    /* wall seconds */
@@ -82,6 +84,7 @@ struct leases {
 	uint32_t era; /* of the keepers */
 	bool settling;
 	uint64_t last_op;
+	struct timer room; /* set while some are QUEUED: to submit them */
 };
 
 /* lease.c */
@@ -91,6 +94,8 @@ struct lease *lease_current(const struct leases *l, enum lease_role role);
 struct lease *lease_add(struct leases *l, const struct reg_name *name, enum lease_role role);
 void lease_drop(struct lease *e, usec_t now); /* forgets it, on disk too */
 void lease_void(struct lease *e); /* what was granted counts no more, after a restart neither */
+bool lease_is_dated(const struct lease *e, usec_t now); /* others still go by its grant */
+bool lease_is_past(const struct lease *e, usec_t now); /* of an earlier era, and over */
 void lease_tell(struct lease *e, enum lease_event_type type, enum reg_status status,
 		const struct pubkey *holder);
 
@@ -112,6 +117,7 @@ void lease_arm(struct lease *e, usec_t next);
 void lease_fire(struct timer *t, usec_t now);
 void lease_answer(struct lease *e, const struct reg_answer *a, usec_t now);
 void lease_written(struct lease *e, int result, usec_t now);
+void lease_room_fire(struct timer *t, usec_t now);
 void lease_give_back(struct lease *e, usec_t now);
 void lease_resume(struct lease *e, usec_t now); /* after a restart */
 uint64_t lease_random(const struct leases *l, uint64_t below);
@@ -127,6 +133,9 @@ void lease_transfer_taken(struct lease *e);
 void lease_transfer_refused(struct lease *e, enum reg_status status, usec_t now);
 void lease_transfer_unsure(struct lease *e); /* incoming: only a renewal can tell now */
 void lease_transfer_is_over(struct lease *e, const struct pubkey *holder, usec_t now);
+/* Outgoing, and won back in a later era, where nobody may have shown yet that the heir has it. */
+bool lease_transfer_is_doubtful(const struct lease *e, const struct grant *g);
+void lease_transfer_give_back(struct lease *e, usec_t now);
 bool lease_is_outgoing(const struct lease *e);
 bool lease_is_incoming(const struct lease *e);
 usec_t lease_back_off(const struct lease *e);

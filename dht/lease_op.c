@@ -9,6 +9,7 @@
 #include "dht/lease_impl.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/list.h"
@@ -20,7 +21,7 @@
 #define DISK_RETRY SEC(10)   /* a write that failed or was never answered */
 #define RETRY_FIRST MSEC(500)
 #define RETRY_MAX SEC(30)
-#define QUEUE_FULL MSEC(20) /* too many operations under way: those end soon */
+#define ROOM_LATER MSEC(20) /* others' operations end unseen: whether there is room now */
 #define CLAIM_SECONDS 600 /* a claim counts for so long: more than clocks may differ */
 #define REFUSED_PAUSE SEC(30) /* after a refusal for what we are */
 #define RISK_GAP HOURS(1)     /* between tries of a held one, at most */
@@ -107,18 +108,35 @@ static int submit_own(struct lease *e, usec_t now)
 	return l->env.submit(l->env.ctx, e->op, &req, now);
 }
 
+static void unsettled(struct lease *e, enum reg_status status, usec_t now);
+
 static void submit(struct lease *e, usec_t now)
 {
 	int r;
 
 	e->op = LEASE_OP | ++e->of->last_op;
-	e->asked = true;
 	e->phase = PHASE_ASKED;
 	r = e->verb == OP_TRANSFER ? lease_transfer_submit(e, now) : submit_own(e, now);
-	if (r == 0)
+	if (r == 0) {
+		e->asked = true;
 		lease_arm(e, now + ANSWER_MAX);
-	else
-		lease_idle(e, now + QUEUE_FULL + lease_random(e->of, QUEUE_FULL));
+	} else if (r == -EBUSY) {
+		e->phase = PHASE_QUEUED;
+		lease_arm(e, USEC_NEVER);
+		timer_set(&e->of->timers, &e->of->room, now + ROOM_LATER);
+	} else {
+		unsettled(e, REG_BUSY, now);
+	}
+}
+
+/* Those that wait go on, until there is no room any more; then the timer is set again. */
+void lease_room_fire(struct timer *t, usec_t now)
+{
+	struct leases *l = container_of(t, struct leases, room);
+
+	for (size_t i = 0; i < l->count && !timer_is_set(&l->room); i++)
+		if (l->slot[i]->phase == PHASE_QUEUED)
+			submit(l->slot[i], now);
 }
 
 void lease_written(struct lease *e, int result, usec_t now)
@@ -160,6 +178,8 @@ static void step(struct lease *e, usec_t now)
 	case PHASE_ASKED:
 		lease_answer(e, &nobody, now);
 		break;
+	case PHASE_QUEUED:
+		break; /* until there is room */
 	case PHASE_DISK:
 		lease_begin(e, verb_now(e), now);
 		break;
@@ -312,7 +332,9 @@ static void failed(struct lease *e, enum reg_status status, usec_t now)
 	enum lease_role role = e->role;
 
 	lease_tell(e, LEASE_FAILED, status, NULL);
-	if (status != REG_REFUSED && lease_is_wanted(l, role) && lease_current(l, role) == e) {
+	/* Memberships that are over are renewed: no reason to forget what was ours. */
+	if ((status == REG_EXPIRED && e->grant) ||
+	    (status != REG_REFUSED && lease_is_wanted(l, role) && lease_current(l, role) == e)) {
 		e->state = LEASE_CLAIMING;
 		lease_idle(e, now + REFUSED_PAUSE + lease_random(l, REFUSED_PAUSE / 10));
 		return;
@@ -323,7 +345,9 @@ static void failed(struct lease *e, enum reg_status status, usec_t now)
 
 static void released(struct lease *e, enum reg_status status, usec_t now)
 {
-	if ((status == REG_NO_QUORUM || status == REG_BUSY || status == REG_OTHER_EPOCH) &&
+	if (status == REG_BUSY && lease_is_past(e, now))
+		lease_drop(e, now);
+	else if ((status == REG_NO_QUORUM || status == REG_BUSY || status == REG_OTHER_EPOCH) &&
 	    now < e->end + life(e))
 		unsettled(e, status, now);
 	else
@@ -338,7 +362,7 @@ static bool is_range_full(const struct lease *e, const struct reg_answer *a)
 	return a->status == REG_FULL && e->verb == OP_CLAIM && !key_is_zero(&a->holder);
 }
 
-static enum verdict judge(const struct lease *e, const struct reg_answer *a)
+static enum verdict judge(const struct lease *e, const struct reg_answer *a, usec_t now)
 {
 	bool renewing = e->verb == OP_RENEW;
 
@@ -348,7 +372,7 @@ static enum verdict judge(const struct lease *e, const struct reg_answer *a)
 	case REG_OWNED:
 		return V_NOT_OURS;
 	case REG_REFUSED: /* a reserved name: "localhost" becomes "localhost-2" */
-		if (lease_holding(e)) /* for what we are: who owns it has not changed */
+		if (renewing && lease_is_dated(e, now)) /* for what we are: who owns it has not changed */
 			return V_RETRY;
 		return renewing || e->role == ROLE_NAME ? V_NOT_OURS : V_FAIL;
 	case REG_UNKNOWN:
@@ -363,6 +387,8 @@ static enum verdict judge(const struct lease *e, const struct reg_answer *a)
 	case REG_MALFORMED:
 	case REG_EXPIRED:
 		return renewing ? V_RETRY : V_FAIL;
+	case REG_BUSY:
+		return renewing && lease_is_past(e, now) ? V_NOT_OURS : V_RETRY;
 	default:
 		return V_RETRY;
 	}
@@ -376,12 +402,14 @@ void lease_answer(struct lease *e, const struct reg_answer *a, usec_t now)
 	assert(e->phase == PHASE_ASKED);
 	if (e->releasing && e->verb == OP_RELEASE) {
 		released(e, a->status, now);
+	} else if (granted && lease_transfer_is_doubtful(e, &g)) {
+		lease_transfer_give_back(e, now);
 	} else if (granted) {
 		settled(e, &g, a->grant, a->len, now);
 	} else if (lease_is_incoming(e)) {
 		lease_transfer_refused(e, a->status, now);
 	} else {
-		switch (judge(e, a)) {
+		switch (judge(e, a, now)) {
 		case V_RETRY: unsettled(e, a->status, now); break;
 		case V_NOT_OURS: not_ours(e, a, now); break;
 		case V_STOP: stopped(e, a->status, now); break;

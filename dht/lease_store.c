@@ -2,7 +2,7 @@
  *
  * Key: 'l', the name. Value: version 1, role 1, flags 1 (1 = being given back, 2 = being transferred
  * away, 4 = a transfer to us that may have been submitted, 8 = any address), generation 8, end of
- * validity 8 (BOOTTIME microseconds), grant block; with flag 2 also over 1, heir 32, number 8,
+ * validity 8 (BOOTTIME microseconds), grant block; with flag 2 also over 1 (2 = refused by the heir), heir 32, number 8,
  * deadline 8 (wall seconds), block(512) operation. A record without a grant is a claim that may
  * have reached a keeper. The record is durable before a request leaves, with the validity that
  * the request leaves at worst, so a crash between the two never makes a lease longer. */
@@ -19,6 +19,7 @@
 #define FLAG_TAKEN 4
 #define FLAG_ANY 8
 #define FLAGS_ALL 15
+#define TRANSFER_REFUSED 2 /* `over`: the heir said that it did not get it */
 #define RECORD_MAX (128 + GRANT_MAX + TRANSFER_OP_MAX)
 #define KEY_MAX (1 + 3 + REG_NAME_MAX)
 
@@ -41,7 +42,7 @@ static uint8_t flags_of(const struct lease *e)
 
 static void wr_transfer(struct wr *w, const struct transfer *t)
 {
-	wr_u8(w, t->over);
+	wr_u8(w, t->refused ? TRANSFER_REFUSED : t->over);
 	wr_copy(w, t->peer.b, KEY_LEN);
 	wr_u64(w, t->number);
 	wr_u64(w, t->deadline);
@@ -51,7 +52,8 @@ static void wr_transfer(struct wr *w, const struct transfer *t)
 /* NULL: it does not read. */
 static struct transfer *rd_transfer(struct rd *r)
 {
-	struct transfer head = { .over = rd_u8(r) }, *t;
+	uint8_t over = rd_u8(r);
+	struct transfer head = { .over = over, .refused = over == TRANSFER_REFUSED }, *t;
 	struct rd op;
 
 	rd_copy(r, head.peer.b, KEY_LEN);

@@ -145,20 +145,48 @@ bool lease_transfer_step(struct lease *e, usec_t now)
 	return true;
 }
 
+static void tell_handed(struct lease *e, const struct pubkey *holder)
+{
+	lease_tell(e, LEASE_HANDED, REG_OK, holder);
+	if (lease_is_asked_for(e))
+		e->of->want[e->role].ask.len = 0;
+}
+
+static void want_another(struct leases *l, enum lease_role role, usec_t now)
+{
+	if (role >= WANTS)
+		return;
+	l->want[role].tried = 0;
+	lease_want_fire(&l->want[role].timer, now);
+}
+
 /* Somebody else's by now, whoever says so. */
 void lease_transfer_is_over(struct lease *e, const struct pubkey *holder, usec_t now)
 {
 	struct leases *l = e->of;
 	enum lease_role role = e->role;
 
-	lease_tell(e, LEASE_HANDED, REG_OK, holder);
-	if (lease_is_asked_for(e))
-		l->want[role].ask.len = 0;
+	tell_handed(e, holder);
 	lease_drop(e, now);
-	if (role < WANTS) {
-		l->want[role].tried = 0;
-		lease_want_fire(&l->want[role].timer, now);
-	}
+	want_another(l, role, now);
+}
+
+/* The last era's keepers may have given it to the heir, who uses it; this era's know what was shown. */
+bool lease_transfer_is_doubtful(const struct lease *e, const struct grant *g)
+{
+	return lease_is_outgoing(e) && !e->transfer->refused &&
+	       g->generation >> 32 > e->generation >> 32;
+}
+
+void lease_transfer_give_back(struct lease *e, usec_t now)
+{
+	struct pubkey heir = e->transfer->peer;
+	struct leases *l = e->of;
+	enum lease_role role = e->role;
+
+	tell_handed(e, &heir);
+	lease_give_back(e, now);
+	want_another(l, role, now);
 }
 
 /* What it shows was verified as the heir's; is it of this address, and of the transfer? */
@@ -182,6 +210,7 @@ static void on_handed(struct leases *l, const struct handover *h, usec_t now)
 			lease_transfer_is_over(e, &h->peer, now);
 		} else if (h->status != REG_OK) {
 			lease_tell(e, LEASE_FAILED, h->status, &h->peer);
+			e->transfer->refused = true;
 			give_up(e, now);
 		}
 		return;

@@ -44,6 +44,19 @@ bool lease_may_start(const struct lease *e)
 	return address ? lease_holding(address) : !l->want[ROLE_ADDRESS].active;
 }
 
+/* What stood beside the own one takes its place. */
+static void promote(struct lease *e, enum lease_role role, usec_t now)
+{
+	e->role = role;
+	e->any = false;
+	lease_store(e);
+	if (!lease_holding(e))
+		return;
+	lease_tell(e, LEASE_GAINED, REG_OK, NULL);
+	lease_gained(e, now);
+	lease_retell(e->of, now);
+}
+
 static struct lease *claim(struct leases *l, const struct reg_name *name, enum lease_role role,
 			   usec_t now)
 {
@@ -53,6 +66,8 @@ static struct lease *claim(struct leases *l, const struct reg_name *name, enum l
 		e = lease_add(l, name, role);
 	if (!e)
 		return NULL;
+	if (role < WANTS && e->role != role)
+		promote(e, role, now);
 	if (lease_is_outgoing(e)) {
 		leases_take_back(l, name, now);
 		return e;
@@ -87,13 +102,28 @@ static bool takes_hint(const struct leases *l, const struct ip *hint, unsigned t
 	return !lease_find(l, name);
 }
 
+/* Reserved ones are refused without asking. */
+static bool host_candidate(struct lease_want *w, struct reg_name *name)
+{
+	struct leases *l = w->of;
+	struct lease_event ev = { .type = LEASE_REFUSED, .status = REG_REFUSED };
+
+	while (lease_host_candidate(w->host, l->era, w->attempt++, name)) {
+		if (!reg_name_is_reserved(name))
+			return true;
+		ev.name = *name;
+		l->env.event(l->env.ctx, &ev);
+	}
+	return false;
+}
+
 static bool candidate(struct lease_want *w, const struct ip *hint, struct reg_name *name)
 {
 	const struct leases *l = w->of;
 	uint32_t most = lease_usable_count(&l->cfg.subnet);
 
 	if (w->role == ROLE_NAME)
-		return lease_host_candidate(w->host, l->era, w->attempt++, name);
+		return host_candidate(w, name);
 	if (w->tried++ >= usec_min(TRIES_MAX, most))
 		return false;
 	if (takes_hint(l, hint, w->tried, name))
@@ -285,6 +315,8 @@ int leases_add_name(struct leases *l, const char *host, usec_t now)
 
 	if (!reg_name_host(&name, host) || name.len > LEASE_HOST_MAX)
 		return -EINVAL;
+	if (reg_name_is_reserved(&name))
+		return -EPERM;
 	e = lease_find(l, &name);
 	if (e && !e->releasing)
 		return -EEXIST;

@@ -14,6 +14,7 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "dht/judge.h"
 #include "dht/token.h"
 
 #define ENROL_MAX SEC(5) /* per keeper that is tried */
@@ -62,32 +63,39 @@ static bool take(struct regs *r, const struct membermsg *m)
 
 /* --- joining --- */
 
+static void enrol_free(struct regs *r)
+{
+	if (!r->enrol)
+		return;
+	timer_cancel(&r->timers, &r->enrol->timer);
+	free(r->enrol->bytes);
+	free(r->enrol);
+	r->enrol = NULL;
+}
+
 static void enrol_end(struct regs *r, enum reg_status status, uint64_t detail)
 {
-	struct enrol *e = &r->enrol;
-	struct regs_event ev = { .type = REGS_ENROLLED, .op = e->op, .status = status,
+	struct regs_event ev = { .type = REGS_ENROLLED, .op = r->enrol->op, .status = status,
 				 .detail = detail };
 
 	if (status == REG_OK) {
 		ev.grant = r->facts.membership;
 		ev.len = r->facts.membership_len;
 	}
-	timer_cancel(&r->timers, &e->timer);
-	free(e->bytes);
-	*e = (struct enrol){ .timer = e->timer };
+	enrol_free(r);
 	regs_tell(r, &ev);
 }
 
 static void enrol_arm(struct regs *r, usec_t next)
 {
-	r->enrol.next = next;
-	timer_set(&r->timers, &r->enrol.timer, usec_min(next, r->enrol.deadline));
+	r->enrol->next = next;
+	timer_set(&r->timers, &r->enrol->timer, usec_min(next, r->enrol->deadline));
 }
 
 static void enrol_fire(struct timer *t, usec_t now)
 {
 	struct enrol *e = container_of(t, struct enrol, timer);
-	struct regs *r = container_of(e, struct regs, enrol);
+	struct regs *r = e->of;
 	unsigned doublings = e->tries < ENROL_DOUBLINGS ? e->tries : ENROL_DOUBLINGS;
 	const struct pubkey *keeper;
 
@@ -107,7 +115,7 @@ static void enrol_fire(struct timer *t, usec_t now)
 
 static bool enrol_message(struct regs *r, const struct key_pair *token, const char *host)
 {
-	struct enrol *e = &r->enrol;
+	struct enrol *e = r->enrol;
 	uint8_t op[REG_OP_MAX], msg[MEMBERMSG_MAX], id[32];
 	struct membermsg m = { .type = MEMBERMSG_ENROL, .request = e->request, .op = { op, 0 } };
 	struct reg_op use = { .verb = OP_TOKEN_USE, .number = e->number };
@@ -131,24 +139,25 @@ static bool enrol_message(struct regs *r, const struct key_pair *token, const ch
 int regs_enrol(struct regs *r, uint64_t op, const uint8_t token_seed[SEED_LEN], const char *host,
 	       usec_t now)
 {
-	struct enrol *e = &r->enrol;
+	struct enrol *e;
 	struct key_pair token;
 	size_t targets = r->facts.config ? r->facts.config->count : r->trusted_count;
 	bool ok;
 
 	r->now = now;
-	if (e->active)
+	if (r->enrol)
 		return -EBUSY;
 	if (!targets || !key_from_seed(&token, token_seed))
 		return -EINVAL;
-	*e = (struct enrol){ .active = true, .op = op, .timer = e->timer,
-			     .request = regs_random64(r), .last = REG_NO_QUORUM,
+	r->enrol = e = mem_new(sizeof(*e));
+	*e = (struct enrol){ .of = r, .op = op, .request = regs_random64(r), .last = REG_NO_QUORUM,
 			     .number = client_number(r) };
+	timer_init(&e->timer, enrol_fire);
 	e->deadline = now + ENROL_MAX * (targets < ENROL_TARGETS_MAX ? targets : ENROL_TARGETS_MAX);
 	ok = enrol_message(r, &token, host);
 	sodium_memzero(&token, sizeof(token));
 	if (!ok) {
-		e->active = false;
+		enrol_free(r);
 		return -EINVAL;
 	}
 	enrol_arm(r, now);
@@ -158,6 +167,17 @@ int regs_enrol(struct regs *r, uint64_t op, const uint8_t token_seed[SEED_LEN], 
 static bool is_final(enum reg_status s)
 {
 	return s != REG_OK && s != REG_NO_QUORUM && s != REG_BUSY && s != REG_OTHER_EPOCH;
+}
+
+/* In a hardened set the next keeper is asked as well, in its time. */
+static bool refusal_counts(struct regs *r, const struct pubkey *from)
+{
+	const struct config *cf = r->facts.config;
+	int at = cf ? config_member(cf, from) : -1;
+
+	if (!cf || !judge_is_hardened(cf))
+		return true;
+	return at >= 0 && client_refused(&r->enrol->refused, cf, (size_t)at);
 }
 
 static bool was_asked(const struct regs *r, const struct pubkey *from)
@@ -185,16 +205,17 @@ static bool enrol_complete(struct regs *r, const struct membermsg *m)
 void member_enrolled(struct regs *r, const struct pubkey *from, const struct membermsg *m,
 		     usec_t now)
 {
-	struct enrol *e = &r->enrol;
+	struct enrol *e = r->enrol;
 
-	if (!e->active || e->done || m->request != e->request || !was_asked(r, from)) {
-		drop_add(&r->drops, DROP_UNKNOWN);
+	if (!e || e->done || m->request != e->request || !was_asked(r, from)) {
+		drop_add(r->cfg.drops, DROP_UNKNOWN);
 		return;
 	}
 	if (m->config.len && facts_take_config(r, from, m->config.p, m->config.len))
 		r->updated = true;
 	if (is_final(m->status)) {
-		enrol_end(r, m->status, m->detail);
+		if (refusal_counts(r, from))
+			enrol_end(r, m->status, m->detail);
 	} else if (m->status == REG_OTHER_EPOCH) {
 		e->last = r->facts.config ? REG_NO_QUORUM : REG_OTHER_EPOCH;
 		if (r->updated)
@@ -204,13 +225,13 @@ void member_enrolled(struct regs *r, const struct pubkey *from, const struct mem
 		e->done = true;
 		timer_cancel(&r->timers, &e->timer);
 	} else if (m->status == REG_OK) {
-		drop_add(&r->drops, DROP_SIGNATURE);
+		drop_add(r->cfg.drops, DROP_SIGNATURE);
 	}
 }
 
 void member_settle(struct regs *r, usec_t now)
 {
-	if (!r->enrol.done || !facts_durable(r))
+	if (!r->enrol || !r->enrol->done || !facts_durable(r))
 		return;
 	enrol_end(r, REG_OK, 0);
 	r->sync.tries = 0;
@@ -309,7 +330,7 @@ void member_update(struct regs *r, const struct pubkey *from, const struct membe
 	if (m->config.len && facts_take_config(r, from, m->config.p, m->config.len))
 		r->updated = true;
 	if (!is_keeper_key(r, from) || !r->facts.membership) {
-		drop_add(&r->drops, DROP_UNKNOWN);
+		drop_add(r->cfg.drops, DROP_UNKNOWN);
 		return;
 	}
 	any = take(r, m);
@@ -321,7 +342,8 @@ void member_update(struct regs *r, const struct pubkey *from, const struct membe
 	} else {
 		send_sync(r, from, 0); /* says that it arrived */
 	}
-	member_check_revoked(r, m->status == REG_REVOKED);
+	/* Among liars only what is signed puts anybody out: the list, or the membership itself. */
+	member_check_revoked(r, m->status == REG_REVOKED && !judge_is_hardened(r->facts.config));
 }
 
 /* The keepers are others now: whoever waited for one of them asks again. */
@@ -329,7 +351,7 @@ void member_chain_grew(struct regs *r, const struct pubkey *from, usec_t now)
 {
 	if (r->facts.seek)
 		return; /* there is more to come */
-	if (r->enrol.active && !r->enrol.done)
+	if (r->enrol && !r->enrol->done)
 		enrol_arm(r, now);
 	else if (r->facts.membership && is_keeper_key(r, from))
 		member_sync(r, from, now);
@@ -346,13 +368,11 @@ void member_started(struct regs *r, usec_t now)
 
 void member_init(struct regs *r)
 {
-	timer_init(&r->enrol.timer, enrol_fire);
 	timer_init(&r->sync.timer, sync_fire);
 }
 
 void member_fini(struct regs *r)
 {
-	timer_cancel(&r->timers, &r->enrol.timer);
+	enrol_free(r);
 	timer_cancel(&r->timers, &r->sync.timer);
-	free(r->enrol.bytes);
 }

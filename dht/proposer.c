@@ -9,9 +9,9 @@
  * before, lest two readers see two values (R10). In a hardened set the value is one that enough
  * promises tell of (judge.c); until they do, all members are waited for, till a repetition is due.
  *
- * When so many refuse that no quorum is left, the proposal backs off (jittered) and tries again
- * with a ballot past the one in its way. Messages are repeated until answered. Grants are only as
- * new as the value: a repeated value keeps its beacon, so reading never prolongs. */
+ * When so many refuse that no quorum is left, the proposal backs off (jittered, by what rounds take)
+ * and tries again with a ballot past the one in its way. Messages are repeated until answered. Grants
+ * are only as new as the value: a repeated value keeps its beacon, so reading never prolongs. */
 #include "dht/proposer.h"
 
 #include <assert.h>
@@ -39,7 +39,7 @@ struct proposal {
 	struct lane *lane;
 	struct change change;
 	void *tag;
-	usec_t deadline;
+	usec_t deadline, began; /* of it all; this round */
 	enum phase phase;
 	uint8_t tries;
 	uint8_t yes, no; /* members that agreed, refused in this phase: bits */
@@ -180,6 +180,7 @@ static void round_begin(struct proposal *q, usec_t now)
 		proposal_fail(q, REG_OTHER_EPOCH, now);
 		return;
 	}
+	q->began = now;
 	q->ballot = (struct ballot){ cf->era, cf->epoch,
 				     1 + (counter > q->seen ? counter : q->seen), (uint8_t)self };
 	q->is_hardened = judge_is_hardened(cf);
@@ -262,15 +263,9 @@ static void back_off(struct proposal *q, usec_t now)
 		return;
 	}
 	p->env.random(p->env.ctx, &draw, sizeof(draw));
-	wait = draw % ((PROPOSAL_BACKOFF << (q->tries - 1)) + 1);
+	wait = draw % ((pace_unit(&p->pace, now - q->began) << (q->tries - 1)) + 1);
 	q->phase = BACKING_OFF;
 	timer_set(&p->timers, &q->timer, usec_min(now + wait, q->deadline));
-}
-
-static void hurry(struct proposal *q, const struct config *cf, usec_t now)
-{
-	q->hurries = true;
-	phase_end(q, cf, now);
 }
 
 static void proposal_fire(struct timer *t, usec_t now)
@@ -278,24 +273,17 @@ static void proposal_fire(struct timer *t, usec_t now)
 	struct proposal *q = container_of(t, struct proposal, timer);
 	const struct config *cf = q->owner->env.config(q->owner->env.ctx);
 
+	q->hurries = cf && q->phase == PREPARING && bits(q->yes) >= cf->quorum;
 	if (now >= q->deadline)
 		proposal_fail(q, REG_NO_QUORUM, now);
 	else if (!cf || q->phase == BACKING_OFF)
 		round_begin(q, now);
-	else if (q->phase == PREPARING && bits(q->yes) >= cf->quorum)
-		hurry(q, cf, now);
+	else if (q->hurries)
+		phase_end(q, cf, now);
 	else if (MUTANT(VIEW_QUORUM) && bits(q->yes) > bits(q->no))
 		phase_end(q, cf, now); /* who has not answered by now is taken for dead */
 	else
 		phase_send(q, cf, now);
-}
-
-static bool is_well_formed(const struct regmsg *m)
-{
-	struct rd r = rd_of(m->bytes, m->len);
-	struct reg_value v;
-
-	return m->type != REGMSG_PROMISE || !m->len || (rd_reg_value(&r, &v) && rd_done(&r));
 }
 
 static bool value_of(const struct proposal *q, struct reg_value *v)
@@ -398,6 +386,7 @@ static void proposal_grant(struct proposal *q, usec_t now)
 		proposal_fail(q, REG_MALFORMED, now);
 		return;
 	}
+	pace_note(&q->owner->pace, now - q->began);
 	q->outcome.len = vote_proof(buf, sizeof(buf), &v, q->yes,
 				    (const uint8_t(*)[SIG_LEN])q->sigs);
 	q->outcome.grant = q->outcome.len ? buf : NULL;
@@ -412,6 +401,16 @@ static void phase_end(struct proposal *q, const struct config *cf, usec_t now)
 		proposal_grant(q, now);
 }
 
+/* Our next ballot would be promised by those that have promised this one. */
+static bool may_jump_past(const struct proposal *q, uint64_t counter, usec_t now)
+{
+	struct change_world world;
+
+	q->owner->env.world(q->owner->env.ctx, &world, now);
+	return counter < UINT64_MAX &&
+	       judge_counter_fits(counter + 1, q->ballot.counter, world.wall);
+}
+
 static void refusal_take(struct proposal *q, uint8_t member, const struct regmsg *m, usec_t now)
 {
 	const struct config *cf = q->owner->env.config(q->owner->env.ctx);
@@ -419,7 +418,7 @@ static void refusal_take(struct proposal *q, uint8_t member, const struct regmsg
 	if (m->status == REG_BUSY && ballot_compare(&m->ballot, &q->ballot) < 0)
 		return; /* of an earlier round */
 	q->no |= (uint8_t)(1u << member);
-	if (m->ballot.counter > q->seen && judge_counter_fits(m->ballot.counter, q->ballot.counter))
+	if (m->ballot.counter > q->seen && may_jump_past(q, m->ballot.counter, now))
 		q->seen = m->ballot.counter;
 	if (!cf)
 		return;
@@ -472,7 +471,7 @@ void proposer_input(struct proposer *p, uint8_t member, const struct regmsg *m, 
 		refusal_take(q, member, m, now);
 		return;
 	}
-	if (ballot_compare(&m->ballot, &q->ballot) != 0 || !is_well_formed(m) ||
+	if (ballot_compare(&m->ballot, &q->ballot) != 0 || !regmsg_value_is_whole(m) ||
 	    !is_signed(q, cf, member, m))
 		return;
 	q->yes |= bit;

@@ -6,13 +6,13 @@
 #include "base/timer.h"
 #include "dht/change.h"
 #include "dht/judge.h"
+#include "dht/pace.h"
 #include "dht/regmsg.h"
 
 #define PROPOSALS_MAX 4096
 #define PROPOSALS_PER_REGISTER_MAX 64 /* one in flight, the others wait */
-#define PROPOSAL_TRIES_MAX 5
+#define PROPOSAL_TRIES_MAX 5 /* with pauses in between: pace.h x 2^i, full jitter */
 #define PROPOSAL_TIMEOUT SEC(5)
-#define PROPOSAL_BACKOFF MSEC(50) /* x 2^i, full jitter */
 #define PROPOSAL_RESEND MSEC(300)
 
 struct outcome {
@@ -51,6 +51,7 @@ struct proposer {
 	uint8_t nsid[NSID_LEN];
 	struct map proposals, lanes;
 	struct timers timers;
+	struct pace pace;
 	uint64_t next_id; /* starts at random, so that no two lives use the same */
 };
 

@@ -93,6 +93,18 @@ bool reg_name_host(struct reg_name *out, const char *host)
 	return true;
 }
 
+bool reg_name_is_reserved(const struct reg_name *name)
+{
+	static const char *const reserved[] = { "dns",	   "localhost",	    "wpad",	    "isatap",
+						"gateway", "broadcasthost", "ip6-localhost" };
+
+	for (size_t i = 0; name->kind == REG_HOST_NAME && i < ARRAY_LEN(reserved); i++)
+		if (strlen(reserved[i]) == name->len &&
+		    memcmp(reserved[i], name->b, name->len) == 0)
+			return true;
+	return false;
+}
+
 bool reg_name_equal(const struct reg_name *a, const struct reg_name *b)
 {
 	return memcmp(a, b, sizeof(*a)) == 0;

@@ -76,6 +76,7 @@ const char *reg_status_text(enum reg_status s);
 struct reg_name reg_name_address(const struct ip *ip);
 bool reg_name_host(struct reg_name *out, const char *host);
 bool reg_host_valid(const char *host, size_t len);
+bool reg_name_is_reserved(const struct reg_name *name); /* a host name that is nobody's (8.8) */
 struct reg_name reg_name_key(enum reg_kind kind, const void *b, size_t len);
 size_t reg_payload_max(enum reg_kind kind);
 bool reg_name_equal(const struct reg_name *a, const struct reg_name *b);

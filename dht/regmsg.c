@@ -324,3 +324,11 @@ bool regmsg_read(struct regmsg *m, const uint8_t *msg, size_t len)
 	types[m->type].read(&r, m);
 	return rd_done(&r);
 }
+
+bool regmsg_value_is_whole(const struct regmsg *m)
+{
+	struct rd r = rd_of(m->bytes, m->len);
+	struct reg_value v;
+
+	return m->type != REGMSG_PROMISE || !m->len || (rd_reg_value(&r, &v) && rd_done(&r));
+}

@@ -76,5 +76,7 @@ struct regmsg {
 /* Bytes written, or 0 when it does not fit. */
 size_t regmsg_write(uint8_t *out, size_t size, const struct regmsg *m);
 bool regmsg_read(struct regmsg *m, const uint8_t *msg, size_t len);
+/* A PROMISE reports a value that reads, or none; true of all other types. */
+bool regmsg_value_is_whole(const struct regmsg *m);
 
 #endif

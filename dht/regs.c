@@ -144,7 +144,8 @@ struct keeper_role *regs_keeper(struct regs *r)
 {
 	struct keeper_config cfg = { .self = r->cfg.self, .root = r->cfg.root,
 				     .crypto = r->cfg.crypto, .log = r->cfg.log,
-				     .wall = r->cfg.wall };
+				     .wall = r->cfg.wall, .drops = r->cfg.drops,
+				     .promises = r->cfg.promises };
 	struct keeper_env env = { .ctx = r, .random = keeper_random, .send = keeper_send,
 				  .persist = keeper_persist, .settings = keeper_settings,
 				  .config = keeper_config, .result = keeper_result,
@@ -224,7 +225,7 @@ static void register_part(struct regs *r, const struct pubkey *from, const uint8
 	if (handover_input(r, from, msg, len, now))
 		return;
 	if (!regmsg_read(&m, msg, len) || memcmp(m.nsid, r->nsid, NSID_LEN) != 0)
-		drop_add(&r->drops, DROP_MALFORMED);
+		drop_add(r->cfg.drops, DROP_MALFORMED);
 	else if (m.type == REGMSG_RESULT)
 		client_result(r, from, &m, now);
 	else if (r->keeper || is_asked_to_stand(r, from, &m))
@@ -233,7 +234,7 @@ static void register_part(struct regs *r, const struct pubkey *from, const uint8
 		 limit_take(&r->sync_limit, now))
 		not_here(r, from, m.request); /* the asker's keeper set is old */
 	else
-		drop_add(&r->drops, DROP_UNKNOWN);
+		drop_add(r->cfg.drops, DROP_UNKNOWN);
 }
 
 static void register_input(struct regs *r, const struct pubkey *from, const uint8_t *msg,
@@ -246,7 +247,7 @@ static void register_input(struct regs *r, const struct pubkey *from, const uint
 		return;
 	}
 	if (!bundle_open(&b, msg, len, r->nsid))
-		drop_add(&r->drops, DROP_MALFORMED);
+		drop_add(r->cfg.drops, DROP_MALFORMED);
 	else
 		while (bundle_next(&b, &msg, &len))
 			register_part(r, from, msg, len, now);
@@ -276,7 +277,7 @@ static void member_input(struct regs *r, const struct pubkey *from, const uint8_
 	struct membermsg m;
 
 	if (!membermsg_read(&m, msg, len) || memcmp(m.nsid, r->nsid, NSID_LEN) != 0)
-		drop_add(&r->drops, DROP_MALFORMED);
+		drop_add(r->cfg.drops, DROP_MALFORMED);
 	else
 		member_rows[m.type](r, from, &m, now);
 	sodium_memzero(m.secrets, sizeof(m.secrets));
@@ -293,7 +294,7 @@ void regs_input(struct regs *r, const struct pubkey *from, bool attached, uint8_
 	else if (service == REGS_SERVICE_MEMBER)
 		member_input(r, from, msg, len, now);
 	else
-		drop_add(&r->drops, DROP_UNKNOWN);
+		drop_add(r->cfg.drops, DROP_UNKNOWN);
 	regs_settle(r, now);
 }
 
@@ -392,6 +393,7 @@ struct regs *regs_new(const struct regs_config *cfg, const struct regs_env *env,
 {
 	struct regs *r = mem_new(sizeof(*r));
 
+	assert(cfg->drops);
 	r->cfg = *cfg;
 	r->env = *env;
 	r->now = now;

@@ -52,16 +52,16 @@ struct regs_env {
 			const uint8_t *value, size_t len);
 	void (*event)(void *ctx, const struct regs_event *e); /* copies, never calls back in */
 };
-
 struct regs_config {
 	struct key_pair self;
 	struct pubkey root;
 	const struct crypto *crypto;
 	const struct log *log;
 	const struct wall *wall;
+	struct drops *drops; /* the owner's: messages dropped */
 	bool same_machine; /* same boot id and same state directory as when the state was written */
+	size_t promises; /* 0; simulations: floor.h */
 };
-
 struct regs_secret {
 	uint32_t number;
 	uint8_t b[32];
@@ -97,7 +97,8 @@ void regs_peer_gone(struct regs *r, const struct pubkey *peer, usec_t now);
 /* One operation. It is given the next operation number, signed by us (or `admin`), sent to a
  * keeper, repeated, moved to another keeper; REGS_RESULT follows within 5 s. `req->name`, verb,
  * generation, lease, payload, heir, deadline are read. One in flight per name: a newer one
- * cancels the older. 0, -EBUSY (REGS_OPS_MAX), -EINVAL. */
+ * cancels the older. 0, -EINVAL, -EBUSY: REGS_OPS_MAX are under way, or as many on leases as the
+ * keepers seem to keep up with; there is room again when one ends. */
 int regs_submit(struct regs *r, uint64_t op, const struct reg_op *req, const struct key_pair *admin,
 		usec_t now);
 struct reg_answer regs_answer(const struct regs_event *e); /* points into it */
@@ -115,6 +116,5 @@ bool regs_is_keeper(const struct regs *r);
 /* Verifies a grant against the keeper set, its date, the revocations, and what was seen before: a
  * lower generation, or another owner for the same one, is refused (protocol.md 8.11). */
 bool regs_check(struct regs *r, struct grant *g, const uint8_t *b, size_t len, usec_t now);
-const struct drops *regs_drops(const struct regs *r);
 
 #endif

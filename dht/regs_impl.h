@@ -55,12 +55,19 @@ struct facts {
 	uint8_t *revocations; /* NULL = none yet, with revoked */
 	size_t revocations_len;
 	struct revocation_payload *revoked;
+	uint32_t rumoured; /* highest era that a hint told of, proven or not */
 	bool told_revoked; /* REGS_REVOKED_SELF went out */
 	bool forked; /* the newest has a rival, or one before it in its era */
 	bool config_proven; /* by its predecessor or the root, else by a hash that is trusted */
 	struct fact_disk disk[FACT_COUNT];
 	uint64_t last_op;
 	struct timer timer;
+};
+
+/* Which keepers of the set with this (era, epoch) have refused: a liar's word alone ends nothing. */
+struct refusals {
+	uint32_t era, epoch;
+	uint8_t by; /* bits, by index */
 };
 
 struct client_op {
@@ -74,6 +81,8 @@ struct client_op {
 	size_t len;
 	unsigned tries, busy;
 	uint8_t asked, last; /* keepers by index: bits of this round, the last one */
+	struct refusals refused;
+	usec_t first[KEEPERS_MAX]; /* when each was asked first; 0 = not yet */
 	bool waits, foreign; /* for an answer; signed by somebody else */
 	usec_t deadline, sent;
 	struct regs *of;
@@ -91,17 +100,20 @@ struct client {
 	uint8_t silent;	   /* keepers that did not, by index: bits, until ... */
 	usec_t silent_until;
 	usec_t usual; /* time of an answer */
+	struct client_load *load; /* NULL while nothing is under way */
 	struct marks *marks; /* how far keepers' logs had come */
 };
 
-struct enrol {
-	bool active, done; /* done: waits for the disk */
+struct enrol { /* while a token is being used */
+	struct regs *of;
+	bool done; /* waits for the disk */
 	uint64_t op, number, request;
 	uint8_t *bytes; /* the message */
 	size_t len;
 	unsigned tries;
 	usec_t deadline, next;
 	enum reg_status last;
+	struct refusals refused;
 	struct timer timer;
 };
 
@@ -134,7 +146,6 @@ struct regs {
 	usec_t now; /* of the entry that runs, for callbacks of the keeper */
 	bool started;
 	struct timers timers;
-	struct drops drops;
 	struct bundles *bundles; /* what leaves at the next tick, which is due at once */
 	struct facts facts;
 	bool has_trust;
@@ -145,7 +156,7 @@ struct regs {
 	struct witness *witness;    /* likewise */
 	struct seats *seats;	    /* who should be keeper; NULL unless we are one; seats.c */
 	struct client client;
-	struct enrol enrol;
+	struct enrol *enrol; /* NULL: none under way */
 	struct sync sync;
 	struct create *create; /* NULL = none under way */
 	struct map peers;
@@ -250,6 +261,8 @@ void client_local_result(struct regs *r, uint64_t request, const struct keeper_a
 			 usec_t now);
 /* The keeper to ask at the given try; ourselves when we judge. NULL when none is known. */
 const struct pubkey *client_keeper(const struct regs *r, unsigned try);
+/* Member `k` of `cf` refuses as well: have so many that one of them does not lie? */
+bool client_refused(struct refusals *f, const struct config *cf, size_t k);
 
 /* handover.c */
 enum { REGMSG_HANDOVER = 14, REGMSG_HANDED = 15 }; /* never inside regmsg_read */

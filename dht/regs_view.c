@@ -73,8 +73,6 @@ bool regs_next(const struct regs *r, size_t *at, struct reg_name *name, struct r
 	return r->keeper && keeper_next(r->keeper, at, name, v);
 }
 
-const struct drops *regs_drops(const struct regs *r) { return &r->drops; }
-
 bool regs_offer_revocations(struct regs *r, const uint8_t *grant, size_t len, usec_t now)
 {
 	bool newer;

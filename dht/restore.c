@@ -17,6 +17,7 @@
 #include "dht/regs_impl.h"
 
 #define CLOCK_BEHIND_MAX 600 /* seconds: what beacons of keepers may be ahead */
+#define ERAS_MISSED 4 /* that a backup does not know of */
 #define SECRETS_MISSED 4096 /* a secret a day is made at most */
 
 static uint64_t wall(const struct regs *r) { return wall_seconds(r->cfg.wall, r->now); }
@@ -95,14 +96,14 @@ void restore_shown(struct regs *r, const struct pubkey *from, const struct membe
 	struct grant g;
 
 	if (!regs_judges(r) || !limit_take(&r->sync_limit, now)) {
-		drop_add(&r->drops, DROP_RATE);
+		drop_add(r->cfg.drops, DROP_RATE);
 		return;
 	}
 	for (size_t i = 0; i < m->shown_count; i++) {
 		if (facts_check(r, &g, m->shown[i].p, m->shown[i].len)) {
 			keeper_shown(r->keeper, m->shown[i].p, m->shown[i].len, now);
 		} else {
-			drop_add(&r->drops, DROP_SIGNATURE);
+			drop_add(r->cfg.drops, DROP_SIGNATURE);
 			regs_ask_chain(r, from, m->shown[i].p, m->shown[i].len, now);
 		}
 	}
@@ -146,14 +147,27 @@ int regs_adopt(struct regs *r, const struct regs_estate *e, usec_t now)
 	return 0;
 }
 
-static bool settings_begin(struct regs *r, const struct key_pair *root)
+/* Above every one that we heard of: with an old backup the next one may have been begun already, and
+ * members of two eras with one number would not know each other. Whoever spreads rumours shall not use
+ * up the shares of the eras to come. */
+static uint32_t next_era(const struct facts *f)
+{
+	uint32_t era = f->config->era;
+
+	return 1 + (f->rumoured > era && f->rumoured - era <= ERAS_MISSED ? f->rumoured : era);
+}
+
+/* Their number tells whose era they are of (pool.c). */
+static bool settings_begin(struct regs *r, const struct key_pair *root, uint32_t era)
 {
 	uint8_t bytes[SETTINGS_MAX];
 	struct settings s;
+	uint64_t of;
 	size_t n;
 
 	settings_copy(&s, r->facts.settings);
-	s.number += POOL_ERA_NUMBERS;
+	of = s.number / POOL_ERA_NUMBERS;
+	s.number += (of < era ? era - of : 1) * POOL_ERA_NUMBERS;
 	s.era_began = wall(r);
 	n = settings_write(bytes, sizeof(bytes), &s, r->cfg.crypto, root);
 	return n && facts_take_settings(r, bytes, n);
@@ -177,6 +191,7 @@ static uint64_t date_known(const struct facts *f)
 int regs_reset_era(struct regs *r, const struct key_pair *root, const char *host, usec_t now)
 {
 	struct config cf;
+	uint32_t era;
 
 	r->now = now;
 	if (r->create)
@@ -184,9 +199,12 @@ int regs_reset_era(struct regs *r, const struct key_pair *root, const char *host
 	if (wall(r) + CLOCK_BEHIND_MAX < date_known(&r->facts))
 		return -ERANGE;
 	if (!key_equal(&root->pub, &r->cfg.root) || strlen(host) > MEMBER_HOST_MAX ||
-	    !r->facts.settings || !r->facts.config || !settings_begin(r, root))
+	    !r->facts.settings || !r->facts.config)
 		return -EINVAL;
-	keeper_genesis(regs_keeper(r), root, r->facts.config->era + 1, &cf, now);
+	era = next_era(&r->facts);
+	if (!settings_begin(r, root, era))
+		return -EINVAL;
+	keeper_genesis(regs_keeper(r), root, era, &cf, now);
 	facts_own_config(r, &cf);
 	r->push_all = true;
 	r->updated = r->facts.membership != NULL; /* else REGS_ENROLLED is the first word of it */

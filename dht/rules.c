@@ -10,9 +10,6 @@
 
 #define PRUNE_MARGIN 86400 /* seconds after a membership's end */
 
-static const char *const reserved_names[] = { "dns",	"localhost", "wpad",	      "isatap",
-					      "gateway", "broadcasthost", "ip6-localhost" };
-
 enum reg_status rules_member(const struct keeper_role *k, const struct pubkey *key)
 {
 	struct reg_name name = reg_name_key(REG_MEMBER, key->b, KEY_LEN);
@@ -68,19 +65,11 @@ bool rules_address_fits(const struct keeper_role *k, const struct reg_name *name
 	return host > 1 && host != UINT32_MAX >> s->subnet.bits;
 }
 
-static bool name_is_reserved(const struct reg_name *name)
-{
-	for (size_t i = 0; i < ARRAY_LEN(reserved_names); i++)
-		if (strcmp(reserved_names[i], (const char *)name->b) == 0)
-			return true;
-	return false;
-}
-
 static enum reg_status owned_allowed(const struct keeper_role *k, const struct reg_op *op)
 {
 	struct owned_payload p;
 	bool fits = op->name.kind == REG_ADDRESS ? rules_address_fits(k, &op->name) :
-						   !name_is_reserved(&op->name);
+						   !reg_name_is_reserved(&op->name);
 
 	if (!owned_payload_read(&p, op->payload, op->payload_len))
 		return REG_MALFORMED;
@@ -117,8 +106,11 @@ static enum reg_status rights_allowed(const struct keeper_role *k, const struct 
 {
 	bool allowed = rights & RIGHT_ADMIN ? is_root_admin(k, &op->signer) :
 					      is_admin(k, &op->signer);
+	enum reg_status member = rules_member(k, &op->signer);
 
-	return allowed ? REG_OK : REG_REFUSED;
+	if (allowed)
+		return REG_OK;
+	return member == REG_BUSY || member == REG_EXPIRED ? member : REG_REFUSED;
 }
 
 static enum reg_status token_create_allowed(const struct keeper_role *k, const struct reg_op *op)

@@ -159,7 +159,7 @@ void seek_chain(struct regs *r, const struct pubkey *from, const struct memberms
 	size_t held = r->facts.chain ? r->facts.chain->count : 0;
 
 	if (!s && !in_time(r, now)) {
-		drop_add(&r->drops, DROP_RATE);
+		drop_add(r->cfg.drops, DROP_RATE);
 		return;
 	}
 	for (size_t i = 0; i < m->shown_count; i++)
@@ -218,7 +218,7 @@ void seek_serve(struct regs *r, const struct pubkey *from, const struct memberms
 				    .below = m->below, .era = m->era, .epoch = m->epoch };
 
 	if (!r->facts.config || !in_time(r, now)) {
-		drop_add(&r->drops, DROP_RATE);
+		drop_add(r->cfg.drops, DROP_RATE);
 		return;
 	}
 	show(r, &answer);

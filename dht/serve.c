@@ -88,7 +88,7 @@ void serve_enrol(struct regs *r, const struct pubkey *from, const struct memberm
 				  .op = m->op.p, .len = m->op.len };
 
 	if (!limit_take(&r->enrol_limit, now)) {
-		drop_add(&r->drops, DROP_RATE);
+		drop_add(r->cfg.drops, DROP_RATE);
 		return;
 	}
 	if (regs_judges(r))
@@ -154,7 +154,7 @@ void serve_sync(struct regs *r, const struct pubkey *from, const struct memberms
 	struct peer *p = serve_peer(r, from);
 
 	if (!limit_take(&r->sync_limit, now)) {
-		drop_add(&r->drops, DROP_RATE);
+		drop_add(r->cfg.drops, DROP_RATE);
 		return;
 	}
 	if (!regs_judges(r)) { /* the asker's keeper set may be old */
@@ -237,7 +237,7 @@ void serve_attached(struct regs *r, const struct pubkey *peer, usec_t now)
 		p->key = *peer;
 		if (map_put(&r->peers, p) < 0) {
 			free(p);
-			drop_add(&r->drops, DROP_FULL);
+			drop_add(r->cfg.drops, DROP_FULL);
 			return;
 		}
 	}

@@ -160,7 +160,7 @@ static void post(struct session *s, const struct wr *w, usec_t now)
 {
 	assert(wr_ok(w));
 	if (channel_send(&s->channel, SERVICE_ATTACH, w->start, wr_len(w), now) < 0)
-		drop_add(&s->p->drops, DROP_FULL); /* the other side's patience ends */
+		drop_add(s->p->cfg.drops, DROP_FULL); /* the other side's patience ends */
 	session_touch(s);
 }
 
@@ -273,7 +273,7 @@ static void propose_handle(struct session *s, const struct message *m, usec_t no
 	uint16_t ns = P2P_NAMESPACES_MAX;
 
 	if (!session_takes(s, LIMIT_PROPOSALS, PROPOSALS_A_SECOND, PROPOSALS_BURST, now)) {
-		drop_add(&p->drops, DROP_RATE);
+		drop_add(p->cfg.drops, DROP_RATE);
 		return;
 	}
 	for (uint16_t i = 0; i < p->ns_count && ns == P2P_NAMESPACES_MAX; i++)
@@ -415,9 +415,9 @@ void attach_input(struct session *s, struct rd r, usec_t now)
 	uint8_t type = rd_u8(&r);
 
 	if (type == 0 || type >= TYPES) {
-		drop_add(&s->p->drops, DROP_UNKNOWN);
+		drop_add(s->p->cfg.drops, DROP_UNKNOWN);
 	} else if (rd_left(&r) < types[type].len_min || !types[type].read(&r, &m)) {
-		drop_add(&s->p->drops, DROP_MALFORMED);
+		drop_add(s->p->cfg.drops, DROP_MALFORMED);
 	} else {
 		types[type].handle(s, &m, now);
 		session_touch(s);

@@ -74,14 +74,13 @@ struct p2p {
 	struct cookie_jar jar;
 	struct limit inits, whois;
 	struct bucket *sources; /* SOURCES of them; NULL until the first load */
-	struct drops drops;
 	struct p2p_sent sent;
 	bool closing;
 };
 
 static inline void p2p_drop(struct p2p *p, enum drop why)
 {
-	drop_add(&p->drops, why);
+	drop_add(p->cfg.drops, why);
 }
 
 static inline void p2p_random(const struct p2p *p, void *out, size_t len)

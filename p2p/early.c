@@ -56,10 +56,10 @@ void attach_data(struct session *s, uint8_t type, uint32_t tag, struct rd plain)
 		if (a->state == ATTACH_UP)
 			hand_on(s, a, type, plain.p, rd_left(&plain));
 		else if (!early_put(&a->early, type, plain.p, rd_left(&plain)))
-			drop_add(&s->p->drops, DROP_FULL);
+			drop_add(s->p->cfg.drops, DROP_FULL);
 		return;
 	}
-	drop_add(&s->p->drops, DROP_TAG);
+	drop_add(s->p->cfg.drops, DROP_TAG);
 }
 
 void early_release(struct session *s, struct attachment *a)

@@ -49,7 +49,7 @@ bool handshake_self_init(struct handshake_self *s, const struct key_pair *pair,
 
 	memset(s, 0, sizeof(*s));
 	s->crypto = crypto;
-	s->pair = *pair;
+	s->pub = pair->pub;
 	crypto->dh_secret(s->dh_secret, pair);
 	crypto->dh_base(derived, s->dh_secret);
 	ok = crypto->key_valid(&pair->pub) && crypto->dh_public(s->dh_public, &pair->pub) &&
@@ -77,7 +77,7 @@ static struct noise_self noise_self_of(const struct handshake_self *self,
 /* Writes the Noise message behind the header; what the initiator must remember goes to hs. */
 static bool init_seal(struct handshake *hs, struct wr *w, const struct handshake_init_args *a)
 {
-	const struct offer_init offer = { a->start_counter, a->boottime, a->self->pair.pub,
+	const struct offer_init offer = { a->start_counter, a->boottime, a->self->pub,
 					  a->own };
 	struct noise_self ns = noise_self_of(a->self, hs);
 	uint8_t plain[OFFER_MAX], remote_s[32], *at;
@@ -321,7 +321,7 @@ static bool response_frame(const struct handshake *hs, const struct handshake_se
 	msg->p = rd_bytes(&r, msg->len);
 	rd_bytes(&r, MAC_LEN); /* mac1, over all before */
 	mac2 = rd_bytes(&r, MAC_LEN);
-	return rd_done(&r) && mac1_fits(pkt, len, hs->psk, &self->pair.pub) &&
+	return rd_done(&r) && mac1_fits(pkt, len, hs->psk, &self->pub) &&
 	       sodium_is_zero(mac2, MAC_LEN);
 }
 

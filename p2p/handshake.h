@@ -20,7 +20,7 @@
 
 struct handshake_self { /* made once from the identity */
 	const struct crypto *crypto;
-	struct key_pair pair;
+	struct pubkey pub;
 	uint8_t dh_secret[32], dh_public[32];
 };
 

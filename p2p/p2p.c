@@ -60,7 +60,7 @@ static void tables_init(struct p2p *p)
 	index_init(&p->view.slots);
 	index_init(&p->view.peers);
 	timers_init(&p->timers);
-	p->lane.drops = &p->drops;
+	p->lane.drops = p->cfg.drops;
 	p->addresses = mem_new(0);
 	p->dirty_end = &p->dirty;
 	list_init(&p->later);
@@ -74,6 +74,7 @@ struct p2p *p2p_new(const struct p2p_config *cfg, const struct p2p_env *env, use
 	struct ring_env ring_env;
 
 	assert(cfg->overlay_key_count >= 1 && cfg->overlay_key_count <= P2P_OVERLAY_KEYS_MAX);
+	assert(cfg->drops);
 	assert(env->send && env->random && env->event && env->grant_ok && env->own_grant);
 	p->cfg = *cfg;
 	p->env = *env;
@@ -449,9 +450,4 @@ struct p2p_lane *p2p_lane(struct p2p *p, unsigned lane)
 struct ring_info p2p_ring_info(const struct p2p *p)
 {
 	return ring_info(p->ring);
-}
-
-const struct drops *p2p_drops(const struct p2p *p)
-{
-	return &p->drops;
 }

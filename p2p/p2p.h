@@ -92,6 +92,5 @@ bool p2p_claims(const struct p2p *p, const uint8_t *pkt, size_t len);
 /* For status. Iterate with *at = 0 until false; p2p/status.h describes what is told. */
 struct p2p_peer_info;
 bool p2p_peer_next(const struct p2p *p, size_t *at, struct p2p_peer_info *out, usec_t now);
-const struct drops *p2p_drops(const struct p2p *p);
 
 #endif

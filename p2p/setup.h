@@ -3,6 +3,7 @@
 #define P2P_SETUP_H
 
 #include "base/addr.h"
+#include "base/drop.h"
 #include "base/key.h"
 #include "base/log.h"
 #include "base/time.h"
@@ -31,6 +32,7 @@ struct p2p_config {
 	struct key_pair self;
 	const struct crypto *crypto;
 	const struct log *log;
+	struct drops *drops; /* the owner's: packets and messages dropped */
 	uint32_t start_counter; /* durable, one more at each start; 3.1 */
 	uint8_t overlay_keys[P2P_OVERLAY_KEYS_MAX][32];
 	uint8_t overlay_key_count; /* the first is used to initiate */

@@ -26,6 +26,16 @@ caught() {
 $out"
 }
 
+# lied MUTANT SETS FLAVOUR SCHEDULES : a rule against lying keepers is switched off, and keepers lie
+lied() {
+	out=$(cd "$dir" && timeout 300 "$VPNSIM_MUTANTS" ownership --mutant "$1" --sets "$2" --liars all \
+		${3:+--flavour "$3"} --schedules "$4" --seed 7 2>&1)
+	status=$?
+	[ $status -eq 1 ]
+	verdict $? "the fault '$1' is found among $4 schedules with liars" "status $status
+$out"
+}
+
 # clean FLAVOUR SCHEDULES : the same, without a fault
 clean() {
 	out=$(cd "$dir" && timeout 300 "$VPNSIM_MUTANTS" ownership --flavour "$1" --schedules "$2" \
@@ -67,6 +77,21 @@ done <<-LIST
 	one-snapshot quorums 1600
 	amnesia quorums 400
 	reinstall reinstall 50
+	no-floor duel 400
+LIST
+while read -r mutant sets flavour schedules; do
+	[ "$flavour" = mixed ] && flavour=
+	lied "$mutant" "$sets" "$flavour" "$schedules"
+done <<-LIST
+	takes-all hardened mixed 50
+	takes-ages hardened mixed 100
+	takes-dates hardened mixed 50
+	takes-leases hardened mixed 800
+	takes-copies hardened changes 600
+	takes-derived hardened mixed 50
+	takes-reports hardened mixed 50
+	takes-sets hardened changes 1200
+	one-is-enough hardened mixed 50
 LIST
 while read -r mutant test sentence; do
 	fails "$mutant" "$test" "$sentence"
@@ -74,6 +99,8 @@ done <<-LIST
 	old-grant vnet_owner vnet replayed old grant loses once the lookup answers
 	old-grant witness witness believes rising generations and refuses lower ones
 	first-sight vnet_owner vnet replayed old grant loses once the lookup answers
+	no-floor acceptor_floor acceptor floor refuses what a forgotten promise would
+	floor-lost acceptor_floor acceptor floor outlasts a restart and so does the position
 LIST
 for flavour in any late still edge copies tokens duel restarts changes quorums reinstall; do
 	clean $flavour 200

@@ -43,7 +43,8 @@ static void feed_instance(const uint8_t *data, size_t len, bool with_ring)
 	const struct dht_env env = { &random, random_bytes, send, event,
 				     with_ring ? send_nearest : NULL };
 	struct wall wall = { 1800000000u, NOW };
-	struct dht_config cfg = { .crypto = &crypto_real, .wall = &wall };
+	struct drops drops = { 0 };
+	struct dht_config cfg = { .crypto = &crypto_real, .wall = &wall, .drops = &drops };
 	struct dht_topic t = { .kind = DHT_NAME };
 	struct pubkey peer;
 	struct key_pair k;

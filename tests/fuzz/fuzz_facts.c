@@ -24,6 +24,7 @@ struct life {
 	struct regs *regs;
 	struct leases *leases;
 	struct wall wall;
+	struct drops drops;
 	struct key_pair key;
 	struct settings settings;
 	struct record disk[RECORDS_MAX];
@@ -131,7 +132,7 @@ static void on_hand(void *ctx, const struct pubkey *to, const struct handover *h
 static void begin(struct life *l, const struct pubkey *root, const struct crypto *c)
 {
 	struct regs_config cfg = { .self = l->key, .root = *root, .crypto = c, .wall = &l->wall,
-				   .same_machine = true };
+				   .drops = &l->drops, .same_machine = true };
 	struct regs_env env = { l, on_random, on_send, on_persist, on_event };
 	struct lease_config lc = { .self = l->key.pub, .lease = 86400, .same_machine = true,
 				   .wall = &l->wall };

@@ -50,14 +50,14 @@ static void packet_to_bob(const struct kit *base, const uint8_t *pkt, size_t len
 {
 	static const uint8_t fresh[32] = { 5 }, nonce[24] = { 6 };
 	const uint8_t(*keys)[32] = (const uint8_t(*)[32])base->keys;
-	struct whois_args args = { keys, 2, &base->bob.pair.pub, nonce };
+	struct whois_args args = { keys, 2, &base->bob.pub, nonce };
 	struct cookie_query q = { pkt, len, &base->from, fresh };
-	struct cookie_args ca = { base->keys[0], &base->bob.pair.pub, nonce };
+	struct cookie_args ca = { base->keys[0], &base->bob.pub, nonce };
 	struct cookie_jar jar = { .made = KIT_NOW };
 	struct handshake_incoming in, before;
 	uint8_t out[PACKET_HANDSHAKE_MAX];
 
-	assert(handshake_mac1_match(pkt, len, &base->bob.pair.pub, keys, 2) < 2);
+	assert(handshake_mac1_match(pkt, len, &base->bob.pub, keys, 2) < 2);
 	cookie_check(&jar, &q, KIT_NOW);
 	assert(cookie_create(&jar, out, &q, &ca, KIT_NOW) <= len);
 	assert(whois_answer(out, pkt, len, &args) <= len);

@@ -18,6 +18,7 @@
 
 struct lab {
 	struct p2p *p;
+	struct drops drops;
 	struct key_pair self, peer;
 	struct key_slot *slot;
 	struct aead peers; /* what the peer seals with */
@@ -79,7 +80,8 @@ static void make_key(struct key_pair *k, uint8_t n)
 
 static void lab_open(struct lab *lab)
 {
-	struct p2p_config cfg = { .log = &no_log, .crypto = &crypto_real, .overlay_key_count = 1 };
+	struct p2p_config cfg = { .log = &no_log, .crypto = &crypto_real, .overlay_key_count = 1,
+				  .drops = &lab->drops };
 	struct p2p_env env = { lab, on_send, on_random, on_event, on_grant_ok, on_own_grant };
 	struct handshake_result r = { .remote_index = 7, .suite = AEAD_CHACHA20_POLY1305,
 				      .theirs = { .instance = 5, .lanes = 1 } };

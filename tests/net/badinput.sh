@@ -19,9 +19,12 @@ rises() {
 	lab_where=$1 lab_reason=$2
 	shift 2
 	"$@" || return 1
-	echo "$lab_reason: $lab_before, then $(drops "$lab_where" "$lab_reason")"
-	[ "$(drops "$lab_where" "$lab_reason")" -gt "$lab_before" ]
+	wait_for 5 risen || {
+		echo "$lab_reason: $lab_before, then $(drops "$lab_where" "$lab_reason")"
+		return 1
+	}
 }
+risen() { [ "$(drops "$lab_where" "$lab_reason")" -gt "$lab_before" ]; }
 
 lab_begin vt-bad
 n=0
@@ -33,7 +36,7 @@ ctl alpha create tiny --subnet 10.77.0.0/29 --keepers manual >/dev/null
 ctl alpha wait >/dev/null
 token=$(token alpha tiny --uses 5)
 vpnd_start beta join --token-file "$token"
-ctl beta wait --timeout 10s >/dev/null
+ctl beta wait --timeout 60s >/dev/null
 alpha=$(lab_address alpha)
 beta=$(lab_address beta)
 alpha6=$(field alpha '.namespaces[0].ipv6' namespaces)
@@ -74,7 +77,7 @@ forge() {
 t "a frame from another MAC is dropped and counted" rises beta spoof-port forge mac
 t "a frame of another protocol is dropped and counted" rises beta ethertype forge ethertype
 t "5000 broken frames are survived" forge noise
-t "pings go on after that" answered beta "$alpha"
+t "pings go on after that" wait_for 10 answered beta "$alpha"
 capture_end
 seen() { captured "$LAB_DIR/tap" "$1"; [ -z "$(captured "$LAB_DIR/tap" "$1")" ]; }
 t "none of it came out at the other end" seen "(src net 10.77.0.0/16 or ip6) and not src host $alpha and not src host $beta and not src host $alpha6 and not src host $beta6 and not src net fe80::/10"
@@ -101,14 +104,14 @@ for h in h3 h4 h5; do
 	vpnd_start $h join --token-file "$token"
 done
 for h in h3 h4 h5; do
-	t "$h gets an address" ctl $h wait --timeout 10s
+	t "$h gets an address" ctl $h wait --timeout 60s
 done
 vpnd_start late join --token-file "$token"
 full() { field late '.namespaces[0].trouble' status | tee /dev/stderr | grep -q 'every address of the subnet is owned'; }
-t "the sixth host is told that the range is full" wait_for 10 full
+t "the sixth host is told that the range is full" wait_for 30 full
 t "it has no address" [ "$(lab_address late)" = null ]
 addresses=$(for h in alpha beta h3 h4 h5; do lab_address $h; done | sort)
 t "none is handed out twice" [ "$(echo "$addresses" | uniq | wc -l)" -eq 5 ]
 late6=$(field late '.namespaces[0].ipv6' namespaces)
-t "the sixth host can be reached by IPv6" answered beta "$late6"
+t "the sixth host can be reached by IPv6" wait_for 10 answered beta "$late6"
 t_done

@@ -39,6 +39,9 @@ t "a wrong second word names the nearest of its family" says 2 "did you mean 'le
 	"$VPNCTL" lease transfr
 t "a wrong word behind a command too" says 2 "did you mean 'keepers grow'" "$VPNCTL" keepers grw
 t "and one behind a command that takes none" says 2 "unknown command 'status now'" "$VPNCTL" status now
+t "a word too few says what is taken" says 2 "too few words; .vpnctl lease transfer. takes" \
+	"$VPNCTL" lease transfer 10.0.0.1
+t "and so does one too many" says 2 "too many words; .vpnctl name add. takes HOST" "$VPNCTL" name add a b
 t "vpnctl without words shows them" says 2 "usage: vpnctl" "$VPNCTL"
 t "vpnctl --help does, and that is no error" says 0 "usage: vpnctl" "$VPNCTL" --help
 t "a command has its help" says 0 "--uses" "$VPNCTL" invite --help
@@ -73,7 +76,7 @@ t "a second vpnd on one state directory is refused" says 1 "in use by the vpnd w
 	at alpha timeout 5 "$VPND" --state "$LAB_DIR/alpha/state" --socket "$LAB_DIR/alpha/sock2"
 t "a second vpnd on one socket too" says 1 "another vpnd answers" \
 	at alpha timeout 5 "$VPND" --state "$LAB_DIR/alpha/state2" --socket "$LAB_DIR/alpha/sock"
-t "the first runs on" ctl alpha wait --timeout 5s
+t "the first runs on" ctl alpha wait --timeout 60s
 
 # --- join, handed over to a daemon that runs ---
 vpnd_start beta
@@ -167,7 +170,7 @@ ctl alpha create demo --subnet 10.77.0.0/16 >/dev/null
 ctl alpha wait >/dev/null
 text=$(cat "$(token alpha demo)")
 vpnd_start beta join "$text"
-ctl beta wait --timeout 10s >/dev/null || :
+ctl beta wait --timeout 60s >/dev/null || :
 cmdline() {
 	# ip netns exec has become vpnd, so the pid is its own
 	tr '\0' ' ' <"/proc/$(vpnd_pid beta)/cmdline" | tee /dev/stderr | grep -q ' join xxx' &&

@@ -24,7 +24,7 @@ asks() {
 asks beta
 asks gamma
 for h in beta gamma; do
-	ctl $h wait --timeout 10s >/dev/null || :
+	ctl $h wait --timeout 60s >/dev/null || :
 done
 beta=$(lab_address beta)
 gamma=$(lab_address gamma)
@@ -37,7 +37,7 @@ else
 	winner=gamma loser=beta other=$beta
 fi
 t "one of two that ask at once has the address" [ "$(printf '%s\n%s\n' "$beta" "$gamma" | grep -cx "$wanted")" -eq 1 ]
-t "the other keeps running and has another one" ctl "$loser" wait --timeout 5s
+t "the other keeps running and has another one" ctl "$loser" wait --timeout 60s
 in_subnet() { echo "$1" | grep -q '^10\.77\.[0-9]*\.[0-9]*$'; }
 t "of the namespace's range" in_subnet "$other"
 t "one has the name, the other has it with -2" [ "$(echo "$names" | sort | xargs)" = "web web-2" ]
@@ -53,7 +53,7 @@ refused() { field "$1" '.namespaces[0].refused' status | tee /dev/stderr | grep 
 t "and its status says so" refused "$loser"
 
 asks delta
-t "one that asks later is ready too" ctl delta wait --timeout 10s
+t "one that asks later is ready too" ctl delta wait --timeout 60s
 delta=$(lab_address delta)
 t "with an address of its own" [ "$delta" != "$beta" -a "$delta" != "$gamma" -a -n "$delta" ]
 t "under web-3" [ "$(field delta '.namespaces[0].host' namespaces)" = web-3 ]
@@ -61,10 +61,10 @@ t "and is told who has the address" told delta "$winner"
 t "the owner still has it" [ "$(lab_address "$winner")" = "$wanted" ]
 
 for address in "$wanted" "$other" "$delta"; do
-	t "$address can be pinged" answered alpha "$address"
+	t "$address can be pinged" wait_for 10 answered alpha "$address"
 done
 lab_resolver alpha
 for name in web web-2 web-3; do
-	t "$name can be pinged by name" at alpha ping -4 -c 1 -W 2 "$name.demo.internal"
+	t "$name can be pinged by name" wait_for 10 at alpha ping -4 -c 1 -W 2 "$name.demo.internal"
 done
 t_done

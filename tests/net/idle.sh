@@ -29,7 +29,7 @@ done
 answered beta "$(lab_address gamma)" >/dev/null || :
 two_peers() { [ "$(field "$1" '[.peers[] | select(.attached)] | length' peers)" -eq 2 ]; }
 for h in alpha beta; do
-	t "$h has two peers" wait_for 5 two_peers $h
+	t "$h has two peers" wait_for 20 two_peers $h
 done
 sleep 2 # what joining set off is over
 alpha=$(used alpha) beta=$(used beta)

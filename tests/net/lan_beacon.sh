@@ -68,11 +68,11 @@ for h in alpha beta; do
 done
 vpnd_start quiet --no-lan-beacon join --token-file "$(token gamma demo)"
 for h in alpha beta quiet; do
-	ctl $h wait --timeout 15s >/dev/null
+	ctl $h wait --timeout 60s >/dev/null
 	field $h .key status >"$LAB_DIR/key.$h"
 done
 alpha6=$(derived alpha) beta6=$(derived beta)
-t "everybody is there" wait_for 3 answered6 alpha "$beta6"
+t "everybody is there" wait_for 10 answered6 alpha "$beta6"
 
 # The world goes, and so does everything that was remembered but on disk: all they know is gamma and
 # each other's addresses of before; those have changed as well.
@@ -87,14 +87,14 @@ done
 
 capture alpha eth0 "$LAB_DIR/alone.pcap" udp port 24656
 vpnd_start alpha
-sleep 3
-t "a beacon goes out at once, again, and again" [ "$(beacons "$LAB_DIR/alone.pcap" 10.1.0.21)" -ge 2 ]
+again() { [ "$(beacons "$LAB_DIR/alone.pcap" 10.1.0.21)" -ge 2 ]; }
+t "a beacon goes out at once, again, and again" wait_for 10 again
 began=$(lab_now)
 vpnd_start beta
 t "cut from the world, they find each other within 15 s" wait_for 15 linked alpha beta
 echo "# note: $(($(lab_now) - began)) ms after the second one's start"
 t "and ping each other by derived IPv6" wait_for 10 answered6 alpha "$beta6"
-t "in both directions" wait_for 3 answered6 beta "$alpha6"
+t "in both directions" wait_for 10 answered6 beta "$alpha6"
 sleep 2
 capture_end
 before=$(beacons "$LAB_DIR/alone.pcap" 10.1.0.22)
@@ -119,6 +119,6 @@ vpnd_stop quiet
 vpnd_stop alpha
 lab_spawn beta "$LAB_DIR/quiet/vpnd" "$VPND" --state "$LAB_DIR/quiet/state" \
 	--socket "$LAB_DIR/quiet/sock" --hostname quiet
-wait_for 5 test -S "$LAB_DIR/quiet/sock"
+wait_for 30 test -S "$LAB_DIR/quiet/sock"
 t "two daemons of one host find each other" wait_for 15 linked quiet beta
 t_done

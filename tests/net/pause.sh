@@ -35,13 +35,12 @@ owned() {
 holds() { [ "$(owned "$1" | wc -l)" -ge "$2" ]; }
 # many HOST NUMBER: it leases so many addresses; by pieces that are under way at once.
 many() {
-	ctl "$1" wait --timeout 30s
-	count=$2
-	while [ "$count" -gt 0 ]; do
-		ctl "$1" lease add --count $((count < PIECE ? count : PIECE))
-		count=$((count - PIECE))
+	ctl "$1" wait --timeout 120s
+	until=$(($(lab_now) + 300000))
+	while [ "$(lab_now)" -lt $until ] && ! holds "$1" $(($2 + 1)); do
+		count=$(($2 + 1 - $(owned "$1" | wc -l)))
+		ctl "$1" lease add --count $((count < PIECE ? count : PIECE)) || sleep 1
 	done
-	wait_for 60 holds "$1" $(($2 + 1))
 }
 # fill NUMBER: so many registers come to be, by real claims of members that come and go. A member
 # brings three more: its membership, its start, its name.
@@ -115,9 +114,9 @@ change() {
 }
 changed() {
 	cat "$LAB_DIR/change"
-	[ "$done" = ok ] && [ "$FAILED" -eq 0 ] && [ "$CLAIMED" -gt 5 ]
+	[ "$done" = ok ] && [ "$FAILED" -eq 0 ] && [ "$CLAIMED" -ge 2 ]
 }
-bearable() { [ "$WAITED" -le $((CALM + MOST)) ]; }
+bearable() { within $MOST $((WAITED - CALM)); }
 tell() { echo "# note: $1: $(cat "$LAB_DIR/change")"; }
 
 # The addresses of members that are gone are still theirs: none of some is to be had.
@@ -134,9 +133,12 @@ for h in k1 k2 k3 k4 client $FILLERS; do
 	lab_host $h $((n += 1))
 	shape $h
 done
+for h in k1 k2 k3 k4 client; do
+	lab_small_disk $h 256m
+done
 vpnd_start k1
 ctl k1 create demo --subnet 10.64.0.0/14 --keepers manual >/dev/null
-ctl k1 wait --timeout 10s >/dev/null
+ctl k1 wait --timeout 60s >/dev/null
 right=$(token k1 demo --uses 3 --right keeper)
 token=$(token k1 demo --uses 128 --right router)
 for h in k2 k3 k4; do
@@ -144,7 +146,7 @@ for h in k2 k3 k4; do
 done
 vpnd_start client join --token-file "$token"
 for h in k2 k3 k4 client; do
-	ctl $h wait --timeout 10s >/dev/null
+	ctl $h wait --timeout 60s >/dev/null
 done
 sizes k1 'one keeper at first'
 began=$(lab_now)
@@ -160,9 +162,9 @@ sizes k1 'one keeper that holds them'
 vpnd_stop k1 KILL
 began=$(lab_now)
 vpnd_start k1
-t "the keeper is killed: it serves again" wait_for 30 ctl k1 name add again
+t "the keeper is killed: it serves again" wait_for 60 ctl k1 name add again
 echo "# note: its own claim is granted $(($(lab_now) - began)) ms after its start"
-t "and others" wait_for 30 ctl client name add once
+t "and others" wait_for 60 ctl client name add once
 echo "# note: another's $(($(lab_now) - began)) ms after it"
 sizes k1 'the keeper after its restart'
 
@@ -170,14 +172,14 @@ change keepers add k2 k3
 t "one keeper becomes three, claims go on" changed
 tell 'one becomes three'
 t "a claim waits at most $MOST ms longer" bearable
-t "three work" wait_for 20 keepers_are k1 3
+t "three work" wait_for 60 keepers_are k1 3
 sizes k1 'the keeper after the change'
 sizes k2 'a keeper that came in'
 change keepers replace k3 k4
 t "one of three is replaced, claims go on" changed
 tell 'one of three replaced'
 t "a claim waits at most $MOST ms longer" bearable
-t "three work" wait_for 20 keepers_are k1 3
+t "three work" wait_for 60 keepers_are k1 3
 vpnd_stop k1 KILL
 t "the creator is killed: what members held is not to be had at those who came in" refused
 t "and claims are granted" ctl client name add after

@@ -19,7 +19,7 @@ key=$(field gamma .key status)
 
 for pair in "alpha $beta" "beta $gamma" "gamma $alpha"; do
 	# shellcheck disable=SC2086
-	t "ping from $pair is answered" answered $pair
+	t "ping from $pair is answered" wait_for 10 answered $pair
 done
 
 attached() {
@@ -42,7 +42,7 @@ t "alpha does not answer its pings" unanswered gamma "$alpha"
 t "nor does beta" unanswered gamma "$beta"
 t "nor does it answer" unanswered beta "$gamma"
 told() { field gamma '.namespaces[0] | .state + " " + (.trouble // "")' status | tee /dev/stderr | grep -q '^revoked .*revoked'; }
-t "it knows that it was revoked, and says so" told
+t "it knows that it was revoked, and says so" wait_for 20 told
 listed() { [ "$(field alpha ".members[] | select(.key == \"$key\") | .revoked" member list)" = true ]; }
 t "the list of members says so too" listed
 
@@ -65,11 +65,11 @@ t "a new token does not admit the revoked key" refused
 members=$(token alpha demo --uses 5)
 rm -rf "$LAB_DIR/gamma/state"
 vpnd_start gamma join --token-file "$members"
-t "a new key is admitted" ctl gamma wait --timeout 10s
+t "a new key is admitted" ctl gamma wait --timeout 60s
 key=$(field gamma .key status)
 id=$(field alpha '.tokens[] | select(.uses == 5) | .id' token list)
 t "token revoke takes an id" ctl alpha token revoke "$id"
-t "members of the token stay" answered gamma "$alpha"
+t "members of the token stay" wait_for 10 answered gamma "$alpha"
 attached_to_alpha() { attached alpha; }
 t "with a session" attached_to_alpha
 t "token revoke --with-members" ctl alpha token revoke "$id" --with-members

@@ -38,7 +38,7 @@ answered() {
 # An address in the token is wrong by now: --bootstrap without a key asks who is there (WHOIS).
 move alpha 11 21
 vpnd_start beta --bootstrap 9.9.0.21:24655 join --token-file "$LAB_DIR/token"
-t "a node joins by --bootstrap HOST:PORT when the token's address is wrong" ctl beta wait --timeout 20
+t "a node joins by --bootstrap HOST:PORT when the token's address is wrong" ctl beta wait --timeout 60s
 alpha=$(lab_address alpha)
 t "and pings" wait_for 2 answered
 

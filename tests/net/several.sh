@@ -17,15 +17,15 @@ first=$(lab_address beta)
 second=$(ctl beta lease add)
 third=$(ctl beta lease add)
 for a in "$first" "$second" "$third"; do
-	t "each is answered" wait_for 3 answered alpha "$a"
+	t "each is answered" wait_for 10 answered alpha "$a"
 done
 # The order on the port is another one after a restart: take the first there.
 vpnd_stop beta KILL
 vpnd_start beta
-t "after a restart they are there again" wait_for 10 on_port "$third"
+t "after a restart they are there again" wait_for 30 on_port "$third"
 primary=$(at beta ip -4 -o addr show dev vpn0 primary | sed -n 's/.*inet \([0-9.]*\).*/\1/p')
-t "the port's first address is given back" wait_for 10 ctl beta lease release "$primary"
-t "and goes" wait_for 5 not_on_port "$primary"
+t "the port's first address is given back" wait_for 30 ctl beta lease release "$primary"
+t "and goes" wait_for 20 not_on_port "$primary"
 for a in "$first" "$second" "$third"; do
 	[ "$a" != "$primary" ] || continue
 	t "the others stay on the port" on_port "$a"

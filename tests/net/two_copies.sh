@@ -16,14 +16,14 @@ vpnd_start alpha
 ctl alpha create twin --subnet 10.77.0.0/16 --keepers manual >/dev/null
 ctl alpha invite >"$LAB_DIR/token" 2>/dev/null
 vpnd_start beta join --token-file "$LAB_DIR/token"
-ctl beta wait --timeout 20 >/dev/null
+ctl beta wait --timeout 60s >/dev/null
 address=$(lab_address beta)
 
 # The copy is made while nobody writes, as a cloned disk would be.
 vpnd_stop beta
 cp -a "$LAB_DIR/beta/state" "$LAB_DIR/copy/state"
 vpnd_start beta
-ctl beta wait --timeout 20 >/dev/null
+ctl beta wait --timeout 60s >/dev/null
 # It may be gone again before its socket was seen.
 vpnd_start copy --hostname beta || :
 

@@ -4,6 +4,7 @@
 set -u
 : "${VPNSIM:?}" "${SRCDIR:?}" "${BUILDDIR:?}"
 schedules=${SCHEDULES:-4500}
+liars=${LIARS:-300}
 same=500 # of them, with the other compiler too
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -32,6 +33,19 @@ out=$("$VPNSIM" ownership --schedules $half --state a 2>/dev/null)
 	case $out in *" 0 run, $half known"*) : ;; *) false ;; esac
 verdict $? 'what the state file notes is not run again' "$out
 $(cat a.out)"
+
+out=$("$VPNSIM" ownership --schedules 10 --sets majority --state a 2>&1)
+[ $? -eq 2 ] && case $out in *'of other schedules'*) : ;; *) false ;; esac
+verdict $? 'a state file of other schedules is refused' "$out"
+
+out=$("$VPNSIM" ownership --schedules $liars --sets hardened --liars all 2>&1)
+[ $? -eq 0 ] && case $out in *'with a liar'*) : ;; *) false ;; esac
+verdict $? "$liars schedules with lying keepers in hardened sets, and nobody owns what another owns" \
+	"$out"
+out=$("$VPNSIM" ownership --schedules $((liars / 2)) --sets majority --liars all 2>&1)
+[ $? -eq 0 ] && case $out in *'disputes: 0'*) false ;; esac
+verdict $? 'where a majority decides a liar makes two owners; no receiver lets in both, and evidence is kept' \
+	"$out"
 
 case ${CC:-gcc} in
 *clang*) other=gcc ;;

@@ -35,6 +35,7 @@ struct net_node {
 	size_t index;
 	struct key_pair self;
 	struct node_id id;
+	struct drops drops; /* of all its lives */
 	struct dht *dht;
 	struct timer wake;
 	bool gone, junk, client;
@@ -321,7 +322,8 @@ static inline void net_start(struct net *n, size_t i)
 {
 	struct net_node *x = &n->node[i];
 	struct dht_env env = { x, net_random_bytes, net_send, net_event, NULL };
-	struct dht_config cfg = { .self = x->self, .crypto = n->crypto, .wall = &n->wall };
+	struct dht_config cfg = { .self = x->self, .crypto = n->crypto, .wall = &n->wall,
+				  .drops = &x->drops };
 
 	if (n->ring)
 		env.send_nearest = net_send_nearest;

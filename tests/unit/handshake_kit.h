@@ -27,13 +27,20 @@ struct kit {
 	struct handshake_respond_args respond_args;
 };
 
-static inline void kit_node(struct handshake_self *s, uint8_t number)
+static inline struct key_pair kit_pair(uint8_t number)
 {
 	uint8_t seed[SEED_LEN] = { number };
 	struct key_pair pair;
 
 	while (!key_from_seed(&pair, seed)) /* about every second seed fits */
 		seed[1]++;
+	return pair;
+}
+
+static inline void kit_node(struct handshake_self *s, uint8_t number)
+{
+	struct key_pair pair = kit_pair(number);
+
 	if (!handshake_self_init(s, &pair, &crypto_real))
 		abort();
 }
@@ -50,7 +57,7 @@ static inline void kit_init(struct kit *k)
 	k->init_args = (struct handshake_init_args){
 		.self = &k->alice,
 		.psk = k->keys[1],
-		.remote = &k->bob.pair.pub,
+		.remote = &k->bob.pub,
 		.index = 0x11223344,
 		.start_counter = 7,
 		.boottime = 123456789,
@@ -77,7 +84,7 @@ static inline void kit_make_init(struct kit *k)
 /* What bob does with any packet that claims to be an INIT. */
 static inline bool kit_accept_init(struct kit *k, const uint8_t *pkt, size_t len)
 {
-	return handshake_mac1_match(pkt, len, &k->bob.pair.pub, (const uint8_t (*)[32])k->keys,
+	return handshake_mac1_match(pkt, len, &k->bob.pub, (const uint8_t (*)[32])k->keys,
 				    2) == 1 &&
 	       handshake_init_consume(&k->incoming, &k->bob, pkt, len);
 }

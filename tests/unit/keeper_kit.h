@@ -52,6 +52,7 @@ struct kit_keeper {
 	struct kit *kit;
 	struct key_pair key, epoch_key;
 	struct keeper_role *k;
+	struct drops drops; /* of all its lives */
 	struct kit_record records[KIT_RECORDS];
 	size_t record_count;
 	struct kit_write writes[KIT_WRITES];
@@ -274,16 +275,15 @@ static inline void kit_caught(void *ctx, const struct evidence *e)
 static inline void kit_keeper_new(struct kit_keeper *kk)
 {
 	struct keeper_config cfg = { .self = kk->key, .root = kk->kit->root.pub,
-				     .crypto = &crypto_real, .wall = &kk->kit->wall };
+				     .crypto = &crypto_real, .wall = &kk->kit->wall,
+				     .drops = &kk->drops };
 	struct keeper_env env = { .ctx = kk, .random = kit_random, .send = kit_send,
 				  .persist = kit_persist, .settings = kit_settings,
 				  .config = kit_config, .config_of = kit_config_of,
-				  .ask_chain = kit_ask_chain,
-				  .config_durable = kit_config_durable, .chosen = kit_chosen,
-				  .lead = kit_lead, .installed = kit_installed,
-				  .result = kit_result,
-				  .enrolled = kit_enrolled, .changed = kit_changed,
-				  .caught = kit_caught };
+				  .ask_chain = kit_ask_chain, .chosen = kit_chosen,
+				  .config_durable = kit_config_durable, .installed = kit_installed,
+				  .lead = kit_lead, .result = kit_result, .caught = kit_caught,
+				  .enrolled = kit_enrolled, .changed = kit_changed };
 
 	kk->k = keeper_new(&cfg, &env, kk->kit->now);
 }

@@ -43,6 +43,9 @@ struct world {
 	usec_t now;
 	uint32_t dice;
 	bool disk_broken, disk_silent, submit_full;
+	size_t room; /* that many may be asked at once; 0 = ASKED_MAX */
+	size_t submits, persists;
+	struct reg_name bad; /* that nothing can be asked about */
 	struct asked asked[ASKED_MAX];
 	size_t asked_count;
 	struct stored writes[DISK_MAX]; /* not answered yet */
@@ -77,7 +80,10 @@ static inline int env_submit(void *ctx, uint64_t op, const struct reg_op *req, u
 	struct asked *a = &w->asked[w->asked_count];
 
 	(void)now;
-	if (w->submit_full || w->asked_count == ASKED_MAX)
+	w->submits++;
+	if (reg_name_equal(&req->name, &w->bad))
+		return -EINVAL;
+	if (w->submit_full || w->asked_count == (w->room ? w->room : ASKED_MAX))
 		return -EBUSY;
 	w->asked_count++;
 	w->claims += req->verb == OP_CLAIM;
@@ -94,6 +100,7 @@ static inline void env_persist(void *ctx, uint64_t op, const uint8_t *key, size_
 	struct world *w = ctx;
 	struct stored *s = &w->writes[w->write_count];
 
+	w->persists++;
 	if (w->write_count == DISK_MAX)
 		return;
 	w->write_count++;

@@ -30,6 +30,7 @@ struct node {
 	struct net *net;
 	struct p2p *p;
 	struct key_pair key;
+	struct drops drops; /* of all its lives */
 	struct addr addr;
 	struct addr seen_as; /* source its datagrams carry; normally addr */
 	uint32_t starts;
@@ -214,7 +215,7 @@ static inline void net_start(struct net *n, int i, const uint8_t overlay[32])
 	struct node *node = &n->nodes[i];
 	struct p2p_config cfg = { .self = node->key, .crypto = &crypto_real, .log = &net_log,
 				  .start_counter = ++node->starts, .overlay_key_count = 1,
-				  .aes = NET_AES, .leaf = node->leaf };
+				  .aes = NET_AES, .leaf = node->leaf, .drops = &node->drops };
 	struct p2p_env env = { node, net_send, net_random, net_event, net_grant_ok, net_own_grant };
 
 	memcpy(cfg.overlay_keys[0], overlay, 32);

@@ -46,6 +46,7 @@ struct rw_node {
 	struct rw_world *w;
 	size_t index;
 	struct key_pair key;
+	struct drops drops; /* of all its lives */
 	struct regs *regs;
 	struct leases *leases;
 	bool same_machine, cut, disk_broken, disk_silent;

@@ -14,7 +14,8 @@ static inline void rw_start(struct rw_node *n)
 {
 	struct rw_world *w = n->w;
 	struct regs_config cfg = { .self = n->key, .root = w->root.pub, .crypto = w->crypto,
-				   .wall = &w->wall, .same_machine = n->same_machine };
+				   .wall = &w->wall, .drops = &n->drops,
+				   .same_machine = n->same_machine };
 	struct regs_env env = { n, rw_random, rw_send, rw_persist, rw_event };
 	struct lease_config lc = { .self = n->key.pub, .subnet = w->settings.subnet,
 				   .lease = w->settings.lease, .same_machine = n->same_machine,

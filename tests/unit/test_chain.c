@@ -113,9 +113,12 @@ static void test_chain_new_era_is_the_roots(void)
 	v.newest = made[2];
 	CHECK_EQ_INT(judge(&v, era[1]), CHAIN_NEWEST);
 	CHECK_EQ_INT(judge(&v, era[2]), CHAIN_GAP);
-	CHECK_EQ_INT(judge(&v, older), CHAIN_GAP_BELOW);
-	hold(&ch, made[2]);
+	CHECK_EQ_INT(judge(&v, older), CHAIN_OLDER); /* nothing is known of its era */
+	hold(&ch, made[3]);
 	v = (struct chain_view){ .newest = era[1], .proven = true, .older = &ch };
+	CHECK_EQ_INT(judge(&v, made[1]), CHAIN_GAP_BELOW); /* is it that of the era that is known? */
+	hold(&ch, made[2]);
+	chain_drop(&ch, 1);
 	CHECK_EQ_INT(judge(&v, made[3]), CHAIN_OLDER); /* the end of the era, told later */
 	CHECK_EQ_INT(judge(&v, made[1]), CHAIN_OLDER);
 	CHECK(chain_find(&v, 1, 2) != NULL);

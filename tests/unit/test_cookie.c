@@ -21,7 +21,7 @@ static void scene_init(struct scene *s)
 	kit_init(&s->k);
 	kit_make_init(&s->k);
 	s->q = (struct cookie_query){ s->k.init, s->k.init_len, &s->k.from, fresh };
-	s->args = (struct cookie_args){ s->k.keys[1], &s->k.bob.pair.pub, nonce };
+	s->args = (struct cookie_args){ s->k.keys[1], &s->k.bob.pub, nonce };
 }
 
 /* Alice asks, gets a COOKIE, and asks again with it. */
@@ -150,10 +150,10 @@ static void test_cookie_for_another_init_or_of_another_node_is_refused(void)
 	s.k.hs.mac1[0] ^= 1;
 	CHECK(!cookie_consume(&s.k.hs, s.pkt, COOKIE_LEN, s.cookie));
 	s.k.hs.mac1[0] ^= 1;
-	s.args.self = &s.k.carol.pair.pub;
+	s.args.self = &s.k.carol.pub;
 	CHECK(cookie_create(&s.jar, s.pkt, &s.q, &s.args, KIT_NOW) == COOKIE_LEN);
 	CHECK(!cookie_consume(&s.k.hs, s.pkt, COOKIE_LEN, s.cookie));
-	s.args.self = &s.k.bob.pair.pub;
+	s.args.self = &s.k.bob.pub;
 	s.args.overlay_key = s.k.keys[0];
 	CHECK(cookie_create(&s.jar, s.pkt, &s.q, &s.args, KIT_NOW) == COOKIE_LEN);
 	CHECK(!cookie_consume(&s.k.hs, s.pkt, COOKIE_LEN, s.cookie));

@@ -155,7 +155,7 @@ static void test_dht_a_client_reads_and_publishes_but_is_nobodys_contact_and_hol
 	CHECK_EQ_INT(n->told_client, 0);
 	dht_input(n->node[29].dht, &n->node[0].self.pub, true,
 		  (const uint8_t[]){ DHT_MSG_PING, 0, 0, 0, 0, 0, 0, 0, 1 }, 9, n->now);
-	CHECK(dht_drops(n->node[29].dht)->count[DROP_UNKNOWN] > 0);
+	CHECK(n->node[29].drops.count[DROP_UNKNOWN] > 0);
 	net_free(n);
 }
 

@@ -16,6 +16,7 @@ struct bench {
 	struct dht *d;
 	struct key_pair self, peer;
 	struct wall wall;
+	struct drops drops;
 	uint32_t random;
 	size_t sent, pings, len, found;
 	struct pubkey to;
@@ -71,7 +72,8 @@ static void event(void *ctx, const struct dht_event *e)
 static void setup(struct bench *b)
 {
 	struct dht_env env = { b, random_bytes, send, event, NULL };
-	struct dht_config cfg = { .crypto = &crypto_real, .wall = &b->wall };
+	struct dht_config cfg = { .crypto = &crypto_real, .wall = &b->wall,
+				  .drops = &b->drops };
 
 	memset(b, 0, sizeof(*b));
 	b->self = pair_of(1);
@@ -83,7 +85,7 @@ static void setup(struct bench *b)
 
 static enum drop last_drop(struct bench *b, const struct drops *before)
 {
-	const struct drops *now = dht_drops(b->d);
+	const struct drops *now = &b->drops;
 
 	for (int i = 1; i < DROP_REASON_COUNT; i++)
 		if (now->count[i] != before->count[i])
@@ -94,7 +96,7 @@ static enum drop last_drop(struct bench *b, const struct drops *before)
 static enum drop input(struct bench *b, const struct dht_msg *m, bool proven, usec_t now)
 {
 	static uint8_t bytes[DHT_MSG_MAX];
-	struct drops before = *dht_drops(b->d);
+	struct drops before = b->drops;
 
 	b->len = 0;
 	dht_input(b->d, &b->peer.pub, proven, bytes, dht_msg_write(bytes, sizeof(bytes), m), now);
@@ -171,7 +173,7 @@ static void test_dht_expired_or_far_ahead_puts_are_refused_and_counted(void)
 	refused(&b, r, make(r, 5, WALL, 10), DROP_EXPIRED);
 	refused(&b, r, make(r, 5, WALL + RECORD_LIFE_MAX + RECORD_LIFE_SLACK + 1, 10),
 		DROP_EXPIRED);
-	CHECK_EQ_INT(dht_drops(b.d)->count[DROP_EXPIRED], 2);
+	CHECK_EQ_INT(b.drops.count[DROP_EXPIRED], 2);
 	dht_free(b.d);
 }
 
@@ -191,7 +193,7 @@ static void test_dht_unsigned_forged_or_anothers_puts_are_refused_and_counted(vo
 	make(r, 5, WALL + 60, 10);
 	memcpy(r + len - SIG_LEN - KEY_LEN, other.pub.b, KEY_LEN); /* of another signer */
 	refused(&b, r, len, DROP_SIGNATURE);
-	CHECK_EQ_INT(dht_drops(b.d)->count[DROP_SIGNATURE], 3);
+	CHECK_EQ_INT(b.drops.count[DROP_SIGNATURE], 3);
 	dht_free(b.d);
 }
 
@@ -224,7 +226,7 @@ static void test_dht_malformed_puts_are_refused_and_counted(void)
 	r[0] = 1;
 	refused(&b, r, len - 1, DROP_MALFORMED);
 	refused(&b, r, 0, DROP_MALFORMED);
-	CHECK_EQ_INT(dht_drops(b.d)->count[DROP_MALFORMED], 3);
+	CHECK_EQ_INT(b.drops.count[DROP_MALFORMED], 3);
 	dht_free(b.d);
 }
 
@@ -239,7 +241,7 @@ static void test_dht_oversized_put_is_dropped_without_an_answer(void)
 	wr_u64(&w, 77);
 	wr_u16(&w, RECORD_LEN_MAX + 1);
 	dht_input(b.d, &b.peer.pub, true, bytes, sizeof(bytes), START);
-	CHECK_EQ_INT(dht_drops(b.d)->count[DROP_MALFORMED], 1);
+	CHECK_EQ_INT(b.drops.count[DROP_MALFORMED], 1);
 	CHECK_EQ_INT(b.sent, 0);
 	dht_free(b.d);
 }
@@ -346,12 +348,12 @@ static void test_dht_near_joiners_are_pinged_one_a_second_and_are_no_contacts_be
 	pong.type = DHT_MSG_PONG;
 	len = dht_msg_write(bytes, sizeof(bytes), &pong);
 	dht_input(b.d, &b.peer.pub, true, bytes, len, settled + SEC(1)); /* not the one asked */
-	CHECK_EQ_INT(dht_drops(b.d)->count[DROP_UNKNOWN], 1);
+	CHECK_EQ_INT(b.drops.count[DROP_UNKNOWN], 1);
 	CHECK_EQ_INT(dht_info(b.d).contacts, 1);
 	dht_input(b.d, &k.pub, false, bytes, len, settled + SEC(1));
 	CHECK_EQ_INT(dht_info(b.d).contacts, 2);
 	dht_input(b.d, &k.pub, false, bytes, len, settled + SEC(1)); /* and once only */
-	CHECK_EQ_INT(dht_drops(b.d)->count[DROP_UNKNOWN], 2);
+	CHECK_EQ_INT(b.drops.count[DROP_UNKNOWN], 2);
 	dht_free(b.d);
 }
 
@@ -441,7 +443,7 @@ static void test_dht_forged_answers_are_not_reported(void)
 		reply(&b, b.sent - 1, &m, START);
 		CHECK_EQ_INT(b.found, want[i] == DROP_NONE);
 		if (want[i])
-			CHECK_EQ_INT(dht_drops(b.d)->count[want[i]], 1);
+			CHECK_EQ_INT(b.drops.count[want[i]], 1);
 		dht_free(b.d);
 	}
 }

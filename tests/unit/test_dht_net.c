@@ -202,7 +202,7 @@ static void test_dht_an_owner_signs_above_its_own_record_from_an_earlier_life(vo
 	n->link[0][1] = n->link[1][0] = false;
 	net_link(n, 0, 1);
 	net_run(n, SEC(5));
-	CHECK_EQ_INT(dht_drops(n->node[1].dht)->count[DROP_STALE], 1);
+	CHECK_EQ_INT(n->node[1].drops.count[DROP_STALE], 1);
 	net_get(n, 1, "host");
 	CHECK(net_got(n, 1, "new"));
 	net_free(n);
@@ -315,7 +315,7 @@ static void test_dht_a_thousand_records_of_new_nodes_reach_everybody_within_five
 	net_run(n, MINUTES(5));
 	for (size_t i = 0; i < 6; i++) {
 		CHECK_EQ_INT(dht_info(n->node[i].dht).records, 1000);
-		CHECK_EQ_INT(dht_drops(n->node[i].dht)->count[DROP_RATE], 0);
+		CHECK_EQ_INT(n->node[i].drops.count[DROP_RATE], 0);
 	}
 	net_free(n);
 }

@@ -14,6 +14,7 @@
 struct bench {
 	struct dht *d;
 	struct wall wall;
+	struct drops drops;
 	usec_t now;
 	struct pubkey contact[CONTACTS];
 	size_t contacts;
@@ -38,7 +39,7 @@ static struct bench *bench_new(void)
 	static const struct log quiet;
 	struct bench *b = calloc(1, sizeof(*b));
 	struct dht_config cfg = { .self.pub = { { 0xee } }, .crypto = &crypto_real, .log = &quiet,
-				  .wall = &b->wall };
+				  .wall = &b->wall, .drops = &b->drops };
 	struct dht_env env = { b, random_bytes, send, event, NULL };
 
 	b->now = START;

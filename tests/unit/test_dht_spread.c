@@ -22,6 +22,7 @@ struct bench {
 	struct dht *d;
 	struct key_pair self, peer[PEERS];
 	struct wall wall;
+	struct drops drops;
 	uint32_t random;
 	usec_t now;
 	size_t count;
@@ -86,7 +87,8 @@ static struct bench *setup(void)
 	static struct bench all;
 	struct bench *b = &all;
 	struct dht_env env = { b, random_bytes, send, event, send_nearest };
-	struct dht_config cfg = { .crypto = &crypto_real, .wall = &b->wall };
+	struct dht_config cfg = { .crypto = &crypto_real, .wall = &b->wall,
+				  .drops = &b->drops };
 
 	memset(b, 0, sizeof(*b));
 	b->now = SEC(100);

@@ -16,8 +16,8 @@ static void test_handshake_both_sides_learn_each_other_and_hold_equal_keys(void)
 	CHECK(kit_accept_response(&k, k.response, k.response_len));
 	a = &k.result;
 	b = &k.incoming.result;
-	CHECK(key_equal(&a->remote, &k.bob.pair.pub));
-	CHECK(key_equal(&b->remote, &k.alice.pair.pub));
+	CHECK(key_equal(&a->remote, &k.bob.pub));
+	CHECK(key_equal(&b->remote, &k.alice.pub));
 	CHECK_EQ_INT(a->remote_index, 0x55667788);
 	CHECK_EQ_INT(b->remote_index, 0x11223344);
 	CHECK_MEM(a->send_key, b->receive_key, 32);
@@ -69,7 +69,7 @@ static void test_handshake_every_changed_bit_of_an_init_is_refused(void)
 	kit_init(&k);
 	kit_make_init(&k);
 	q = (struct cookie_query){ k.init, k.init_len, &k.from, fresh };
-	args = (struct cookie_args){ k.keys[1], &k.bob.pair.pub, nonce };
+	args = (struct cookie_args){ k.keys[1], &k.bob.pub, nonce };
 	CHECK(cookie_create(&jar, out, &q, &args, KIT_NOW) == COOKIE_LEN);
 	CHECK(cookie_consume(&k.hs, out, COOKIE_LEN, cookie));
 	k.init_args.cookie = cookie;
@@ -109,14 +109,14 @@ static void test_handshake_changed_noise_bytes_under_a_good_mac1_are_refused(voi
 	CHECK(kit_make_response(&k));
 	for (size_t i = 8; i < k.init_len - MACS_LEN; i++) {
 		k.init[i] ^= 4;
-		mac1_of(k.init + k.init_len - MACS_LEN, k.keys[1], &k.bob.pair.pub, k.init,
+		mac1_of(k.init + k.init_len - MACS_LEN, k.keys[1], &k.bob.pub, k.init,
 			k.init_len - MACS_LEN);
 		CHECK(!kit_accept_init(&k, k.init, k.init_len));
 		k.init[i] ^= 4;
 	}
 	for (size_t i = 12; i < k.response_len - MACS_LEN; i++) {
 		k.response[i] ^= 4;
-		mac1_of(k.response + k.response_len - MACS_LEN, k.keys[1], &k.alice.pair.pub,
+		mac1_of(k.response + k.response_len - MACS_LEN, k.keys[1], &k.alice.pub,
 			k.response, k.response_len - MACS_LEN);
 		CHECK(!kit_accept_response(&k, k.response, k.response_len));
 		k.response[i] ^= 4;
@@ -200,11 +200,11 @@ static void test_handshake_response_to_an_empty_half_is_refused(void)
 	CHECK(noise_response_write(&n, &self, &peer, (struct noise_text){ plain, wr_len(&p) },
 				   pkt + header));
 	w.p += header + noise;
-	mac_append(&w, zero, &k.alice.pair.pub, NULL);
+	mac_append(&w, zero, &k.alice.pub, NULL);
 	CHECK(!handshake_response_consume(&half, &k.alice, pkt, wr_len(&w), &k.result));
 	half.index = 5; /* it is the index alone that refuses */
 	pkt[11] = 5;
-	mac1_of(pkt + header + noise, zero, &k.alice.pair.pub, pkt, header + noise);
+	mac1_of(pkt + header + noise, zero, &k.alice.pub, pkt, header + noise);
 	CHECK(handshake_response_consume(&half, &k.alice, pkt, wr_len(&w), &k.result));
 }
 
@@ -216,14 +216,14 @@ static void test_handshake_wrong_overlay_key_is_refused_by_both(void)
 	kit_init(&k);
 	k.init_args.psk = other;
 	kit_make_init(&k);
-	CHECK_EQ_INT(handshake_mac1_match(k.init, k.init_len, &k.bob.pair.pub,
+	CHECK_EQ_INT(handshake_mac1_match(k.init, k.init_len, &k.bob.pub,
 					  (const uint8_t (*)[32])k.keys, 2), -1);
 	kit_init(&k);
 	k.respond_args.psk = k.keys[0]; /* one that bob holds too, but not the one of the INIT */
 	CHECK(kit_make_response(&k));
 	CHECK(!kit_accept_response(&k, k.response, k.response_len));
 	/* and with the mac1 repaired it is the psk in Noise that refuses */
-	mac1_of(k.response + k.response_len - MACS_LEN, k.keys[1], &k.alice.pair.pub, k.response,
+	mac1_of(k.response + k.response_len - MACS_LEN, k.keys[1], &k.alice.pub, k.response,
 		k.response_len - MACS_LEN);
 	CHECK(!kit_accept_response(&k, k.response, k.response_len));
 }
@@ -234,7 +234,7 @@ static void test_handshake_message_for_another_node_is_refused(void)
 
 	kit_init(&k);
 	CHECK(kit_make_response(&k));
-	CHECK_EQ_INT(handshake_mac1_match(k.init, k.init_len, &k.carol.pair.pub,
+	CHECK_EQ_INT(handshake_mac1_match(k.init, k.init_len, &k.carol.pub,
 					  (const uint8_t (*)[32])k.keys, 2), -1);
 	CHECK(!handshake_init_consume(&k.incoming, &k.carol, k.init, k.init_len));
 	CHECK(!handshake_response_consume(&k.hs, &k.carol, k.response, k.response_len, &k.result));
@@ -252,14 +252,14 @@ static void test_handshake_mac1_tells_which_overlay_key(void)
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
 		k.init_args.psk = keys[i];
 		kit_make_init(&k);
-		CHECK_EQ_INT(handshake_mac1_match(k.init, k.init_len, &k.bob.pair.pub,
+		CHECK_EQ_INT(handshake_mac1_match(k.init, k.init_len, &k.bob.pub,
 						  (const uint8_t (*)[32])keys, ARRAY_LEN(keys)), i);
-		CHECK_EQ_INT(handshake_mac1_match(k.init, k.init_len, &k.bob.pair.pub,
+		CHECK_EQ_INT(handshake_mac1_match(k.init, k.init_len, &k.bob.pub,
 						  (const uint8_t (*)[32])keys, i), -1);
 	}
-	CHECK_EQ_INT(handshake_mac1_match(k.response, k.response_len, &k.alice.pair.pub,
+	CHECK_EQ_INT(handshake_mac1_match(k.response, k.response_len, &k.alice.pub,
 					  (const uint8_t (*)[32])k.keys, 2), 1);
-	CHECK_EQ_INT(handshake_mac1_match(k.init, k.init_len, &k.bob.pair.pub, NULL, 0), -1);
+	CHECK_EQ_INT(handshake_mac1_match(k.init, k.init_len, &k.bob.pub, NULL, 0), -1);
 }
 
 static void test_handshake_low_order_ephemeral_is_refused(void)
@@ -278,9 +278,9 @@ static void test_handshake_low_order_ephemeral_is_refused(void)
 	for (size_t i = 0; i < ARRAY_LEN(low); i++) {
 		memcpy(k.init + 8, low[i], 32);
 		memcpy(k.response + 12, low[i], 32);
-		mac1_of(k.init + k.init_len - MACS_LEN, k.keys[1], &k.bob.pair.pub, k.init,
+		mac1_of(k.init + k.init_len - MACS_LEN, k.keys[1], &k.bob.pub, k.init,
 			k.init_len - MACS_LEN);
-		mac1_of(k.response + k.response_len - MACS_LEN, k.keys[1], &k.alice.pair.pub,
+		mac1_of(k.response + k.response_len - MACS_LEN, k.keys[1], &k.alice.pub,
 			k.response, k.response_len - MACS_LEN);
 		CHECK(!kit_accept_init(&k, k.init, k.init_len));
 		CHECK(!kit_accept_response(&k, k.response, k.response_len));
@@ -293,7 +293,7 @@ static void test_handshake_unusable_remote_key_gives_no_init(void)
 	struct kit k;
 
 	kit_init(&k);
-	bad[2] = k.bob.pair.pub;
+	bad[2] = k.bob.pub;
 	bad[2].b[31] |= 0x80;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		k.init_args.remote = &bad[i];
@@ -306,13 +306,12 @@ static void test_handshake_unusable_remote_key_gives_no_init(void)
 static void test_handshake_self_of_two_unlike_halves_is_refused(void)
 {
 	struct handshake_self s;
-	struct key_pair pair;
+	struct key_pair pair = kit_pair(1); /* alice */
 	struct kit k;
 
 	kit_init(&k);
-	pair = k.alice.pair;
 	CHECK(handshake_self_init(&s, &pair, &crypto_real));
-	pair.pub = k.bob.pair.pub;
+	pair.pub = k.bob.pub;
 	CHECK(!handshake_self_init(&s, &pair, &crypto_real));
 	CHECK(sodium_is_zero((const uint8_t *)&s, sizeof(s)));
 }
@@ -325,7 +324,7 @@ static void test_handshake_node_key_that_is_not_the_static_is_refused(void)
 
 	kit_init(&k);
 	liar = k.carol;
-	liar.pair.pub = k.alice.pair.pub;
+	liar.pub = k.alice.pub;
 	k.init_args.self = &liar;
 	kit_make_init(&k);
 	CHECK(k.init_len != 0);
@@ -343,7 +342,7 @@ static void test_handshake_node_key_with_the_other_sign_is_refused(void)
 
 	kit_init(&k);
 	liar = k.alice;
-	liar.pair.pub.b[31] |= 0x80;
+	liar.pub.b[31] |= 0x80;
 	k.init_args.self = &liar;
 	kit_make_init(&k);
 	CHECK(!kit_accept_init(&k, k.init, k.init_len));
@@ -393,7 +392,7 @@ static void test_handshake_zero_or_foreign_index_is_refused(void)
 	k.hs.index--;
 	CHECK(kit_accept_response(&k, k.response, k.response_len));
 	memset(k.response + 4, 0, 4);
-	mac1_of(k.response + k.response_len - MACS_LEN, k.keys[1], &k.alice.pair.pub, k.response,
+	mac1_of(k.response + k.response_len - MACS_LEN, k.keys[1], &k.alice.pub, k.response,
 		k.response_len - MACS_LEN);
 	CHECK(!kit_accept_response(&k, k.response, k.response_len));
 }

@@ -52,7 +52,7 @@ static void test_handshake_corpus_cookie_is_current(void)
 	kit_init(&k);
 	kit_make_init(&k);
 	q = (struct cookie_query){ k.init, k.init_len, &k.from, fresh };
-	a = (struct cookie_args){ k.keys[1], &k.bob.pair.pub, nonce };
+	a = (struct cookie_args){ k.keys[1], &k.bob.pub, nonce };
 	CHECK_EQ_INT(cookie_create(&jar, pkt, &q, &a, KIT_NOW), COOKIE_LEN);
 	CHECK(cookie_consume(&k.hs, pkt, COOKIE_LEN, cookie));
 	same_file("cookie", pkt, COOKIE_LEN);
@@ -71,7 +71,7 @@ static void test_handshake_corpus_whois_is_current(void)
 	struct kit k;
 
 	kit_init(&k);
-	args = (struct whois_args){ (const uint8_t (*)[32])k.keys, 2, &k.bob.pair.pub, nonce };
+	args = (struct whois_args){ (const uint8_t (*)[32])k.keys, 2, &k.bob.pub, nonce };
 	whois_create(request, k.keys[1], nonce, challenge);
 	CHECK_EQ_INT(whois_answer(answer, request, WHOIS_LEN, &args), WHOIS_LEN);
 	CHECK(whois_consume(answer, WHOIS_LEN,
@@ -90,7 +90,7 @@ static void test_handshake_corpus_payloads_are_current(void)
 	struct kit k;
 
 	kit_init(&k);
-	offer = (struct offer_init){ 7, 8, k.alice.pair.pub, k.respond_args.own };
+	offer = (struct offer_init){ 7, 8, k.alice.pub, k.respond_args.own };
 	w = wr_of(buf, sizeof(buf));
 	wr_u8(&w, 0x00);
 	offer_write_init(&w, &offer);

@@ -334,12 +334,26 @@ static void test_judge_sees_two_values_of_one_ballot(void)
 
 static void test_judge_counters_have_no_end_within_reach(void)
 {
-	CHECK(judge_counter_fits(1, 0));
-	CHECK(judge_counter_fits(7, 9));
-	CHECK(judge_counter_fits(JUDGE_COUNTER_STEP, 0));
-	CHECK(!judge_counter_fits(JUDGE_COUNTER_STEP + 1, 0));
-	CHECK(!judge_counter_fits(UINT64_MAX, 1000));
-	CHECK(judge_counter_fits(UINT64_MAX, UINT64_MAX - 1));
+	CHECK(judge_counter_fits(1, 0, 0));
+	CHECK(judge_counter_fits(7, 9, 0));
+	CHECK(judge_counter_fits(JUDGE_COUNTER_STEP, 0, 0));
+	CHECK(!judge_counter_fits(JUDGE_COUNTER_STEP + 1, 0, 0));
+	CHECK(!judge_counter_fits(UINT64_MAX, 1000, 1800000000));
+	CHECK(judge_counter_fits(UINT64_MAX, UINT64_MAX - 1, 0));
+}
+
+/* One leap, however far somebody was led; who repeats steps for ever is overtaken by the clock. */
+static void test_judge_counters_end_where_the_clock_is(void)
+{
+	uint64_t end = 1800000000 * JUDGE_COUNTERS_A_SECOND;
+
+	CHECK(judge_counter_fits(end - 1, 0, 1800000000));
+	CHECK(!judge_counter_fits(end, 0, 1800000000));
+	CHECK(judge_counter_fits(end, 0, 1800000001));
+	CHECK(judge_counter_fits(end + 7, end, 1800000000));
+	CHECK(judge_counter_fits(end, 0, UINT64_MAX));
+	CHECK(UINT64_MAX / JUDGE_COUNTERS_A_SECOND > UINT64_C(500000) * 365 * 86400);
+	CHECK(2 * 5000 * JUDGE_COUNTER_STEP < JUDGE_COUNTERS_A_SECOND); /* two liars' messages */
 }
 
 static void test_judge_beacons_are_not_of_the_future(void)
@@ -368,6 +382,7 @@ static const struct test tests[] = {
 	TEST(test_judge_is_sure_of_nothing_but_what_came_of_what_was_chosen),
 	TEST(test_judge_sees_two_values_of_one_ballot),
 	TEST(test_judge_counters_have_no_end_within_reach),
+	TEST(test_judge_counters_end_where_the_clock_is),
 	TEST(test_judge_beacons_are_not_of_the_future),
 };
 

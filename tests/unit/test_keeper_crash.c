@@ -197,13 +197,13 @@ static void test_keeper_drops_what_is_not_for_it(void)
 	nsid_of(m.nsid, &p.t->root.pub);
 	len = regmsg_write(msg, sizeof(msg), &m);
 	keeper_input(k, &p.a.pub, msg, len, p.t->now); /* not a keeper */
-	CHECK_EQ_INT(keeper_drops(k)->count[DROP_UNKNOWN], 1);
+	CHECK_EQ_INT(p.t->keepers[0].drops.count[DROP_UNKNOWN], 1);
 	for (size_t n = 0; n < len; n++)
 		keeper_input(k, &p.a.pub, msg, n, p.t->now);
-	CHECK_EQ_INT(keeper_drops(k)->count[DROP_MALFORMED], len);
+	CHECK_EQ_INT(p.t->keepers[0].drops.count[DROP_MALFORMED], len);
 	msg[1] ^= 1; /* another namespace */
 	keeper_input(k, &p.a.pub, msg, len, p.t->now);
-	CHECK_EQ_INT(keeper_drops(k)->count[DROP_MALFORMED], len + 1);
+	CHECK_EQ_INT(p.t->keepers[0].drops.count[DROP_MALFORMED], len + 1);
 	CHECK_EQ_INT(p.t->keepers[0].write_count, 0);
 	kit_free(p.t);
 }

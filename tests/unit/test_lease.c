@@ -261,6 +261,57 @@ static void test_lease_strange_host_names_are_made_usable(void)
 	}
 }
 
+/* Before anything is sent: keepers would refuse it. */
+static void test_lease_reserved_names_are_not_asked_for(void)
+{
+	struct world *w = world_new("10.1.0.0/16");
+	struct reg_name name;
+	struct lease_info n;
+
+	CHECK_EQ_INT(leases_add_name(w->l, "localhost", w->now), -EPERM);
+	CHECK_EQ_INT(leases_add_name(w->l, "ip6-localhost", w->now), -EPERM);
+	CHECK_EQ_INT(leases_add_name(w->l, "localhosts", w->now), 0);
+	leases_want_name(w->l, "localhost", w->now);
+	run(w, SEC(5), REG_OK);
+	CHECK_EQ_INT(w->claims, 2);
+	CHECK(reg_name_host(&name, "localhost-2"));
+	CHECK(has_name(last_event(w, LEASE_GAINED), &name));
+	CHECK(reg_name_host(&name, "localhost"));
+	CHECK(has_name(last_event(w, LEASE_REFUSED), &name));
+	CHECK_EQ_INT(last_event(w, LEASE_REFUSED)->status, REG_REFUSED);
+	CHECK(info_of(w, REG_HOST_NAME, &n) && n.state == LEASE_HELD);
+	world_free(w);
+}
+
+static void test_lease_beside_the_own_becomes_the_own_when_it_is_wanted_as_such(void)
+{
+	struct world *w = world_new("10.1.0.0/16");
+	struct ip ip;
+
+	ip_parse(&ip, "10.1.4.4");
+	CHECK_EQ_INT(leases_add_name(w->l, "ada", w->now), 0);
+	CHECK_EQ_INT(leases_add_address(w->l, &ip, w->now), 0);
+	run(w, SEC(1), REG_OK);
+	CHECK_EQ_INT(events_of(w, LEASE_GAINED), 2);
+	CHECK(last_event(w, LEASE_GAINED)->more);
+	leases_want_address(w->l, &ip, w->now);
+	CHECK(!last_event(w, LEASE_GAINED)->more);
+	leases_want_name(w->l, "ada", w->now);
+	run(w, SEC(1), REG_OK);
+	CHECK_EQ_INT(events_of(w, LEASE_GAINED), 4);
+	CHECK(!last_event(w, LEASE_GAINED)->more);
+	CHECK_EQ_INT(events_of(w, LEASE_GONE), 0);
+	w->event_count = 0;
+	restart(w, true, true);
+	leases_want_address(w->l, NULL, w->now);
+	leases_want_name(w->l, "ada", w->now);
+	run(w, SEC(2), REG_OK);
+	CHECK_EQ_INT(events_of(w, LEASE_GAINED), 2);
+	CHECK(!w->events[0].more && !w->events[1].more);
+	CHECK_EQ_INT(w->claims, 2);
+	world_free(w);
+}
+
 static void test_lease_is_renewed_from_half_life(void)
 {
 	struct world *w = world_new("10.1.0.0/16");
@@ -347,6 +398,8 @@ int main(void)
 		TEST(test_lease_one_more_name_that_is_taken_is_refused_and_not_numbered),
 		TEST(test_lease_all_nine_names_taken_fails),
 		TEST(test_lease_strange_host_names_are_made_usable),
+		TEST(test_lease_reserved_names_are_not_asked_for),
+		TEST(test_lease_beside_the_own_becomes_the_own_when_it_is_wanted_as_such),
 		TEST(test_lease_is_renewed_from_half_life),
 		TEST(test_lease_ends_when_keepers_stay_away_and_comes_back_after),
 		TEST(test_lease_counts_from_first_sending_not_from_the_answer),

@@ -368,6 +368,46 @@ static void test_lease_comes_back_the_same_after_the_membership_had_lapsed(void)
 }
 
 /* A keeper whose clock is far behind grants what others refuse at once. */
+/* Who is unknown to a keeper today may be known tomorrow: what others go by is not thrown away. */
+static void test_lease_after_a_reboot_outlives_a_refusal(void)
+{
+	struct world *w = world_new("10.7.0.0/16");
+	struct lease_info before, after;
+
+	leases_want_address(w->l, NULL, w->now);
+	run(w, SEC(5), REG_OK);
+	CHECK(info_of(w, REG_ADDRESS, &before));
+	restart(w, true, false);
+	run(w, MINUTES(2), REG_REFUSED);
+	CHECK_EQ_INT(w->owned_count, 1);
+	CHECK(info_of(w, REG_ADDRESS, &after) && after.grant_len);
+	CHECK_EQ_INT(after.left, 0);
+	run(w, MINUTES(1), REG_OK);
+	CHECK(info_of(w, REG_ADDRESS, &after) && after.left);
+	CHECK(reg_name_equal(&before.name, &after.name));
+	w->now += HOURS(30); /* nobody goes by it any more */
+	restart(w, true, false);
+	run(w, MINUTES(2), REG_REFUSED);
+	CHECK(!info_of(w, REG_ADDRESS, &after) || !after.grant_len);
+	world_free(w);
+}
+
+static void test_lease_one_more_name_outlives_a_membership_that_is_over(void)
+{
+	struct world *w = world_new("10.7.0.0/16");
+	struct lease_info li;
+
+	CHECK_EQ_INT(leases_add_name(w->l, "printer", w->now), 0);
+	run(w, SEC(5), REG_OK);
+	CHECK(info_of(w, REG_HOST_NAME, &li) && li.left);
+	run(w, HOURS(26), REG_NO_QUORUM);
+	CHECK(info_of(w, REG_HOST_NAME, &li) && !li.left);
+	run(w, MINUTES(2), REG_EXPIRED);
+	run(w, MINUTES(2), REG_OK);
+	CHECK(info_of(w, REG_HOST_NAME, &li) && li.left);
+	world_free(w);
+}
+
 static void test_lease_granted_in_the_past_is_renewed_soon(void)
 {
 	struct world *w = world_new("10.1.0.0/16");
@@ -415,7 +455,9 @@ int main(void)
 		TEST(test_lease_wanted_again_after_a_release_is_not_used_before_it_is_granted),
 		TEST(test_lease_that_keepers_do_not_know_is_not_used_after_a_crash),
 		TEST(test_lease_comes_back_the_same_after_the_membership_had_lapsed),
-		TEST(test_lease_granted_in_the_past_is_renewed_soon),
+		TEST(test_lease_after_a_reboot_outlives_a_refusal),
+	TEST(test_lease_one_more_name_outlives_a_membership_that_is_over),
+	TEST(test_lease_granted_in_the_past_is_renewed_soon),
 	};
 
 	return run_tests(tests, ARRAY_LEN(tests));

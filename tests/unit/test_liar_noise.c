@@ -31,9 +31,9 @@ static void test_liar_that_talks_garbage_is_counted_and_changes_nothing(void)
 	t->keepers[2].lie = NULL;
 	members_add(t, who, 1);
 	kit_run(t, SEC(1));
-	before = keeper_drops(t->keepers[0].k)->count[DROP_MALFORMED];
+	before = t->keepers[0].drops.count[DROP_MALFORMED];
 	garbage(t, 2, buf, size);
-	CHECK(keeper_drops(t->keepers[0].k)->count[DROP_MALFORMED] > before + 50);
+	CHECK(t->keepers[0].drops.count[DROP_MALFORMED] > before + 50);
 	CHECK_EQ_INT(KIT_DO(t, &who[0], .verb = OP_CLAIM, .name = nth_address(5)), REG_OK);
 	free(buf);
 	kit_free(t);
@@ -68,13 +68,13 @@ static void test_liar_that_floods_does_not_starve_the_others(void)
 
 	t->keepers[2].lie = NULL;
 	members_add(t, who, 1);
-	before = keeper_drops(t->keepers[0].k)->count[DROP_RATE];
+	before = t->keepers[0].drops.count[DROP_RATE];
 	flood(t, 2, 3900);
 	t->keepers[2].is_cut_off = true;
 	CHECK_EQ_INT(KIT_DO(t, &who[0], .verb = OP_CLAIM, .name = nth_address(5)), REG_OK);
 	for (int i = 0; i < 20; i++)
 		flood(t, 2, 1000);
-	CHECK(keeper_drops(t->keepers[0].k)->count[DROP_RATE] > before + 5000);
+	CHECK(t->keepers[0].drops.count[DROP_RATE] > before + 5000);
 	CHECK(t->keepers[0].record_count < 4096);
 	CHECK_EQ_INT(KIT_DO(t, &who[0], .verb = OP_CLAIM, .name = nth_address(6)), REG_OK);
 	while (keeper_next(t->keepers[0].k, &at, &name, &v))

@@ -119,7 +119,7 @@ static void test_member_of_another_namespace_is_not_heard(void)
 	regs_free(m->regs);
 	{
 		struct regs_config cfg = { .self = m->key, .root = other, .crypto = &crypto_real,
-					   .wall = &w->wall };
+					   .wall = &w->wall, .drops = &m->drops };
 		struct regs_env env = { m, rw_random, rw_send, rw_persist, rw_event };
 
 		m->regs = regs_new(&cfg, &env, w->now);
@@ -127,7 +127,7 @@ static void test_member_of_another_namespace_is_not_heard(void)
 	}
 	rw_trust(m);
 	CHECK_EQ_INT(rw_enrol(m, 1, "ada"), REG_NO_QUORUM);
-	CHECK(regs_drops(w->node[0].regs)->count[DROP_MALFORMED] > 0);
+	CHECK(w->node[0].drops.count[DROP_MALFORMED] > 0);
 	rw_free(v);
 	rw_free(w);
 }
@@ -210,7 +210,7 @@ static void test_member_enrolment_that_does_not_verify_is_not_believed(void)
 		w->hook = damage_enrolled;
 		CHECK_EQ_INT(rw_enrol(m, 1, "bob"), REG_NO_QUORUM);
 		CHECK_EQ_INT(regs_membership(m->regs, &grant), 0);
-		CHECK(regs_drops(m->regs)->count[DROP_SIGNATURE] > 0);
+		CHECK(m->drops.count[DROP_SIGNATURE] > 0);
 		rw_free(w);
 	}
 }

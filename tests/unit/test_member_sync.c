@@ -220,7 +220,7 @@ static void test_member_updates_from_others_than_keepers_are_dropped(void)
 	regs_input(n->regs, &m->key.pub, true, REGS_SERVICE_MEMBER, msg, len, w->now);
 	CHECK_EQ_INT(regs_secrets(n->regs, secret), 1);
 	CHECK_EQ_INT(secret[0].number, 1);
-	CHECK_EQ_INT(regs_drops(n->regs)->count[DROP_UNKNOWN], 1);
+	CHECK_EQ_INT(n->drops.count[DROP_UNKNOWN], 1);
 	u.secret_count = 0;
 	u.status = REG_REVOKED;
 	len = membermsg_write(msg, sizeof(msg), &u);

@@ -123,7 +123,7 @@ static void test_p2p_wrong_overlay_key_gets_silence(void)
 	sent = n->nodes[1].sent;
 	net_run(n, SEC(30));
 	CHECK_EQ_INT(n->nodes[1].sent, sent);
-	CHECK(p2p_drops(n->nodes[1].p)->count[DROP_MAC] > 0);
+	CHECK(n->nodes[1].drops.count[DROP_MAC] > 0);
 	CHECK_EQ_INT(n->nodes[1].p->sessions.count, 0);
 	CHECK_EQ_INT(n->nodes[0].count[P2P_WRONG_KEY], 1);
 	CHECK(addr_equal(&n->nodes[0].last[P2P_WRONG_KEY].addr, &n->nodes[1].addr));
@@ -191,7 +191,7 @@ static void test_p2p_replayed_init_is_dropped(void)
 		net_inject(n, &n->nodes[0].addr, 1, n->kept, n->kept_len, n->now);
 	net_run(n, MSEC(1));
 	CHECK_EQ_INT(n->nodes[1].sent, sent);
-	CHECK_EQ_INT(p2p_drops(n->nodes[1].p)->count[DROP_STALE], 5);
+	CHECK_EQ_INT(n->nodes[1].drops.count[DROP_STALE], 5);
 	net_free(n);
 }
 
@@ -217,7 +217,7 @@ static void test_p2p_replayed_control_packet_is_dropped(void)
 	net_inject(n, &n->nodes[0].addr, 1, n->kept, n->kept_len, n->now);
 	net_run(n, SEC(1));
 	CHECK_EQ_INT(n->nodes[1].count[P2P_MESSAGE], 1);
-	CHECK_EQ_INT(p2p_drops(n->nodes[1].p)->count[DROP_REPLAY], 1);
+	CHECK_EQ_INT(n->nodes[1].drops.count[DROP_REPLAY], 1);
 	net_free(n);
 }
 
@@ -422,7 +422,7 @@ static void test_p2p_flood_of_inits_gets_cookies_and_the_real_node_still_connect
 		n->now += MSEC(1);
 		most = p->sessions.count > most ? p->sessions.count : most;
 	}
-	CHECK(p2p_drops(p)->count[DROP_RATE] > 1000);
+	CHECK(n->nodes[1].drops.count[DROP_RATE] > 1000);
 	CHECK(most <= 2);
 	n->tap = NULL;
 	net_boot(n, 2, 1); /* needs a cookie, gets one, uses it */

@@ -113,7 +113,7 @@ static void test_p2p_answer_of_an_older_process_is_stale(void)
 	CHECK_EQ_INT(p2p_connect(n->nodes[0].p, &n->nodes[1].key.pub, n->now), 0);
 	net_run(n, SEC(5));
 	CHECK(!s->up);
-	CHECK(p2p_drops(n->nodes[0].p)->count[DROP_STALE] >= 1);
+	CHECK(n->nodes[0].drops.count[DROP_STALE] >= 1);
 	n->cut[0][2] = n->cut[2][0] = false;
 	net_run(n, SEC(40));
 	CHECK(s->up && s->current->start_counter == n->nodes[2].starts);

@@ -212,7 +212,7 @@ static void test_p2p_data_under_a_tag_that_is_not_attached_is_dropped(void)
 	net_send(&n->nodes[0], f.socket, &f.remote, f.data, f.len);
 	net_run(n, MSEC(100));
 	CHECK_EQ_INT(n->nodes[1].data, 0);
-	CHECK_EQ_INT(p2p_drops(n->nodes[1].p)->count[DROP_TAG], 1);
+	CHECK_EQ_INT(n->nodes[1].drops.count[DROP_TAG], 1);
 	net_free(n);
 }
 
@@ -411,7 +411,7 @@ static void test_p2p_replayed_data_is_dropped(void)
 		}
 	net_run(n, SEC(1));
 	CHECK_EQ_INT(n->nodes[1].data, 1);
-	CHECK_EQ_INT(p2p_drops(n->nodes[1].p)->count[DROP_REPLAY], 1);
+	CHECK_EQ_INT(n->nodes[1].drops.count[DROP_REPLAY], 1);
 	net_free(n);
 }
 

@@ -180,7 +180,7 @@ static void test_p2p_one_link_cannot_have_questions_forwarded_without_bound(void
 	CHECK(net_up(n, 1, 2));
 	got = forwarded(n, 3, 5000);
 	CHECK(got >= 500 && got <= 1500);
-	CHECK(p2p_drops(n->nodes[1].p)->count[DROP_RATE] >= 3500);
+	CHECK(n->nodes[1].drops.count[DROP_RATE] >= 3500);
 	net_run(n, SEC(5));
 	CHECK(forwarded(n, 3, 1) == 1);
 	CHECK(forwarded(n, 2, 5000) == 5000); /* data that is relayed has its own brakes */
@@ -202,8 +202,8 @@ static void test_p2p_a_stream_of_proposals_is_not_judged_without_bound(void)
 	}
 	session_settle(n->nodes[0].p, n->now);
 	net_run(n, SEC(5));
-	CHECK(p2p_drops(n->nodes[1].p)->count[DROP_RATE] >= 700);
-	CHECK(p2p_drops(n->nodes[1].p)->count[DROP_RATE] <= 950);
+	CHECK(n->nodes[1].drops.count[DROP_RATE] >= 700);
+	CHECK(n->nodes[1].drops.count[DROP_RATE] <= 950);
 	net_free(n);
 }
 

@@ -18,6 +18,7 @@ struct lan_node {
 	struct p2p *p;
 	struct key_pair key;
 	struct addr addr;
+	struct drops drops;
 	unsigned beacons, inits;
 };
 
@@ -89,7 +90,8 @@ static struct lan_node *add(struct lan *l, uint8_t overlay)
 {
 	struct lan_node *n = &l->nodes[l->count++];
 	struct p2p_config cfg = { .crypto = &crypto_real, .log = &no_log, .start_counter = 1,
-				  .overlay_key_count = 1, .lan_port = 24655 };
+				  .overlay_key_count = 1, .lan_port = 24655,
+				  .drops = &n->drops };
 	struct p2p_env env = { n, on_send, on_random, on_event, on_grant_ok, on_own_grant };
 	uint8_t seed[SEED_LEN] = { (uint8_t)l->count };
 
@@ -217,7 +219,7 @@ static void test_p2p_lan_another_overlay_is_not_answered(void)
 	add(l, 2);
 	run(l, SEC(1100));
 	CHECK_EQ_INT(l->nodes[0].inits + l->nodes[1].inits, 0);
-	CHECK(p2p_drops(l->nodes[0].p)->count[DROP_MAC] > 3);
+	CHECK(l->nodes[0].drops.count[DROP_MAC] > 3);
 	lan_done(l);
 }
 
@@ -226,9 +228,10 @@ static void test_p2p_lan_who_wants_no_beacons_sends_none_and_answers_none(void)
 	struct lan *l = lan_of(1);
 	struct beacon b = { .key = l->nodes[0].key.pub, .port = 24655, .alone = true };
 	uint8_t pkt[BEACON_LEN], overlay[32] = { 1 }, nonce[BEACON_NONCE_LEN] = { 0 };
-	struct p2p_config cfg = { .crypto = &crypto_real, .log = &no_log, .start_counter = 1,
-				  .overlay_key_count = 1, .overlay_keys = { { 1 } } };
 	struct lan_node deaf = { .lan = l, .key = { .pub = { { 0 } } } };
+	struct p2p_config cfg = { .crypto = &crypto_real, .log = &no_log, .start_counter = 1,
+				  .overlay_key_count = 1, .overlay_keys = { { 1 } },
+				  .drops = &deaf.drops };
 	struct p2p_env env = { &deaf, on_send, on_random, on_event, on_grant_ok, on_own_grant };
 	uint8_t seed[SEED_LEN] = { 77 };
 
@@ -268,7 +271,7 @@ static void test_p2p_lan_replayed_flood_costs_a_bounded_number_of_inits(void)
 	/* One every 5 s and the retries of a handshake, to at most 8 addresses each. */
 	CHECK(l->nodes[0].inits > 0);
 	CHECK(l->nodes[0].inits <= 8 * (60 + 12));
-	CHECK(p2p_drops(l->nodes[0].p)->count[DROP_RATE] > 50000);
+	CHECK(l->nodes[0].drops.count[DROP_RATE] > 50000);
 	lan_done(l);
 }
 

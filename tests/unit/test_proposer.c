@@ -285,7 +285,7 @@ static void test_proposer_jumps_past_the_ballot_in_its_way_after_a_pause(void)
 	CHECK_EQ_INT(s.sent[0].ballot.counter, 1); /* two others may still agree */
 	refuse(&s, 2, 70);
 	then = proposer_deadline(&s.p);
-	CHECK(then >= s.now && then <= s.now + PROPOSAL_BACKOFF);
+	CHECK(then >= s.now && then <= s.now + PACE_MIN);
 	s.now = then;
 	proposer_tick(&s.p, s.now);
 	CHECK_EQ_INT(s.sent[0].ballot.counter, 71);
@@ -295,6 +295,46 @@ static void test_proposer_jumps_past_the_ballot_in_its_way_after_a_pause(void)
 	say(&s, 1);
 	CHECK_EQ_INT(s.sent[0].type, REGMSG_ACCEPT);
 	proposer_fini(&s.p);
+}
+
+/* The longest of its first pauses with many seeds, refused so long after it began. */
+static usec_t longest_pause(usec_t refused_after, usec_t round)
+{
+	usec_t longest = 0;
+
+	for (uint32_t seed = 0; seed < 50; seed++) {
+		struct stage s;
+		usec_t pause;
+
+		stage_begin(&s);
+		s.rng = seed * 2654435761u;
+		start(&s);
+		for (uint8_t i = 0; round && i < 2; i++) { /* one that succeeds */
+			say(&s, 0);
+			s.now += round / 2;
+			say(&s, 1);
+		}
+		if (round)
+			start(&s);
+		s.now += refused_after;
+		refuse(&s, 1, 40);
+		refuse(&s, 2, 40);
+		pause = proposer_deadline(&s.p) - s.now;
+		longest = pause > longest ? pause : longest;
+		proposer_fini(&s.p);
+	}
+	return longest;
+}
+
+static void test_proposer_pauses_by_what_rounds_take(void)
+{
+	CHECK(longest_pause(0, 0) > PACE_MIN / 2);
+	CHECK(longest_pause(0, 0) <= PACE_MIN);
+	CHECK(longest_pause(MSEC(250), 0) > MSEC(200)); /* this one has taken long already */
+	CHECK(longest_pause(MSEC(250), 0) <= MSEC(250));
+	CHECK(longest_pause(0, MSEC(600)) > MSEC(500)); /* those before did */
+	CHECK(longest_pause(0, MSEC(600)) <= MSEC(600));
+	CHECK(longest_pause(0, SEC(4)) <= PACE_MAX);
 }
 
 static void test_proposer_gives_up_as_busy_after_its_tries(void)
@@ -396,6 +436,7 @@ static const struct test tests[] = {
 	TEST(test_proposer_finishes_a_half_written_value_before_it_refuses),
 	TEST(test_proposer_repeats_what_is_not_answered_to_those_who_did_not),
 	TEST(test_proposer_jumps_past_the_ballot_in_its_way_after_a_pause),
+	TEST(test_proposer_pauses_by_what_rounds_take),
 	TEST(test_proposer_gives_up_as_busy_after_its_tries),
 	TEST(test_proposer_without_a_quorum_says_so_after_five_seconds),
 	TEST(test_proposer_of_another_epoch_is_told),

@@ -8,7 +8,7 @@
 #include "tests/check.h"
 
 /* The rule that is broken, or "". */
-static const char *judge_of(const char *const lines[], bool one_era)
+static const char *judge_as(const char *const lines[], const struct sim_audit *how)
 {
 	static char broken[20];
 	char file[] = "/tmp/test_sim_audit.XXXXXX", why[300] = "";
@@ -21,7 +21,9 @@ static const char *judge_of(const char *const lines[], bool one_era)
 		fprintf(f, "%s\n", lines[i]);
 	fclose(f);
 	sim_audit_init(&a);
-	a.one_era = one_era;
+	a.one_era = how->one_era;
+	a.lied_to = how->lied_to;
+	a.only_fence = how->only_fence;
 	CHECK_EQ_INT(sim_audit_load(&a, file), 0);
 	rule = sim_audit_check(&a, why, sizeof(why));
 	CHECK((rule != NULL) == (why[0] != 0));
@@ -29,6 +31,11 @@ static const char *judge_of(const char *const lines[], bool one_era)
 	sim_audit_fini(&a);
 	unlink(file);
 	return broken;
+}
+
+static const char *judge_of(const char *const lines[], bool one_era)
+{
+	return judge_as(lines, &(struct sim_audit){ .one_era = one_era });
 }
 
 static const char *judge(const char *const lines[]) { return judge_of(lines, false); }
@@ -158,6 +165,41 @@ static void test_audit_a_frame_below_the_fence_is_found(void)
 	GOOD("1 cccccccc accept x 3 aaaaaaaa", "2 cccccccc die", "3 cccccccc accept x 2 bbbbbbbb");
 }
 
+static void test_audit_two_owners_let_in_under_one_generation_are_found(void)
+{
+	BAD("fence", "1 cccccccc accept x 3 aaaaaaaa", "2 cccccccc accept x 3 bbbbbbbb");
+	GOOD("1 cccccccc accept x 3 aaaaaaaa", "2 cccccccc accept x 3 aaaaaaaa",
+	     "3 cccccccc accept x 4 bbbbbbbb");
+}
+
+/* Where a liar may have anything granted. */
+static void test_audit_of_receivers_alone_judges_nothing_else(void)
+{
+	static const struct sim_audit how = { .only_fence = true };
+	static const char *const two[] = { "10 aaaaaaaa hold x 1 100", "20 bbbbbbbb hold x 1 90",
+					   "21 cccccccc accept x 1 aaaaaaaa",
+					   "22 dddddddd accept x 1 bbbbbbbb", NULL };
+	static const char *const both[] = { "21 cccccccc accept x 1 aaaaaaaa",
+					    "22 cccccccc accept x 1 bbbbbbbb", NULL };
+
+	CHECK(strcmp(judge_as(two, &how), "") == 0);
+	CHECK(strcmp(judge_as(both, &how), "fence") == 0);
+}
+
+/* One keeper answers, and may show what was true once; what is used is judged all the same. */
+static void test_audit_of_who_was_lied_to_holds_no_answer_against_the_floor(void)
+{
+	static const struct sim_audit how = { .lied_to = true, .one_era = true };
+	static const char *const old[] = { "10 aaaaaaaa invoke 1 claim x 1", "20 aaaaaaaa ok 1 x 5 aaaaaaaa",
+					   "30 bbbbbbbb invoke 1 read x 1", "40 bbbbbbbb ok 1 x 4 cccccccc",
+					   "50 dddddddd invoke 1 read x 1", "60 dddddddd fail 1 8", NULL };
+	static const char *const two[] = { "10 aaaaaaaa hold x 1 100", "20 bbbbbbbb hold x 2 90", NULL };
+
+	CHECK(strcmp(judge_as(old, &how), "") == 0);
+	CHECK(strcmp(judge_of(old, true), "chain") == 0);
+	CHECK(strcmp(judge_as(two, &how), "overlap") == 0);
+}
+
 static void test_audit_lines_are_read_as_they_are_written(void)
 {
 	static const char *const good[] = {
@@ -198,6 +240,9 @@ int main(void)
 		TEST(test_audit_what_nobody_asked_for_is_found),
 		TEST(test_audit_use_of_what_was_not_answered_is_found),
 		TEST(test_audit_a_frame_below_the_fence_is_found),
+		TEST(test_audit_two_owners_let_in_under_one_generation_are_found),
+		TEST(test_audit_of_receivers_alone_judges_nothing_else),
+		TEST(test_audit_of_who_was_lied_to_holds_no_answer_against_the_floor),
 		TEST(test_audit_lines_are_read_as_they_are_written),
 	};
 

@@ -170,7 +170,7 @@ static void test_two_dummies_shake_hands(void)
 	scene_init(&s);
 	theirs = &s.incoming.result;
 	CHECK(handshake_init_consume(&s.incoming, &s.bob, s.init, s.init_len));
-	CHECK(key_equal(&theirs->remote, &s.alice.pair.pub));
+	CHECK(key_equal(&theirs->remote, &s.alice.pub));
 	CHECK(respond(&s));
 	CHECK(handshake_response_consume(&s.hs, &s.alice, s.response, s.response_len, &got));
 	CHECK_MEM(got.send_key, theirs->receive_key, 32);

@@ -15,7 +15,7 @@ static void scene_init(struct scene *s)
 {
 	memset(s, 0, sizeof(*s));
 	kit_init(&s->k);
-	s->args = (struct whois_args){ (const uint8_t (*)[32])s->k.keys, 2, &s->k.bob.pair.pub,
+	s->args = (struct whois_args){ (const uint8_t (*)[32])s->k.keys, 2, &s->k.bob.pub,
 				       nonce_2 };
 	whois_create(s->request, s->k.keys[1], nonce, challenge);
 }
@@ -37,7 +37,7 @@ static void test_whois_tells_the_key(void)
 	CHECK_EQ_INT(whois_answer(s.answer, s.request, WHOIS_LEN, &s.args), WHOIS_LEN);
 	CHECK_EQ_INT(s.answer[0], 0x45);
 	CHECK(consume(&s, WHOIS_LEN, &got));
-	CHECK(key_equal(&got, &s.k.bob.pair.pub));
+	CHECK(key_equal(&got, &s.k.bob.pub));
 	whois_create(s.request, s.k.keys[0], nonce, challenge); /* by each key held */
 	CHECK_EQ_INT(whois_answer(s.answer, s.request, WHOIS_LEN, &s.args), WHOIS_LEN);
 	CHECK(whois_consume(s.answer, WHOIS_LEN,
@@ -156,7 +156,7 @@ static void test_whois_key_of_a_form_we_refuse_is_refused(void)
 	s.args.self = &bad; /* all zero: of small order */
 	CHECK(whois_answer(s.answer, s.request, WHOIS_LEN, &s.args));
 	CHECK(!consume(&s, WHOIS_LEN, &got));
-	bad = s.k.bob.pair.pub;
+	bad = s.k.bob.pub;
 	bad.b[31] |= 0x80;
 	CHECK(whois_answer(s.answer, s.request, WHOIS_LEN, &s.args));
 	CHECK(!consume(&s, WHOIS_LEN, &got));
