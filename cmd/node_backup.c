@@ -219,6 +219,15 @@ static void look_around(struct ns *s, usec_t now)
 		regs_look_for_era(s->regs, &all[i].key, now);
 }
 
+/* The era begins in ns_restore_chore; a namespace that is left before says so to who waits. */
+static void look_first(struct ns *s, uint64_t op, usec_t now)
+{
+	s->restore_op = op;
+	s->restore_at = now + ERA_LOOK;
+	look_around(s, now);
+	ns_wake(s, now + ERA_ASK);
+}
+
 /* The namespace as the backup knows it, on a machine that knows nothing. */
 static void begin_again(struct node *n, uint64_t op, const struct backup *b, const char *host,
 			usec_t now)
@@ -241,10 +250,7 @@ static void begin_again(struct node *n, uint64_t op, const struct backup *b, con
 	}
 	snprintf(s->name, sizeof(s->name), "%s", regs_settings(s->regs)->name);
 	state_save_ns(s);
-	s->restore_op = op;
-	s->restore_at = now + ERA_LOOK;
-	look_around(s, now);
-	ns_wake(s, now + ERA_ASK);
+	look_first(s, op, now);
 }
 
 usec_t ns_restore_chore(struct ns *s, usec_t now)
@@ -288,6 +294,7 @@ void node_root_restore(struct node *n, uint64_t op, const struct node_root_resto
 void node_root_reset(struct node *n, uint64_t op, const char *ns, usec_t now)
 {
 	struct ns *s = verb_ns(n, op, ns);
+	const uint8_t *grant;
 
 	node_enter(n, now);
 	if (!s)
@@ -295,6 +302,10 @@ void node_root_reset(struct node *n, uint64_t op, const char *ns, usec_t now)
 	if (!s->root_key)
 		node_notice(n, op, NODE_NO, "the root key of %s is not here (`vpnctl root restore`)",
 			    s->name);
+	else if (s->restore_at)
+		node_notice(n, op, NODE_NO, "%s is being restored, which takes some seconds", s->name);
+	else if (!regs_membership(s->regs, &grant)) /* its restoring was interrupted */
+		look_first(s, op, now);
 	else
 		begin_era(s, op, now);
 }

@@ -203,6 +203,10 @@ void ns_chores_init(struct ns *s)
 void ns_chores_fini(struct ns *s)
 {
 	timer_cancel(&s->n->timers, &s->chores);
+	if (s->restore_at)
+		node_notice(s->n, s->restore_op, NODE_NO, "the namespace was left");
+	for (size_t i = 0; i < s->wait_count; i++)
+		node_notice(s->n, s->waits[i].op, NODE_NO, "the namespace was left");
 	free(s->waits);
 	ns_keepers_fini(s);
 }

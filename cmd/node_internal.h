@@ -20,7 +20,7 @@
 
 #define NODE_OUTBOX_MAX 256   /* control messages waiting for a session */
 #define NODE_EVENTS_MAX 65536 /* events queued: a bug if ever reached */
-#define NODE_PERSISTS_MAX 8192
+#define NODE_PERSISTS_MAX 65536 /* more than all modules have under way: one lost is not answered */
 #define NODE_QUERIES_MAX 1024 /* lookups on behalf of vnet and verbs */
 #define NODE_AGENTS 64
 #define NODE_DERIVED_GENERATION 1 /* of derived addresses, everywhere */

@@ -146,6 +146,9 @@ static void lease_failed(struct ns *s, const struct lease_event *e, usec_t now)
 	static const char *const why[REG_STATUS_COUNT] = {
 		[REG_NO_QUORUM] = "cannot reach a majority of keepers; what is held can be used until its "
 				  "lease ends, the derived IPv6 address always (`vpnctl keepers`)",
+		[REG_BUSY] = "the keepers began anew, and give nothing that somebody may own from before "
+			     "until 30 days later (`vpnctl keepers`); who owned it gets it back, and the "
+			     "derived IPv6 address can always be used",
 		[REG_FULL] = "every address of the subnet is owned by somebody",
 		[REG_QUOTA] = "the quota is used up (4 addresses, 1024 with the router right, "
 			      "16 names); `vpnctl lease release` makes room, or an admin: `vpnctl "

@@ -144,16 +144,18 @@ static bool concerns(const struct lease_wait *w, const struct lease_event *e)
 void ns_lease_waits(struct ns *s, const struct lease_event *e, const char *why)
 {
 	struct lease_wait *w, *next;
+	bool failed;
 
 	for (w = s->lease_waits; w; w = next) {
 		next = w->next;
 		if (!concerns(w, e))
 			continue;
-		if (e->type == LEASE_FAILED || e->type == LEASE_REFUSED)
+		failed = e->type == LEASE_FAILED || e->type == LEASE_REFUSED;
+		if (failed)
 			snprintf(w->why, sizeof(w->why), "%s", why);
 		if (w->transfer && (e->type == LEASE_HANDED || e->type == LEASE_GAINED))
 			transfer_ended(w, e);
-		else if (!w->transfer && (e->type == LEASE_GAINED || w->why[0]))
+		else if (!w->transfer && (e->type == LEASE_GAINED || failed))
 			one_more(w, e);
 	}
 }

@@ -233,9 +233,14 @@ static bool go_on_creating(struct ns *s, usec_t now)
 		return false;
 	if (st) {
 		struct settings copy;
+		int r;
 
 		settings_copy(&copy, st);
-		return regs_create(s->regs, s->root_key, &copy, s->host, now) == 0;
+		r = regs_create(s->regs, s->root_key, &copy, s->host, now);
+		if (r == -EEXIST)
+			ns_trouble(s, "its restoring was interrupted; if its keepers are gone for good go on with "
+				      "`vpnctl keepers reset --yes`, else leave it and join again");
+		return r == 0 || r == -EEXIST;
 	}
 	ns_trouble(s, "its creation was interrupted; create it again");
 	s->state = NODE_NS_REFUSED;

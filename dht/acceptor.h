@@ -68,7 +68,7 @@ struct acceptor {
 	size_t failed;	   /* cells whose last write did */
 	uint64_t next_op;  /* persist operations: op_base | count */
 	uint8_t *late; /* entries that came too late for their ballot; NULL = none */
-	size_t late_len;
+	size_t late_len, late_at; /* taken up to there */
 };
 
 struct acceptor_reply {
@@ -100,7 +100,7 @@ bool acceptor_restore(struct acceptor *a, const uint8_t *key, size_t key_len, co
 		      size_t len);
 bool acceptor_restore_floor(struct acceptor *a, const uint8_t *value, size_t len);
 void acceptor_started(struct acceptor *a, usec_t now); /* era, epoch, sealed set as they were */
-void acceptor_write_again(struct acceptor *a);	       /* what failed */
+bool acceptor_write_again(struct acceptor *a);	       /* what failed; false: not all of it yet */
 bool acceptor_is_quiet(const struct acceptor *a);      /* everything here is durable */
 /* From now on (era, epoch) is served: what no later epoch needs is dropped. */
 void acceptor_turn(struct acceptor *a, uint32_t era, uint32_t epoch, usec_t now);
@@ -113,7 +113,7 @@ size_t acceptor_give(struct acceptor *a, uint64_t *position, uint8_t *out, size_
 		     usec_t now);
 /* What another keeper has accepted. False: malformed, or no room, then all have to come again. */
 bool acceptor_take(struct acceptor *a, struct rd *entries, usec_t now);
-/* No vote is given any more: what came too late for that counts again. False: no room yet. */
+/* No vote is given any more: what came too late for that counts again. False: there is more of it. */
 bool acceptor_take_late(struct acceptor *a, usec_t now);
 void acceptor_drop_late(struct acceptor *a); /* all of it will be copied again */
 

@@ -28,6 +28,7 @@
 #define USEC_A_SECOND 1000000
 #define MARKS_MAX 16
 #define LATE_MAX (16 * 1024 * 1024) /* bytes put aside: below a floor may be all that is new here */
+#define LATE_PIECE 1024		    /* entries of them that are taken at once */
 
 static size_t entry_write(uint8_t *out, size_t size, const struct cell *c, usec_t now)
 {
@@ -225,15 +226,19 @@ void acceptor_drop_late(struct acceptor *a)
 {
 	free(a->late);
 	a->late = NULL;
-	a->late_len = 0;
+	a->late_len = a->late_at = 0;
 }
 
 bool acceptor_take_late(struct acceptor *a, usec_t now)
 {
-	struct rd late = rd_of(a->late, a->late_len);
+	struct acceptor_entry e;
+	struct rd late = rd_of(a->late_len ? a->late + a->late_at : NULL, a->late_len - a->late_at);
 
-	if (a->late_len && !acceptor_take(a, &late, now))
-		return false;
+	for (size_t left = LATE_PIECE; rd_left(&late); left--) {
+		if (!left || !rd_acceptor_entry(&late, &e) || !entry_take(a, &e, now))
+			return false;
+		a->late_at = a->late_len - rd_left(&late);
+	}
 	acceptor_drop_late(a);
 	return true;
 }

@@ -1,7 +1,7 @@
 /* acceptor_floor.c - promises of which nothing came, and the ballot that stands for those forgotten.
  *
  * Who asks for names that are nobody's leaves at every acceptor a cell with a promise and nothing else.
- * Of these only PROMISES_KEPT are kept. When there are more, the floor, one ballot of the acceptor, is
+ * Of these only PROMISES_KEPT are kept, fewer when the table is full. When there are more, the floor, one ballot of the acceptor, is
  * raised to the highest that the oldest of them have promised, and when that is durable, they go. A
  * name without a cell counts as promised at the floor, from the moment that it is raised here. Cells
  * that have a value, or are unknown, stay.
@@ -23,14 +23,16 @@
  * so a record of an older epoch, should it be all that is on the disk, stands for nothing.
  *
  * No liar moves floors where honest keepers cannot follow: a floor is a ballot that was promised, so
- * its counter is bounded like all (judge_counter_fits) by the clock of some time ago, as many more
- * names had to be promised since as are kept; and so far every keeper lets every proposer go. */
+ * its counter is bounded like all (judge_counter_fits) by the clock of a while ago, as about so many
+ * promises as are kept were made since; and so far every keeper lets every proposer go, those whose
+ * clocks are behind as soon as these have come there. */
 #include "dht/floor.h"
 
 #include <assert.h>
 
 #include "base/mutant.h"
 #include "dht/acceptor_impl.h"
+#include "dht/regs.h"
 
 #define FLOOR_KEY 'p'
 #define FLOOR_VERSION 1
@@ -134,11 +136,20 @@ static void forget(struct acceptor *a)
 	}
 }
 
+/* More than are kept, or they stand where registers could. */
+static bool are_too_many(const struct acceptor *a)
+{
+	const struct promises *p = &a->promises;
+
+	return p->count > p->keep ||
+	       (p->count && a->cells.count + BATCH(p->keep) > REGS_REGISTERS_MAX);
+}
+
 void floor_keep(struct acceptor *a)
 {
 	struct promises *p = &a->promises;
 
-	if (p->count <= p->keep || p->writing || p->failed || !floor_raise(a))
+	if (!are_too_many(a) || p->writing || p->failed || !floor_raise(a))
 		return;
 	if (!a->alone) {
 		floor_write(a);

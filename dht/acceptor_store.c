@@ -5,8 +5,8 @@
  * not copied either.
  *
  * Dropped when a new epoch is served (R16), where messages of the old ones are refused: registers of
- * successors, released host names, a day after, and those of which nothing but a promise is here. What
- * is claimed anew in an epoch starts above every generation that may have been dropped (change.c), so
+ * successors, released host names, a day after, and those of which nothing but a promise is here, some
+ * thousands at once. What is claimed anew in an epoch starts above every generation that may have been dropped (change.c), so
  * only what lies below that is. */
 #include <assert.h>
 #include <stdlib.h>
@@ -20,6 +20,7 @@
 #define RECORD_MAX (1 + 8 + 17 + 17 + 8 + 2 + REG_VALUE_MAX)
 #define KEY_MAX (2 + REG_NAME_MAX)
 #define TOMBSTONE SEC(86400)
+#define TURN_FORGETS 4096 /* at once: as many deletions as an owner takes besides writes */
 
 static size_t record_write(uint8_t out[RECORD_MAX], const struct cell *c)
 {
@@ -74,7 +75,7 @@ void cell_rewrite(struct acceptor *a, struct cell *c)
 	cell_persist(a, w);
 }
 
-void acceptor_write_again(struct acceptor *a)
+bool acceptor_write_again(struct acceptor *a)
 {
 	struct cell *c;
 	size_t at = 0;
@@ -83,6 +84,7 @@ void acceptor_write_again(struct acceptor *a)
 	while (a->failed && a->writes.count < ACCEPTOR_WRITES_MAX && (c = map_next(&a->cells, &at)))
 		if (c->failed)
 			cell_rewrite(a, c);
+	return a->failed == 0;
 }
 
 bool acceptor_is_quiet(const struct acceptor *a)
@@ -173,6 +175,8 @@ void acceptor_started(struct acceptor *a, usec_t now)
 	c = acceptor_cell(a, &successor);
 	a->sealed |= a->epoch && c && c->value && !MUTANT(NO_SEAL);
 	a->sealed_durably = a->sealed;
+	if (promises_are_full(a)) /* no new one is let in, and so no write would come to see that */
+		floor_keep(a);
 }
 
 /* --- between epochs --- */
@@ -209,9 +213,12 @@ static bool is_over(const struct acceptor *a, const struct cell *c, usec_t now)
 	return c->name.kind == REG_SUCCESSOR || c->is_promise || is_tombstone(a, c, now);
 }
 
-/* What is still being written may not go; it is of no harm. */
+/* What is still being written may not go, and what is too much for once need not: it is of no harm.
+ * Promises go first when there are too many of them, tombstones at the next turn. */
 void acceptor_turn(struct acceptor *a, uint32_t era, uint32_t epoch, usec_t now)
 {
+	size_t left = TURN_FORGETS;
+
 	a->era = era;
 	a->epoch = epoch;
 	a->sealed = a->sealed_durably = false;
@@ -220,8 +227,10 @@ void acceptor_turn(struct acceptor *a, uint32_t era, uint32_t epoch, usec_t now)
 		struct cell *c = container_of(l, struct cell, in_order);
 
 		next = l->next;
-		if (!c->writing && is_over(a, c, now))
-			cell_forget(a, c);
+		if (c->writing || !is_over(a, c, now) || (!left && c->name.kind != REG_SUCCESSOR))
+			continue;
+		cell_forget(a, c);
+		left -= left > 0;
 	}
 }
 

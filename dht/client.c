@@ -15,9 +15,11 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "dht/judge.h"
 
 #define OPS_FIRST 4 /* places made at first */
 #define BUSY_DOUBLINGS 5
+#define BUSY_SAME 3
 #define NUMBER_BLOCK 1000
 #define NUMBER_LOW 200 /* left in the block when the next is fetched */
 #define NUMBERS_A_SECOND_LOG2 20
@@ -186,6 +188,9 @@ void client_numbers_safe(struct regs *r, usec_t now)
 /* What an OK must prove: that the register now says what was asked for. */
 static bool proves(const struct client_op *o, const struct grant *g)
 {
+	struct member_payload m;
+	struct token_payload t;
+
 	switch (o->verb) {
 	case OP_CLAIM:
 	case OP_RENEW:
@@ -197,14 +202,36 @@ static bool proves(const struct client_op *o, const struct grant *g)
 		return g->state == REG_HELD && key_equal(&g->owner, &o->heir);
 	case OP_RELEASE:
 		return g->state != REG_HELD || !key_equal(&g->owner, &o->signer);
+	case OP_MEMBER_REVOKE:
+		return member_payload_read(&m, g->payload, g->payload_len) && m.revoked;
+	case OP_TOKEN_REVOKE:
+		return token_payload_read(&t, g->payload, g->payload_len) && t.revoked;
 	default:
 		return true;
 	}
 }
 
+static bool is_among_liars(const struct client_op *o)
+{
+	const struct config *cf = o->of->facts.config;
+
+	return cf && judge_is_hardened(cf);
+}
+
 static bool needs_proof(const struct client_op *o)
 {
-	return o->verb == OP_CLAIM || o->verb == OP_RENEW || o->verb == OP_TRANSFER;
+	switch (o->verb) {
+	case OP_CLAIM:
+	case OP_RENEW:
+	case OP_TRANSFER:
+		return true;
+	case OP_RELEASE:
+	case OP_MEMBER_REVOKE:
+	case OP_TOKEN_REVOKE:
+		return is_among_liars(o);
+	default:
+		return false;
+	}
 }
 
 static bool believable(const struct client_op *o, const struct keeper_answer *a)
@@ -220,12 +247,13 @@ static bool believable(const struct client_op *o, const struct keeper_answer *a)
 	       !key_equal(&a->holder, &o->signer);
 }
 
+/* Who may lie is not waited for: after BUSY_SAME answers the next one is asked. */
 static void busy(struct client_op *o, usec_t now)
 {
 	unsigned doublings = o->busy < BUSY_DOUBLINGS ? o->busy : BUSY_DOUBLINGS;
 
-	o->busy++;
-	o->asked = 0; /* the same keeper again */
+	if (++o->busy < BUSY_SAME || !is_among_liars(o))
+		o->asked = 0; /* the same keeper again */
 	arm(o, now + client_times.busy / 2 + regs_jitter(o->of, client_times.busy << doublings));
 }
 
@@ -276,13 +304,20 @@ static void tell_stray(struct regs *r, const struct regmsg *m)
 /* Refused, by so few that all of them may lie: others are asked before it counts. */
 static bool is_liars_word(struct client_op *o, size_t member, enum reg_status status, usec_t now)
 {
-	uint8_t before = o->refused.by;
-
 	if (status == REG_OK || status == REG_BUSY || status == REG_NO_QUORUM ||
-	    status == REG_OTHER_EPOCH || client_refused(&o->refused, o->of->facts.config, member))
+	    status == REG_OTHER_EPOCH)
 		return false;
-	if (o->refused.by != before)
+	switch (client_refused(&o->refused, o->of->facts.config, member, status)) {
+	case REFUSAL_COUNTS:
+		return false;
+	case REFUSAL_NEW:
 		attempt(o, now);
+		return true;
+	case REFUSAL_REPEATED: /* it was asked again, as others do not answer */
+		if (o->last == member)
+			o->waits = false;
+		break;
+	}
 	return true;
 }
 

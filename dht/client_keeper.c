@@ -5,7 +5,7 @@
  * of our operations is busy, not silent: a copy to the next would only make two keepers propose the
  * same, and both slower. How long answers take is counted from the first copy that the keeper got,
  * so that it is known also when everything has been repeated. Of many leases so many operations are
- * under way as add QUEUE_WANTED to the quickest answer: the window grows by one with each answer in
+ * under way as add QUEUE_WANTED to the quickest grant: the window grows by one with each grant in
  * that time, and by a quarter smaller it gets, once in such a time, when they take twice as much
  * longer (as TCP Vegas does, Brakmo et al. 1994). docs/protocol.md 8.5. */
 #include "dht/client_impl.h"
@@ -16,6 +16,7 @@
 
 #define WINDOW_FIRST 32
 #define WINDOW_LEAST 8
+#define WINDOW_MOST (REGS_OPS_MAX - 16) /* the rest is for what else this node or a person asks */
 #define QUEUE_WANTED MSEC(200)
 
 const struct client_times client_times = {
@@ -89,12 +90,18 @@ const struct pubkey *client_next_keeper(struct client_op *o)
 	return &r->facts.config->members[order[i]].node;
 }
 
-bool client_refused(struct refusals *f, const struct config *cf, size_t k)
+enum refusal client_refused(struct refusals *f, const struct config *cf, size_t k,
+			    enum reg_status why)
 {
+	uint8_t before;
+
 	if (f->era != cf->era || f->epoch != cf->epoch)
-		*f = (struct refusals){ cf->era, cf->epoch, 0 };
-	f->by |= (uint8_t)(1u << k);
-	return __builtin_popcount(f->by) > judge_liars(cf);
+		*f = (struct refusals){ .era = cf->era, .epoch = cf->epoch };
+	before = f->by[why];
+	f->by[why] |= (uint8_t)(1u << k);
+	if (__builtin_popcount(f->by[why]) > judge_liars(cf))
+		return REFUSAL_COUNTS;
+	return f->by[why] == before ? REFUSAL_REPEATED : REFUSAL_NEW;
 }
 
 void client_keeper_is_silent(struct client_op *o)
@@ -111,19 +118,25 @@ void client_keeper_is_silent(struct client_op *o)
 
 usec_t client_keeper_works(const struct client_op *o)
 {
+	const struct config *cf = o->of->facts.config;
 	usec_t heard = o->of->client.load->heard[o->last];
+	usec_t queue = client_times.queue;
 
 	if (!o->asked || heard <= o->sent)
 		return 0;
-	return usec_min(heard + client_patience(o), o->sent + client_times.queue);
+	if (cf)
+		queue /= 1u + judge_liars(cf); /* liars, one after the other, have no more of our time */
+	return usec_min(heard + client_patience(o), o->sent + queue);
 }
+
+static bool is_of_owners(uint8_t verb) { return verb >= OP_CLAIM && verb <= OP_TRANSFER; }
 
 static void window_learn(struct client_load *l, usec_t took, usec_t now)
 {
 	if (!l->best || took < l->best)
 		l->best = took;
 	if (took <= l->best + QUEUE_WANTED) {
-		l->window += l->window < REGS_OPS_MAX;
+		l->window += l->window < WINDOW_MOST;
 	} else if (took > l->best + 2 * QUEUE_WANTED && now >= l->cut + took) {
 		l->cut = now;
 		l->window -= l->window / 4;
@@ -145,7 +158,8 @@ void client_keeper_answered(struct client_op *o, size_t k, enum reg_status statu
 	if (!o->first[k])
 		return;
 	c->usual = c->usual ? (7 * c->usual + took) / 8 : took;
-	window_learn(c->load, took, now);
+	if (status == REG_OK && is_of_owners(o->verb)) /* refusals, and "busy", are said at once */
+		window_learn(c->load, took, now);
 }
 
 struct client_load *client_load_new(void)
@@ -158,9 +172,7 @@ struct client_load *client_load_new(void)
 
 bool client_has_room(const struct client *c, uint8_t verb)
 {
-	bool owns = verb >= OP_CLAIM && verb <= OP_TRANSFER;
-
-	return c->count < (owns && c->load ? c->load->window : REGS_OPS_MAX);
+	return c->count < (is_of_owners(verb) && c->load ? c->load->window : REGS_OPS_MAX);
 }
 
 usec_t client_patience(const struct client_op *o)

@@ -105,7 +105,8 @@ void keeper_own_write_again(struct keeper_role *k)
 		life_store(k);
 	if (k->own_mark.failed)
 		keeper_mark_store(k, k->mark);
-	acceptor_write_again(&k->acceptor);
+	if (!acceptor_write_again(&k->acceptor))
+		k->write_again = k->now + WRITE_AGAIN;
 }
 
 /* --- epoch keys --- */

@@ -27,7 +27,7 @@ const char *lease_state_text(enum lease_state s)
 
 #define PLACES_FIRST 4
 #define CLOCKS_APART 600 /* seconds: what a date may be wrong by */
-#define HEIR_TRIES 20 /* minutes */
+#define HEIR_TRIES 20 /* of its renewal, before an heir believes that it got nothing */
 
 /* --- the table --- */
 

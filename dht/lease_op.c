@@ -23,6 +23,7 @@
 #define RETRY_MAX SEC(30)
 #define ROOM_LATER MSEC(20) /* others' operations end unseen: whether there is room now */
 #define CLAIM_SECONDS 600 /* a claim counts for so long: more than clocks may differ */
+#define SETTLING_TRIES 4
 #define REFUSED_PAUSE SEC(30) /* after a refusal for what we are */
 #define RISK_GAP HOURS(1)     /* between tries of a held one, at most */
 #define DATE_GAP MINUTES(10)  /* before a grant that others will not believe is renewed */
@@ -164,10 +165,10 @@ static void expire(struct lease *e, usec_t now)
 {
 	lease_tell(e, LEASE_GONE, REG_EXPIRED, NULL);
 	e->state = LEASE_CLAIMING;
-	if (e->phase == PHASE_ASKED)
-		return; /* its answer may still renew the ownership */
-	e->tries = 0;
-	lease_idle(e, now);
+	if (e->phase != PHASE_ASKED) { /* else its answer may still renew the ownership */
+		e->tries = 0;
+		lease_idle(e, now);
+	}
 }
 
 static void step(struct lease *e, usec_t now)
@@ -217,6 +218,15 @@ static bool grant_fits(const struct lease *e, const uint8_t *b, size_t len, stru
 	       key_equal(&g->owner, &e->of->cfg.self) && g->state == REG_HELD;
 }
 
+/* For a person: nobody answers, or, as it seems by now, it is not given before the era has settled. */
+static bool is_trouble(const struct lease *e, enum reg_status status)
+{
+	bool settles = e->verb == OP_CLAIM && e->of->settling && e->tries > SETTLING_TRIES;
+
+	return !e->releasing && e->told != status &&
+	       (status == REG_NO_QUORUM || (status == REG_BUSY && settles));
+}
+
 /* Not settled: held leases go on until their end, others wait. */
 static void unsettled(struct lease *e, enum reg_status status, usec_t now)
 {
@@ -232,8 +242,8 @@ static void unsettled(struct lease *e, enum reg_status status, usec_t now)
 	} else if (!e->releasing && e->state != LEASE_RENEW_FIRST && !e->transfer) {
 		e->state = no_keeper ? LEASE_WAITING : LEASE_CLAIMING;
 	}
-	if (no_keeper && !e->releasing && e->told != REG_NO_QUORUM) {
-		e->told = REG_NO_QUORUM;
+	if (is_trouble(e, status)) {
+		e->told = status;
 		lease_tell(e, LEASE_FAILED, status, NULL);
 	}
 	lease_idle(e, now + wait);
@@ -345,10 +355,9 @@ static void failed(struct lease *e, enum reg_status status, usec_t now)
 
 static void released(struct lease *e, enum reg_status status, usec_t now)
 {
-	if (status == REG_BUSY && lease_is_past(e, now))
-		lease_drop(e, now);
-	else if ((status == REG_NO_QUORUM || status == REG_BUSY || status == REG_OTHER_EPOCH) &&
-	    now < e->end + life(e))
+	bool open = status == REG_NO_QUORUM || status == REG_BUSY || status == REG_OTHER_EPOCH;
+
+	if (open && now < e->end + life(e) && !(status == REG_BUSY && lease_is_past(e, now)))
 		unsettled(e, status, now);
 	else
 		lease_drop(e, now); /* given back, or not ours, or over by itself */
@@ -371,8 +380,8 @@ static enum verdict judge(const struct lease *e, const struct reg_answer *a, use
 	switch (a->status) {
 	case REG_OWNED:
 		return V_NOT_OURS;
-	case REG_REFUSED: /* a reserved name: "localhost" becomes "localhost-2" */
-		if (renewing && lease_is_dated(e, now)) /* for what we are: who owns it has not changed */
+	case REG_REFUSED: /* for what we are: who owns it has not changed */
+		if (renewing && (lease_holding(e) || lease_is_dated(e, now)))
 			return V_RETRY;
 		return renewing || e->role == ROLE_NAME ? V_NOT_OURS : V_FAIL;
 	case REG_UNKNOWN:

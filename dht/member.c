@@ -170,14 +170,14 @@ static bool is_final(enum reg_status s)
 }
 
 /* In a hardened set the next keeper is asked as well, in its time. */
-static bool refusal_counts(struct regs *r, const struct pubkey *from)
+static bool refusal_counts(struct regs *r, const struct pubkey *from, enum reg_status why)
 {
 	const struct config *cf = r->facts.config;
 	int at = cf ? config_member(cf, from) : -1;
 
 	if (!cf || !judge_is_hardened(cf))
 		return true;
-	return at >= 0 && client_refused(&r->enrol->refused, cf, (size_t)at);
+	return at >= 0 && client_refused(&r->enrol->refused, cf, (size_t)at, why) == REFUSAL_COUNTS;
 }
 
 static bool was_asked(const struct regs *r, const struct pubkey *from)
@@ -214,7 +214,7 @@ void member_enrolled(struct regs *r, const struct pubkey *from, const struct mem
 	if (m->config.len && facts_take_config(r, from, m->config.p, m->config.len))
 		r->updated = true;
 	if (is_final(m->status)) {
-		if (refusal_counts(r, from))
+		if (refusal_counts(r, from, m->status))
 			enrol_end(r, m->status, m->detail);
 	} else if (m->status == REG_OTHER_EPOCH) {
 		e->last = r->facts.config ? REG_NO_QUORUM : REG_OTHER_EPOCH;

@@ -184,13 +184,10 @@ static void round_begin(struct proposal *q, usec_t now)
 	q->ballot = (struct ballot){ cf->era, cf->epoch,
 				     1 + (counter > q->seen ? counter : q->seen), (uint8_t)self };
 	q->is_hardened = judge_is_hardened(cf);
-	q->is_new = false;
-	q->proven = q->hurries = false;
+	q->is_new = q->proven = q->hurries = false;
 	judge_panel_clear(&q->panel);
 	free(q->value);
 	q->value = NULL;
-	q->value_len = 0;
-	memset(&q->outcome, 0, sizeof(q->outcome));
 	phase_begin(q, PREPARING, cf, now);
 }
 
@@ -268,6 +265,15 @@ static void back_off(struct proposal *q, usec_t now)
 	timer_set(&p->timers, &q->timer, usec_min(now + wait, q->deadline));
 }
 
+/* Somebody is far beyond our ballot, as an acceptor's floor may be of all names that are new here, and
+ * too many are silent to do without: they may be gone, and it lets the next ballot pass. Where liars
+ * are expected it may be one, and those whose answers take long are waited for. */
+static bool is_worth_a_jump(const struct proposal *q)
+{
+	return !q->is_hardened && q->tries == 0 && q->no &&
+	       q->seen > q->ballot.counter + JUDGE_COUNTER_STEP;
+}
+
 static void proposal_fire(struct timer *t, usec_t now)
 {
 	struct proposal *q = container_of(t, struct proposal, timer);
@@ -278,10 +284,10 @@ static void proposal_fire(struct timer *t, usec_t now)
 		proposal_fail(q, REG_NO_QUORUM, now);
 	else if (!cf || q->phase == BACKING_OFF)
 		round_begin(q, now);
-	else if (q->hurries)
-		phase_end(q, cf, now);
-	else if (MUTANT(VIEW_QUORUM) && bits(q->yes) > bits(q->no))
-		phase_end(q, cf, now); /* who has not answered by now is taken for dead */
+	else if (q->hurries || (MUTANT(VIEW_QUORUM) && bits(q->yes) > bits(q->no)))
+		phase_end(q, cf, now); /* mutant: who has not answered by now is taken for dead */
+	else if (is_worth_a_jump(q))
+		back_off(q, now);
 	else
 		phase_send(q, cf, now);
 }
@@ -354,10 +360,8 @@ static void proposal_decide(struct proposal *q, const struct config *cf, usec_t 
 	r.status = p->env.allowed(p->env.ctx, &q->change, now);
 	if (r.status == REG_OK)
 		change_apply(&r, &q->change, &world, had ? &old : NULL, q->age);
-	q->outcome.status = r.status;
-	q->outcome.same = r.same;
-	q->outcome.holder = r.holder;
-	q->outcome.detail = r.detail;
+	q->outcome = (struct outcome){ .status = r.status, .same = r.same, .holder = r.holder,
+				       .detail = r.detail };
 	if (r.status == REG_OK && !r.same) {
 		value_replace(q, &r.value, world.wall);
 	} else if (!base.sure) { /* no quorum takes it; who refused would read it, and ask us */
@@ -448,13 +452,12 @@ static bool is_signed(const struct proposal *q, const struct config *cf, uint8_t
 static void answer_keep(struct proposal *q, uint8_t member, const struct regmsg *m)
 {
 	struct judge_report r = { .accepted = m->accepted, .age = m->age, .beacon = m->beacon,
-				  .len = m->len };
+				  .value = (uint8_t *)(uintptr_t)m->bytes, .len = m->len };
 
 	if (m->type == REGMSG_ACCEPTED) {
 		memcpy(q->sigs[member], m->sig, SIG_LEN);
 		return;
 	}
-	r.value = (uint8_t *)(uintptr_t)m->bytes;
 	judge_panel_add(&q->panel, member, &r);
 }
 

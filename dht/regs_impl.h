@@ -64,10 +64,10 @@ struct facts {
 	struct timer timer;
 };
 
-/* Which keepers of the set with this (era, epoch) have refused: a liar's word alone ends nothing. */
+/* Which keepers of the set with this (era, epoch) have refused, and how: one liar's word ends nothing. */
 struct refusals {
 	uint32_t era, epoch;
-	uint8_t by; /* bits, by index */
+	uint8_t by[REG_STATUS_COUNT]; /* bits, by index */
 };
 
 struct client_op {
@@ -261,8 +261,11 @@ void client_local_result(struct regs *r, uint64_t request, const struct keeper_a
 			 usec_t now);
 /* The keeper to ask at the given try; ourselves when we judge. NULL when none is known. */
 const struct pubkey *client_keeper(const struct regs *r, unsigned try);
-/* Member `k` of `cf` refuses as well: have so many that one of them does not lie? */
-bool client_refused(struct refusals *f, const struct config *cf, size_t k);
+/* Member `k` of `cf` refuses as well: it counts when so many have said the same that one of them does
+ * not lie. */
+enum refusal { REFUSAL_COUNTS, REFUSAL_NEW, REFUSAL_REPEATED };
+enum refusal client_refused(struct refusals *f, const struct config *cf, size_t k,
+			    enum reg_status why);
 
 /* handover.c */
 enum { REGMSG_HANDOVER = 14, REGMSG_HANDED = 15 }; /* never inside regmsg_read */

@@ -49,7 +49,7 @@ struct kit_node {
 	bool leaf; /* from its next start on */
 	uint64_t heard[KIT_MAX / 64];
 	uint64_t op; /* of the last notice */
-	unsigned oks; /* notices of success */
+	unsigned oks, noes; /* notices of success, and of refusal */
 	struct node_notice notice;
 	char text[KIT_TEXT];
 	uint8_t body[1200];
@@ -213,6 +213,7 @@ static inline void kit_notice(void *ctx, const struct node_notice *n)
 
 	h->op = n->op;
 	h->oks += n->result == NODE_OK;
+	h->noes += n->result == NODE_NO;
 	h->notice = *n;
 	snprintf(h->text, sizeof(h->text), "%s", n->text);
 	if (n->len && n->len <= sizeof(h->body))

@@ -1,4 +1,5 @@
 /* test_client.c - own operations: numbers, retries, and answers that prove nothing. */
+#include "dht/client_impl.h"
 #include "tests/unit/regs_people.h"
 
 static struct reg_name address(const char *text)
@@ -159,6 +160,31 @@ static void test_client_table_is_bounded(void)
 	CHECK_EQ_INT(claims + reads, REGS_OPS_MAX);
 	rw_run(w, SEC(6));
 	CHECK_EQ_INT(rw_count(n, REGS_RESULT), REGS_OPS_MAX);
+	rw_free(w);
+}
+
+/* However many leases are granted quickly: somebody asks something else, or a start is registered. */
+static void test_client_window_leaves_room_and_is_of_grants(void)
+{
+	struct rw_node *n;
+	struct rw_world *w = with_member(6, &n);
+	struct reg_op req = claim_of("10.7.1.1");
+	struct client_op *o;
+
+	w->node[0].cut = true;
+	CHECK_EQ_INT(regs_submit(n->regs, 1, &req, NULL, w->now), 0);
+	o = n->regs->client.op[0];
+	o->first[0] = w->now;
+	for (int i = 0; i < 300; i++) /* "busy" is said at once, and says nothing of a grant's delay */
+		client_keeper_answered(o, 0, REG_BUSY, w->now + MSEC(1));
+	CHECK_EQ_INT(n->regs->client.load->best, 0);
+	CHECK_EQ_INT(n->regs->client.load->window, 32);
+	for (int i = 0; i < 300; i++)
+		client_keeper_answered(o, 0, REG_OK, w->now + MSEC(900));
+	CHECK_EQ_INT(n->regs->client.load->best, MSEC(900));
+	fill(n, OP_CLAIM);
+	CHECK(n->regs->client.count <= REGS_OPS_MAX - 16);
+	CHECK(fill(n, OP_READ) >= 16);
 	rw_free(w);
 }
 
@@ -347,6 +373,7 @@ int main(void)
 		TEST(test_client_newer_operation_ends_the_older_of_one_register),
 		TEST(test_client_doubled_answer_is_given_once),
 		TEST(test_client_table_is_bounded),
+		TEST(test_client_window_leaves_room_and_is_of_grants),
 		TEST(test_client_answers_that_prove_nothing_are_not_believed),
 		TEST(test_client_numbers_never_repeat_after_a_crash),
 		TEST(test_client_sends_nothing_before_its_number_is_durable),

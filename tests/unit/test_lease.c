@@ -382,6 +382,24 @@ static void test_lease_is_never_longer_than_granted(void)
 	world_free(w);
 }
 
+/* A person hears that once, and not of every conflict. */
+static void test_lease_that_is_not_given_before_an_era_has_settled_is_told(void)
+{
+	struct world *w = world_new("10.7.0.0/28");
+
+	leases_set_era(w->l, 1, false);
+	leases_want_address(w->l, NULL, w->now);
+	run(w, MINUTES(5), REG_BUSY);
+	CHECK_EQ_INT(events_of(w, LEASE_FAILED), 0);
+	leases_set_era(w->l, 1, true);
+	run(w, MINUTES(5), REG_BUSY);
+	CHECK_EQ_INT(events_of(w, LEASE_FAILED), 1);
+	leases_set_era(w->l, 1, false);
+	run(w, MINUTES(5), REG_OK);
+	CHECK_EQ_INT(events_of(w, LEASE_GAINED), 1);
+	world_free(w);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -404,6 +422,7 @@ int main(void)
 		TEST(test_lease_ends_when_keepers_stay_away_and_comes_back_after),
 		TEST(test_lease_counts_from_first_sending_not_from_the_answer),
 		TEST(test_lease_is_never_longer_than_granted),
+		TEST(test_lease_that_is_not_given_before_an_era_has_settled_is_told),
 	};
 
 	return run_tests(tests, ARRAY_LEN(tests));

@@ -367,7 +367,24 @@ static void test_lease_comes_back_the_same_after_the_membership_had_lapsed(void)
 	world_free(w);
 }
 
-/* A keeper whose clock is far behind grants what others refuse at once. */
+/* A clock that runs ahead, here, makes nobody else the owner. */
+static void test_lease_in_use_outlives_a_refusal_though_its_dates_are_over_here(void)
+{
+	struct world *w = world_new("10.7.0.0/16");
+	struct lease_info before, after;
+
+	leases_want_address(w->l, NULL, w->now);
+	run(w, SEC(5), REG_OK);
+	CHECK(info_of(w, REG_ADDRESS, &before));
+	w->wall.base += 2 * 86400;
+	leases_renew(w->l, &before.name, w->now);
+	run(w, MINUTES(2), REG_REFUSED);
+	CHECK_EQ_INT(events_of(w, LEASE_GONE), 0);
+	CHECK(info_of(w, REG_ADDRESS, &after) && after.left);
+	CHECK(reg_name_equal(&before.name, &after.name));
+	world_free(w);
+}
+
 /* Who is unknown to a keeper today may be known tomorrow: what others go by is not thrown away. */
 static void test_lease_after_a_reboot_outlives_a_refusal(void)
 {
@@ -408,6 +425,7 @@ static void test_lease_one_more_name_outlives_a_membership_that_is_over(void)
 	world_free(w);
 }
 
+/* A keeper whose clock is far behind grants what others refuse at once. */
 static void test_lease_granted_in_the_past_is_renewed_soon(void)
 {
 	struct world *w = world_new("10.1.0.0/16");
@@ -457,6 +475,7 @@ int main(void)
 		TEST(test_lease_comes_back_the_same_after_the_membership_had_lapsed),
 		TEST(test_lease_after_a_reboot_outlives_a_refusal),
 	TEST(test_lease_one_more_name_outlives_a_membership_that_is_over),
+	TEST(test_lease_in_use_outlives_a_refusal_though_its_dates_are_over_here),
 	TEST(test_lease_granted_in_the_past_is_renewed_soon),
 	};
 

@@ -297,6 +297,45 @@ static void test_proposer_jumps_past_the_ballot_in_its_way_after_a_pause(void)
 	proposer_fini(&s.p);
 }
 
+/* One of three is gone, another has a floor: no quorum, were it not for a higher ballot. */
+static void test_proposer_jumps_past_one_that_is_far_beyond_while_another_is_silent(void)
+{
+	struct stage s;
+
+	stage_begin(&s);
+	start(&s);
+	say(&s, 0);
+	refuse(&s, 1, 500);
+	CHECK_EQ_INT(s.sent[0].ballot.counter, 1);
+	s.now += PROPOSAL_RESEND; /* the third has had its time */
+	proposer_tick(&s.p, s.now);
+	s.now = proposer_deadline(&s.p);
+	CHECK(s.now <= SEC(100) + 2 * PROPOSAL_RESEND);
+	proposer_tick(&s.p, s.now);
+	CHECK_EQ_INT(s.sent[0].ballot.counter, 501);
+	say(&s, 0);
+	say(&s, 1);
+	CHECK_EQ_INT(s.sent[0].type, REGMSG_ACCEPT);
+	proposer_fini(&s.p);
+}
+
+static void test_proposer_waits_for_silent_ones_when_the_other_may_lie(void)
+{
+	struct stage s;
+
+	stage_begin(&s);
+	s.cf.count = 5;
+	s.cf.quorum = 4;
+	start(&s);
+	refuse(&s, 1, 500);
+	for (int i = 0; i < 10; i++) {
+		s.now = proposer_deadline(&s.p);
+		proposer_tick(&s.p, s.now);
+	}
+	CHECK_EQ_INT(s.sent[0].ballot.counter, 1);
+	proposer_fini(&s.p);
+}
+
 /* The longest of its first pauses with many seeds, refused so long after it began. */
 static usec_t longest_pause(usec_t refused_after, usec_t round)
 {
@@ -436,6 +475,8 @@ static const struct test tests[] = {
 	TEST(test_proposer_finishes_a_half_written_value_before_it_refuses),
 	TEST(test_proposer_repeats_what_is_not_answered_to_those_who_did_not),
 	TEST(test_proposer_jumps_past_the_ballot_in_its_way_after_a_pause),
+	TEST(test_proposer_jumps_past_one_that_is_far_beyond_while_another_is_silent),
+	TEST(test_proposer_waits_for_silent_ones_when_the_other_may_lie),
 	TEST(test_proposer_pauses_by_what_rounds_take),
 	TEST(test_proposer_gives_up_as_busy_after_its_tries),
 	TEST(test_proposer_without_a_quorum_says_so_after_five_seconds),
