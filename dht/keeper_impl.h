@@ -243,6 +243,7 @@ bool keeper_find_victim(const struct keeper_role *k, const uint8_t token[32],
 			struct reg_name *name, struct member_payload *m);
 /* Finishes a revocation that a crash has cut short between the member and the list; one at a time. */
 void keeper_repair(struct keeper_role *k);
+void keeper_repaired(struct keeper_role *k, const struct change *done, const struct outcome *o);
 void keeper_look_at_revocations(struct keeper_role *k);
 void keeper_count_again(struct keeper_role *k); /* quotas, after cells were dropped */
 

@@ -124,8 +124,8 @@ static void task_end(struct keeper_role *k, struct task *t, enum reg_status stat
 		c = keeper_cell(k, &t->next.name);
 		if (c)
 			c->is_refreshing = false;
-		if (t->next.verb == OP_REVOKE_ADD && status == REG_OK)
-			keeper_repair(k);
+		if (status == REG_OK)
+			keeper_repaired(k, &t->next, &t->outcome);
 		if (t->next.verb == OP_SUCCEED)
 			change_over(k, status, &t->outcome);
 		break;

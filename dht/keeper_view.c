@@ -219,22 +219,37 @@ bool keeper_find_victim(const struct keeper_role *k, const uint8_t token[32],
 
 void keeper_repair(struct keeper_role *k)
 {
-	struct change c = { .verb = OP_REVOKE_ADD, .name = reg_name_key(REG_REVOCATION, NULL, 0) };
-	struct reg_name name;
 	struct member_payload m;
+	struct reg_name name;
 	struct reg_value v;
-	struct pubkey key;
 	size_t at = 0;
 
-	while (keeper_next(k, &at, &name, &v)) {
-		if (name.kind != REG_MEMBER ||
-		    !member_payload_read(&m, v.payload, v.payload_len) ||
-		    !is_unlisted(k, &name, &m))
-			continue;
-		memcpy(key.b, name.b, KEY_LEN);
-		c.revoked = revoked_hash(&key);
-		task_internal(k, &c);
-		return; /* its end looks for the next */
+	while (keeper_next(k, &at, &name, &v))
+		if (name.kind == REG_MEMBER &&
+		    member_payload_read(&m, v.payload, v.payload_len) && is_unlisted(k, &name, &m)) {
+			task_internal(k, &(struct change){ .verb = OP_READ, .name = name });
+			return;
+		}
+}
+
+/* Revoked is who is so by a quorum: what stands here may be a vote that came to nothing, and is chosen
+ * or gone when it was read. */
+void keeper_repaired(struct keeper_role *k, const struct change *done, const struct outcome *o)
+{
+	struct change add = { .verb = OP_REVOKE_ADD, .name = reg_name_key(REG_REVOCATION, NULL, 0) };
+	struct member_payload m;
+	struct pubkey key;
+	struct grant g;
+
+	if (done->verb == OP_REVOKE_ADD) {
+		keeper_repair(k); /* the next */
+	} else if (done->verb == OP_READ && done->name.kind == REG_MEMBER && o->grant &&
+		   grant_read(&g, o->grant, o->len) &&
+		   member_payload_read(&m, g.payload, g.payload_len) &&
+		   is_unlisted(k, &done->name, &m)) {
+		memcpy(key.b, done->name.b, KEY_LEN);
+		add.revoked = revoked_hash(&key);
+		task_internal(k, &add);
 	}
 }
 

@@ -202,13 +202,15 @@ static enum reg_status (*const verbs[])(const struct keeper_role *k, const struc
 	[OP_START] = start_allowed,
 };
 
-/* The token may have been revoked since it was used. */
+/* The token may have been revoked since it was used; who is on the list stays out in any era. */
 static enum reg_status enrol_allowed(const struct keeper_role *k, const struct change *c)
 {
 	struct reg_name name = reg_name_key(REG_TOKEN, c->member.token, sizeof(c->member.token));
 	struct token_payload p;
 	struct reg_value v;
 
+	if (keeper_is_listed(k, &c->name) && !MUTANT(REVOKED_ENROLS))
+		return REG_REVOKED;
 	return cell_value(keeper_cell(k, &name), &v) &&
 			       token_payload_read(&p, v.payload, v.payload_len) && p.revoked &&
 			       !MUTANT(REVOKED_ENROLS) ?
