@@ -102,7 +102,7 @@ done <<-LIST
 	no-floor acceptor_floor acceptor floor refuses what a forgotten promise would
 	floor-lost acceptor_floor acceptor floor outlasts a restart and so does the position
 LIST
-for flavour in any late still edge copies tokens duel restarts changes quorums reinstall; do
+for flavour in any late still edge copies tokens duel restarts changes quorums reinstall floors; do
 	clean $flavour 200
 done
 
